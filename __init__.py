@@ -1,0 +1,7 @@
+"""ComfyUI entry point. Importing this loads nothing: the nodes come when the host asks for them."""
+
+
+async def comfy_entrypoint():
+    from .nodes import HeadForcingExtension
+
+    return HeadForcingExtension()

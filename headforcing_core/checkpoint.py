@@ -1,0 +1,225 @@
+"""From a published checkpoint to a Wan model: names, sizes, weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from math import prod
+
+import torch
+from torch import Tensor
+
+from .families import WAN_EPS, WAN_HEAD_DIM
+from .tensor_files import TensorDict, TensorSource
+from .wan import WanConfig, WanModel
+
+__all__ = ["TensorDict", "build_wan"]
+
+ROOT = "patch_embedding.weight"
+TRAINER_TOKENS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.")
+# a file with several models in it, as all-in-one checkpoints have
+COMPANIONS = ("first_stage_model.", "text_encoders.", "cond_stage_model.", "vae.", "conditioner.")
+FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
+SCALES = (".scale_weight", ".weight_scale")
+# what quantised files carry beside the weights and a weight-only reader does not need
+UNUSED = (".scale_input", ".input_scale", ".comfy_quant")
+
+DIFFUSERS = (
+    (r"^condition_embedder\.time_embedder\.linear_1\.", "time_embedding.0."),
+    (r"^condition_embedder\.time_embedder\.linear_2\.", "time_embedding.2."),
+    (r"^condition_embedder\.text_embedder\.linear_1\.", "text_embedding.0."),
+    (r"^condition_embedder\.text_embedder\.linear_2\.", "text_embedding.2."),
+    (r"^condition_embedder\.time_proj\.", "time_projection.1."),
+    (r"^scale_shift_table$", "head.modulation"),
+    (r"^proj_out\.", "head.head."),
+    (r"\.scale_shift_table$", ".modulation"),
+    (r"\.ffn\.net\.0\.proj\.", ".ffn.0."),
+    (r"\.ffn\.net\.2\.", ".ffn.2."),
+    (r"\.norm2\.", ".norm3."),
+    (r"\.attn1\.", ".self_attn."),
+    (r"\.attn2\.", ".cross_attn."),
+    (r"\.to_([qkv])\.", r".\1."),
+    (r"\.to_out\.0\.", ".o."),
+)
+
+
+def build_wan(
+    source: TensorSource,
+    *,
+    heads: int | None = None,
+    eps: float = WAN_EPS,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> WanModel:
+    """Build the model whose weights ``source`` holds.
+
+    Sizes are read from the weights. Weights arrive one at a time in their final dtype and place.
+
+    Args:
+        source: tensors under the names of a published checkpoint: the authors', with any prefix,
+            or diffusers'.
+        heads: attention heads. Weights do not tell; None takes the 128 channels per head that all
+            published Wan models have.
+        eps: of all norms.
+
+    Raises:
+        ValueError: if the tensors are not those of a Wan 2.1 text-to-video model, with the reason.
+    """
+    names = wan_names(source.shapes)
+    scales = {n: names.pop(n) for n in list(names) if n.endswith(SCALES)}
+    names = {n: at for n, at in names.items() if not n.endswith(UNUSED) and n != "scaled_fp8"}
+    shapes = {n: source.shapes[at] for n, at in names.items()}
+    config = read_config(shapes, heads, eps)
+    with torch.device("meta"):
+        model = WanModel(config)
+    _check_shapes({n: tuple(x.shape) for n, x in model.state_dict().items()}, shapes)
+    weights = {}
+    for name, stored_name in names.items():
+        weight = _dequantise(name, source.read(stored_name), scales, source)
+        weights[name] = weight.to(device, dtype)
+    _check_finite(weights)
+    model.load_state_dict(weights, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def wan_names(stored: Mapping[str, object]) -> dict[str, str]:
+    """Map the authors' parameter names to the names under which a file stores them.
+
+    Raises:
+        ValueError: if the file holds no Wan video model, saying what it seems to be.
+    """
+    clean = {_without_tokens(name): name for name in stored}
+    roots = [name for name in clean if name == ROOT or name.endswith("." + ROOT)]
+    if not roots:
+        raise ValueError(f"the file must hold a Wan video model, but it {_what_it_is(clean)}")
+    if len(roots) > 1:
+        raise ValueError(f"the file must hold one model, got {len(roots)}: {sorted(roots)[:3]}")
+    prefix = roots[0].removesuffix(ROOT)
+    inside = {
+        name.removeprefix(prefix): at
+        for name, at in clean.items()
+        if name.startswith(prefix) or not name.startswith(COMPANIONS)
+    }
+    if any(name.startswith("condition_embedder.") for name in inside):
+        inside = {_from_diffusers(name): at for name, at in inside.items()}
+    return inside
+
+
+def read_config(
+    shapes: Mapping[str, tuple[int, ...]], heads: int | None = None, eps: float = WAN_EPS
+) -> WanConfig:
+    """Read the sizes of a Wan text-to-video model from its weights' shapes.
+
+    Raises:
+        ValueError: if a weight that gives a size is missing, or the model takes more than text.
+    """
+    try:
+        dim, in_dim, *patch = shapes[ROOT]
+        ffn_dim = shapes["blocks.0.ffn.0.weight"][0]
+        freq_dim = shapes["time_embedding.0.weight"][1]
+        text_dim = shapes["text_embedding.0.weight"][1]
+        out_dim = shapes["head.head.weight"][0] // prod(patch)
+    except (KeyError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"the file must hold a whole Wan video model, got none of the sizes from {error}"
+        ) from error
+    extra = next((n for n in shapes if n.startswith(("img_emb.", "vace_", "control_"))), None)
+    if in_dim != out_dim or extra:
+        raise ValueError(
+            f"the model must be text-to-video, got one that takes {in_dim} and gives {out_dim} "
+            f"latent channels{f' and has {extra}' if extra else ''}: an image-to-video or control "
+            "model; image-to-video works with a text-to-video model by giving it first frames"
+        )
+    if heads is None and dim % WAN_HEAD_DIM:
+        raise ValueError(
+            f"heads must be given for a model of {dim} channels; published Wan models have "
+            f"{WAN_HEAD_DIM} channels per head"
+        )
+    layers = 1 + max(int(n.split(".")[1]) for n in shapes if re.match(r"blocks\.\d+\.", n))
+    return WanConfig(
+        dim=dim,
+        ffn_dim=ffn_dim,
+        freq_dim=freq_dim,
+        text_dim=text_dim,
+        in_dim=in_dim,
+        out_dim=out_dim,
+        heads=heads or dim // WAN_HEAD_DIM,
+        layers=layers,
+        patch=tuple(patch),
+        eps=eps,
+    )
+
+
+def _without_tokens(name: str) -> str:
+    for token in TRAINER_TOKENS:
+        name = name.replace(token, "")
+    return name
+
+
+def _from_diffusers(name: str) -> str:
+    for pattern, replacement in DIFFUSERS:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+def _what_it_is(names: Mapping[str, object]) -> str:
+    joined = "\n".join(names)
+    for pattern, kind in (
+        (r"lora_|\.lokr_|\.diff\b", "holds a LoRA; load the base model and apply the LoRA to it"),
+        (r"^(decoder|encoder)\.|first_stage_model", "holds a VAE; give the video model instead"),
+        (r"token_embedding|^shared\.|self_attn\.k_proj", "holds a text encoder"),
+        (r"double_blocks|transformer_blocks|joint_blocks", "holds a model of another kind"),
+    ):
+        if re.search(pattern, joined, re.MULTILINE):
+            return kind
+    return f"has no {ROOT} among its {len(names)} tensors"
+
+
+def _check_shapes(
+    expected: Mapping[str, tuple[int, ...]], got: Mapping[str, tuple[int, ...]]
+) -> None:
+    wrong = {n: s for n, s in got.items() if n in expected and s != expected[n]}
+    for kind, names in (
+        ("missing", sorted(expected.keys() - got.keys())),
+        ("unknown", sorted(got.keys() - expected.keys())),
+        ("of wrong shape", [f"{n} {got[n]} for {expected[n]}" for n in sorted(wrong)]),
+    ):
+        if names:
+            raise ValueError(
+                f"a Wan text-to-video model must have {len(expected)} tensors, got "
+                f"{len(names)} {kind}: {', '.join(names[:3])}; the file is incomplete or another "
+                "model"
+            )
+
+
+def _dequantise(
+    name: str, weight: Tensor, scales: Mapping[str, str], source: TensorSource
+) -> Tensor:
+    """Undo per-tensor or per-row fp8 scaling; refuse every other quantisation."""
+    if not weight.is_floating_point():
+        raise ValueError(
+            f"weights must be floating point, got {weight.dtype} in {name}: a quantised file; "
+            "use the bf16, fp16 or fp8 version"
+        )
+    stem = name.removesuffix(".weight")
+    found = next((scales[stem + s] for s in SCALES if stem + s in scales), None)
+    if found is None:
+        return weight
+    if weight.dtype not in FP8:
+        raise ValueError(f"only fp8 weights may carry a scale, got {weight.dtype} in {name}")
+    scale = source.read(found).float()
+    if scale.numel() not in (1, weight.shape[0]):
+        raise ValueError(
+            f"fp8 scales must be one per tensor or per row, got {tuple(scale.shape)} for {name}; "
+            "use the bf16, fp16 or plainly scaled fp8 version"
+        )
+    return weight.float() * (scale if scale.numel() == 1 else scale.reshape(-1, 1))
+
+
+def _check_finite(weights: Mapping[str, Tensor]) -> None:
+    bad = [name for name, weight in weights.items() if not weight.isfinite().all()]
+    if bad:
+        raise ValueError(
+            f"weights must be finite numbers, got NaN or infinity in {len(bad)} tensors: "
+            f"{', '.join(bad[:3])}; the file is damaged, or its numbers exceed the chosen dtype"
+        )

@@ -1,0 +1,80 @@
+"""Which latent frames are generated together, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One autoregressive unit: latent frames ``start <= f < stop``, denoised together."""
+
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def frames(self) -> range:
+        return range(self.start, self.stop)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class ChunkClock:
+    """Splits a video into chunks: one of ``first_chunk`` frames, then ``frames_per_chunk`` each.
+
+    All counts are latent frames, never pixel frames.
+
+    Args:
+        total_frames: frames of the whole video.
+        frames_per_chunk: what the model was trained to denoise together.
+        first_chunk: frames of the first chunk, None for a first chunk like the others. Models that
+            start from a single image have a first chunk of one frame.
+
+    Raises:
+        ValueError: if the video is not a whole number of chunks.
+    """
+
+    total_frames: int
+    frames_per_chunk: int
+    first_chunk: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.frames_per_chunk < 1:
+            raise ValueError(f"frames_per_chunk must be at least 1, got {self.frames_per_chunk}")
+        if not 1 <= self._first <= self.frames_per_chunk:
+            raise ValueError(
+                f"first_chunk must be 1 to frames_per_chunk={self.frames_per_chunk} frames, "
+                f"got {self._first}"
+            )
+        if not self.ends_at(self.total_frames):
+            raise ValueError(
+                f"total_frames must be {self._first} + a multiple of {self.frames_per_chunk}, "
+                f"got {self.total_frames}; use {self.covering(self.total_frames).total_frames}"
+            )
+
+    @property
+    def _first(self) -> int:
+        return self.frames_per_chunk if self.first_chunk is None else self.first_chunk
+
+    def ends_at(self, frames: int) -> bool:
+        """Tell whether a chunk can end after ``frames`` frames."""
+        return frames >= self._first and (frames - self._first) % self.frames_per_chunk == 0
+
+    def covering(self, frames: int) -> ChunkClock:
+        """Return the shortest clock with these chunk sizes and at least ``frames`` frames."""
+        more = max(0, -(-(frames - self._first) // self.frames_per_chunk))
+        total = self._first + more * self.frames_per_chunk
+        return ChunkClock(total, self.frames_per_chunk, self.first_chunk)
+
+    def __len__(self) -> int:
+        return 1 + (self.total_frames - self._first) // self.frames_per_chunk
+
+    def __iter__(self) -> Iterator[Chunk]:
+        start, stop = 0, self._first
+        for index in range(len(self)):
+            yield Chunk(index, start, stop)
+            start, stop = stop, stop + self.frames_per_chunk

@@ -1,0 +1,157 @@
+"""Model families: what a checkpoint was trained to be run with.
+
+Every number that belongs to a published model stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .geometry import VideoFormat
+from .positions import PositionRule
+from .schedule import NoiseLevel, noise_levels
+
+WAN_VIDEO = VideoFormat(time_stride=4, space_stride=8, fps=16)
+WAN_HEAD_DIM = 128
+WAN_TEXT_TOKENS = 512
+WAN_EPS = 1e-6
+WAN_HORIZON = 21
+
+FOUR_STEPS = (1000, 750, 500, 250)
+EMA_FIRST = ("generator_ema", "generator", "model", "state_dict")
+PLAIN_FIRST = ("generator", "generator_ema", "model", "state_dict")
+
+
+@dataclass(frozen=True)
+class Family:
+    """How the models of one paper are run. Frames are latent frames.
+
+    Args:
+        name: what users type.
+        title: what users read.
+        source: the paper.
+        file_pattern: matched against ``parent/name`` of a file, lower case, without ``-_ .``.
+        frames_per_chunk: frames denoised together.
+        steps: denoising steps as the authors list them, warped by ``shift``.
+        window: frames seen, sink and current chunk included. The horizon where the authors have
+            none: up to there it keeps everything, beyond it the window slides.
+        sink: first frames kept for ever.
+        horizon: frames the model was trained on.
+        positions: where RoPE is told kept frames stand.
+        weights: state dicts of a torch file, best first.
+        refusal: why its rollout is not built yet; None when it is.
+    """
+
+    name: str
+    title: str
+    source: str
+    file_pattern: str
+    frames_per_chunk: int = 3
+    steps: tuple[int, ...] = FOUR_STEPS
+    shift: float = 5.0
+    window: int = WAN_HORIZON
+    sink: int = 0
+    horizon: int = WAN_HORIZON
+    positions: PositionRule = PositionRule.ABSOLUTE
+    weights: tuple[str, ...] = EMA_FIRST
+    refusal: str | None = None
+
+    @property
+    def levels(self) -> tuple[NoiseLevel, ...]:
+        return noise_levels(self.steps, self.shift)
+
+
+# ordered: the first pattern that matches a file name wins
+FAMILIES = (
+    Family("longlive", "LongLive", "arXiv 2509.22622", "longlive", window=12, sink=3),
+    Family(
+        "rolling_forcing",
+        "Rolling Forcing",
+        "arXiv 2509.25161",
+        "rollingforcing",
+        steps=(1000, 800, 600, 400, 200),
+        refusal="it denoises five chunks jointly at rising noise levels",
+    ),
+    Family(
+        "reward_forcing",
+        "Reward Forcing",
+        "arXiv 2512.04678",
+        "rewardforcing",
+        window=12,
+        sink=3,
+        refusal="its sink is a running average of the frames that leave the window",
+    ),
+    Family(
+        "krea_14b",
+        "Krea Realtime 14B",
+        "krea-ai/realtime-video",
+        "krea",
+        steps=(1000, 800, 600, 400, 200, 0),
+        window=6,
+        refusal="it rebuilds its context from clean frames before every chunk",
+    ),
+    Family(
+        "causal_forcing_framewise",
+        "Causal Forcing, frame-wise",
+        "arXiv 2602.02214",
+        "framewise",
+        frames_per_chunk=1,
+    ),
+    Family(
+        "causal_forcing_chunkwise",
+        "Causal Forcing, chunk-wise",
+        "arXiv 2602.02214",
+        "causalforcing|chunkwise",
+        weights=PLAIN_FIRST,
+    ),
+    Family("self_forcing", "Self-Forcing", "arXiv 2506.08009", "selfforcing"),
+)
+FAMILY_NAMES = tuple(family.name for family in FAMILIES)
+
+
+def family_named(name: str) -> Family:
+    """Return a family by name.
+
+    Raises:
+        ValueError: if there is none, or its rollout is not built yet.
+    """
+    for family in FAMILIES:
+        if family.name == name:
+            if family.refusal:
+                raise ValueError(
+                    f"{family.title} models cannot be run yet: {family.refusal}; "
+                    f"supported are {', '.join(f.name for f in FAMILIES if not f.refusal)}"
+                )
+            return family
+    raise ValueError(f"family must be one of {', '.join(FAMILY_NAMES)}, got {name!r}")
+
+
+def recognise(path: str | Path) -> Family | None:
+    """Return the family that a file's name, or its folder's, says; weights alone never tell."""
+    parts = Path(path).resolve().parts[-2:]
+    said = re.sub(r"[-_ .]", "", "/".join(parts).lower())
+    return next((f for f in FAMILIES if re.search(f.file_pattern, said)), None)
+
+
+def choose_family(path: str | Path, name: str | None) -> Family:
+    """Return the family to run a file with: the user's choice, else what the file says.
+
+    Raises:
+        ValueError: if neither says, or the choice denoises chunks of another size than the file's.
+    """
+    said = recognise(path)
+    if name is None and said is None:
+        raise ValueError(
+            f"the family of {Path(path).name} must be chosen, its name does not tell and weights "
+            f"never do: {', '.join(FAMILY_NAMES)}"
+        )
+    family = family_named(name or said.name)
+    if said and not said.refusal and said.frames_per_chunk != family.frames_per_chunk:
+        raise ValueError(
+            f"family must fit the file: {Path(path).name} says {said.name}, which denoises "
+            f"{said.frames_per_chunk} frames at a time, got {family.name} with "
+            f"{family.frames_per_chunk}; choose {said.name}, or rename the file if it is wrong"
+        )
+    return family

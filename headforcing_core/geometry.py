@@ -1,0 +1,116 @@
+"""Counts and sizes of a model and of a latent: the one place that converts units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+
+@dataclass(frozen=True)
+class VideoFormat:
+    """How a video autoencoder packs pictures into latent frames.
+
+    The first latent frame is one picture, every other one ``time_stride`` pictures:
+    ``pixel_frames = time_stride * (F - 1) + 1``.
+
+    Args:
+        time_stride: pictures per latent frame.
+        space_stride: picture rows (and columns) per latent row (and column).
+        fps: pictures per second.
+    """
+
+    time_stride: int
+    space_stride: int
+    fps: float
+
+    def latent_frames(self, seconds: float) -> int:
+        """Return the latent frames of a video, at ``time_stride`` pictures each.
+
+        The field counts so: 30 s at 16 fps are 120 latent frames, though the first is one picture.
+
+        Raises:
+            ValueError: if ``seconds`` is not positive.
+        """
+        if not 0 < seconds < float("inf"):
+            raise ValueError(f"seconds must be a positive number, got {seconds}")
+        return ceil(round(seconds * self.fps / self.time_stride, 6))
+
+    def pixel_frames(self, frames: int) -> int:
+        return self.time_stride * (frames - 1) + 1
+
+    def seconds(self, frames: int) -> float:
+        return self.pixel_frames(frames) / self.fps
+
+    def latent_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return latent (rows, columns) of a picture size.
+
+        Raises:
+            ValueError: if a side is not a positive multiple of ``space_stride`` pixels.
+        """
+        for name, side in (("width", width), ("height", height)):
+            if side < 1 or side % self.space_stride:
+                near = max(1, round(side / self.space_stride)) * self.space_stride
+                raise ValueError(
+                    f"{name} must be a positive multiple of {self.space_stride} pixels, "
+                    f"got {side}; the nearest is {near}"
+                )
+        return height // self.space_stride, width // self.space_stride
+
+
+@dataclass(frozen=True)
+class ModelGeometry:
+    """What a cache must know of a model.
+
+    Args:
+        layers: transformer layers.
+        heads: self-attention heads per layer.
+        head_dim: channels per head.
+    """
+
+    layers: int
+    heads: int
+    head_dim: int
+
+    def __post_init__(self) -> None:
+        if min(self.layers, self.heads) < 1:
+            raise ValueError(
+                f"layers and heads must be at least 1, got {self.layers} and {self.heads}"
+            )
+        if self.head_dim < 6 or self.head_dim % 2:
+            raise ValueError(
+                "head_dim must be even and at least 6 (rotary pairs for time, rows and columns), "
+                f"got {self.head_dim}"
+            )
+
+
+@dataclass(frozen=True)
+class LatentGrid:
+    """Size of one latent frame and how patches cut it into tokens.
+
+    A side that is no multiple of its patch is padded up to one, so any size works.
+
+    Args:
+        rows, columns: latent pixels (Y, X).
+        patch_rows, patch_columns: latent pixels per token.
+    """
+
+    rows: int
+    columns: int
+    patch_rows: int
+    patch_columns: int
+
+    def __post_init__(self) -> None:
+        if min(self.rows, self.columns, self.patch_rows, self.patch_columns) < 1:
+            raise ValueError(f"a latent grid must have positive sides, got {self}")
+
+    @property
+    def token_rows(self) -> int:
+        return ceil(self.rows / self.patch_rows)
+
+    @property
+    def token_columns(self) -> int:
+        return ceil(self.columns / self.patch_columns)
+
+    @property
+    def tokens_per_frame(self) -> int:
+        return self.token_rows * self.token_columns

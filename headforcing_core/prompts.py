@@ -1,0 +1,37 @@
+"""Which prompt rules which frames."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PromptSchedule:
+    """Prompts and the latent frame at which each begins.
+
+    Args:
+        starts: ascending frame numbers, the first is 0.
+        texts: the backbone's own conditionings, one per start; this class only picks one.
+    """
+
+    starts: tuple[int, ...]
+    texts: tuple[object, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.starts) != len(self.texts) or not self.starts:
+            raise ValueError(
+                f"starts must hold one frame number per prompt, got {self.starts} "
+                f"for {len(self.texts)} prompts"
+            )
+        if self.starts[0] != 0 or list(self.starts) != sorted(set(self.starts)):
+            raise ValueError(
+                f"starts must be ascending frame numbers beginning at 0, got {self.starts}"
+            )
+
+    @classmethod
+    def constant(cls, text: object) -> PromptSchedule:
+        return cls((0,), (text,))
+
+    def at(self, frame: int) -> object:
+        return self.texts[bisect_right(self.starts, frame) - 1]

@@ -1,0 +1,92 @@
+"""The autoregressive loop: draft a chunk, commit it, yield it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from .attention import HeadAttention, Observer
+from .backbone import Backbone
+from .cache import CacheBank
+from .clock import Chunk, ChunkClock
+from .noise import NoiseSource
+from .prompts import PromptSchedule
+from .schedule import CLEAN, NoiseLevel, add_noise
+
+
+class FinishedChunk(NamedTuple):
+    """latent: ``[B, C, len(chunk), Y, X]``, clean, float32."""
+
+    chunk: Chunk
+    latent: Tensor
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One video. Everything that lives as long as the video lives here, nothing anywhere else.
+
+    Args:
+        backbone: the model.
+        clock: the chunks of the video.
+        prompts: what it shall show.
+        bank: its caches, empty.
+        levels: noise levels at which a chunk is denoised, noisiest first.
+        noise: every random number of the video.
+        observe: sees the attention of every model call.
+
+    Source: Self-Forcing (arXiv 2506.08009), algorithm of the autoregressive rollout.
+    """
+
+    backbone: Backbone
+    clock: ChunkClock
+    prompts: PromptSchedule
+    bank: CacheBank
+    levels: tuple[NoiseLevel, ...]
+    noise: NoiseSource
+    observe: Observer | None = None
+
+    def run(self, given: Tensor | None = None) -> Iterator[FinishedChunk]:
+        """Yield chunks in order, each as soon as it is clean. Can be run once.
+
+        Args:
+            given: ``[B, C, n, Y, X]``, clean first frames to go on from; they are committed and
+                yielded like the others.
+
+        Raises:
+            ValueError: if no chunk ends where ``given`` ends.
+        """
+        given_frames = 0 if given is None else given.shape[2]
+        if given_frames and not self.clock.ends_at(given_frames):
+            raise ValueError(
+                f"given frames must fill whole chunks of {self.clock.frames_per_chunk} (the first "
+                f"of {self.clock.first_chunk or self.clock.frames_per_chunk}), got {given_frames}"
+            )
+        for chunk in self.clock:
+            text = self.prompts.at(chunk.start)
+            attend = self._open(chunk)
+            if chunk.stop <= given_frames:
+                clean = given[:, :, chunk.start : chunk.stop].to(self.bank.device)
+            else:
+                clean = self._draft(chunk, text, attend)
+            self.backbone.predict_clean(clean, CLEAN, text, attend)
+            self.bank.commit(chunk)
+            yield FinishedChunk(chunk, clean)
+
+    def _open(self, chunk: Chunk) -> HeadAttention:
+        self.bank.open(chunk)
+        rotation = self.bank.plan.rope.frames(chunk.frames, self.bank.device)
+        return HeadAttention(self.bank, rotation, self.observe)
+
+    def _draft(self, chunk: Chunk, text: object, attend: HeadAttention) -> Tensor:
+        clean = None
+        for step, level in enumerate(self.levels):
+            noise = self._draw(chunk, step)
+            noisy = noise if clean is None else add_noise(clean, noise, level)
+            clean = self.backbone.predict_clean(noisy, level, text, attend)
+        return clean
+
+    def _draw(self, chunk: Chunk, step: int) -> Tensor:
+        return self.noise.draw(chunk, step).to(self.bank.device)

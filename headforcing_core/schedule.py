@@ -1,0 +1,80 @@
+"""Noise levels of a few-step model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+TRAINING_STEPS = 1000
+
+
+class NoiseLevel(NamedTuple):
+    """How noisy a latent is: ``latent = (1 - sigma) * clean + sigma * noise``.
+
+    sigma: 1 is noise, 0 is clean.
+    timestep: what the model is told, 0 to 1000. It is ``1000 * sigma``, except off the original's
+        table, where the two are rounded apart (its timestep 0 stands for sigma 0.00498).
+    """
+
+    sigma: float
+    timestep: float
+
+
+CLEAN = NoiseLevel(0.0, 0.0)
+
+
+def sigma_table(shift: float) -> Tensor:
+    """Return the 1000 sigmas of flow matching with a timestep shift, descending, float32.
+
+    Source: Self-Forcing (arXiv 2506.08009), its FlowMatchScheduler.
+    """
+    if shift <= 0:
+        raise ValueError(f"shift must be positive, got {shift}")
+    even = torch.linspace(1.0, 0.0, TRAINING_STEPS + 1)[:-1]
+    return shift * even / (1 + (shift - 1) * even)
+
+
+def warp(steps: Sequence[int], shift: float) -> Tensor:
+    """Turn evenly counted steps into timesteps: ``warp([1000, 750], 5)`` is ``[1000, 937.5]``.
+
+    Args:
+        steps: integers from 1000 (noise) down to 0.
+
+    Returns:
+        ``[len(steps)]`` float32, 0 to 1000; never rounded, the model hears 833.333.
+    """
+    if not steps or any(not 0 <= s <= TRAINING_STEPS or s != int(s) for s in steps):
+        raise ValueError(f"steps must be integers from {TRAINING_STEPS} to 0, got {list(steps)}")
+    timesteps = torch.cat([sigma_table(shift) * TRAINING_STEPS, torch.zeros(1)])
+    return timesteps[TRAINING_STEPS - torch.tensor([int(s) for s in steps])]
+
+
+def sigma_at(timestep: float, shift: float) -> float:
+    """Return the sigma of the table entry nearest to ``timestep``, as the original looks it up."""
+    sigmas = sigma_table(shift)
+    return sigmas[(sigmas * TRAINING_STEPS - timestep).abs().argmin()].item()
+
+
+def noise_levels(steps: Sequence[int], shift: float, warped: bool = True) -> tuple[NoiseLevel, ...]:
+    """Return the levels at which a chunk is denoised, noisiest first.
+
+    Args:
+        steps: as a model's configuration lists them, e.g. 1000, 750, 500, 250.
+        shift: timestep shift the model was trained with.
+        warped: whether the steps count evenly and must be shifted, or are timesteps already.
+
+    Raises:
+        ValueError: if the steps do not descend.
+    """
+    if list(steps) != sorted(set(steps), reverse=True):
+        raise ValueError(f"steps must descend from noise to clean, got {list(steps)}")
+    timesteps = warp(steps, shift).tolist() if warped else [float(s) for s in steps]
+    return tuple(NoiseLevel(sigma_at(t, shift), t) for t in timesteps)
+
+
+def add_noise(clean: Tensor, noise: Tensor, level: NoiseLevel) -> Tensor:
+    """Mix ``clean`` and ``noise`` (same shape) to the given level."""
+    return (1 - level.sigma) * clean + level.sigma * noise

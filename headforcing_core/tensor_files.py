@@ -1,0 +1,166 @@
+"""Files of named tensors, read one tensor at a time."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Protocol
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+TORCH_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin")
+INDEX_SUFFIX = ".safetensors.index.json"
+
+
+class TensorSource(Protocol):
+    """Named tensors whose shapes are known before their data is read."""
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
+
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
+
+    def read(self, name: str) -> Tensor:
+        """Return one tensor; the caller may keep it, no file stays mapped behind it."""
+        ...
+
+
+class TensorDict:
+    """Tensors that are in memory, or mapped, already."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None):
+        self._tensors = tensors
+        self.metadata = dict(metadata or {})
+        self.shapes = {name: tuple(x.shape) for name, x in tensors.items()}
+
+    def read(self, name: str) -> Tensor:
+        return self._tensors[name].clone()
+
+
+class SafetensorsFiles:
+    """One safetensors file, or the parts of a sharded one."""
+
+    def __init__(self, paths: Sequence[Path]):
+        self.metadata: dict[str, str] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self._path: dict[str, Path] = {}
+        for path in paths:
+            with _open_safetensors(path) as file:
+                self.metadata |= file.metadata() or {}
+                for name in file.keys():
+                    self.shapes[name] = tuple(file.get_slice(name).get_shape())
+                    self._path[name] = path
+
+    def read(self, name: str) -> Tensor:
+        # the file is mapped for one tensor at a time: pages of a file that stays mapped would
+        # count as memory until the last tensor is read, and double the peak
+        with _open_safetensors(self._path[name]) as file:
+            return file.get_tensor(name).clone()
+
+
+def open_tensors(path: str | Path, prefer: Sequence[str] = ()) -> TensorSource:
+    """Open a file of tensors: safetensors (sharded too, or its folder) or a torch file.
+
+    Args:
+        path: the file; a folder or an ``.index.json`` stands for a sharded model in it.
+        prefer: names to look for, in this order, when a torch file holds several state dicts.
+
+    Raises:
+        ValueError: if the file is missing, truncated, of another kind, or holds more than tensors.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = _model_in(path)
+    if not path.is_file():
+        raise ValueError(f"the file must exist, got {path}")
+    if path.name.endswith(INDEX_SUFFIX):
+        return SafetensorsFiles(_shards(path))
+    if path.suffix == ".safetensors":
+        return SafetensorsFiles([path])
+    if path.suffix in TORCH_SUFFIXES:
+        return TensorDict(_unwrap(_load_torch(path), path, prefer))
+    if path.suffix == ".gguf":
+        raise ValueError(f"GGUF files are not read, got {path.name}; use the safetensors version")
+    raise ValueError(
+        f"the file must be .safetensors or one of {', '.join(TORCH_SUFFIXES)}, got {path.name}"
+    )
+
+
+def _model_in(folder: Path) -> Path:
+    found = sorted(folder.glob("*" + INDEX_SUFFIX)) or sorted(folder.glob("*.safetensors"))
+    if len(found) != 1:
+        raise ValueError(
+            f"a folder must hold one safetensors model, got {len(found)} in {folder}; name the file"
+        )
+    return found[0]
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{index.name} must be a safetensors index, got {error!r}") from error
+    shards = [index.parent / Path(name).name for name in names]
+    missing = [shard.name for shard in shards if not shard.is_file()]
+    if missing:
+        raise ValueError(f"all shards of {index.name} must be beside it, missing: {missing[:3]}")
+    return shards
+
+
+def _open_safetensors(path: Path) -> Any:
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{path.name} must be a whole safetensors file, got {path.stat().st_size} bytes that "
+            f"are truncated or of another kind ({error}); download it again"
+        ) from error
+
+
+def _load_torch(path: Path) -> object:
+    zipped = zipfile.is_zipfile(path)
+    try:
+        # mmap works for the zip container only, which torch has written since 1.6
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except UnpicklingError as error:
+        if _starts_as_zip(path) and not zipped:
+            raise _truncated(path) from error
+        raise ValueError(
+            f"{path.name} must hold tensors only, but it holds other objects or is no torch file; "
+            "loading those could run code, so it is refused: convert it to safetensors"
+        ) from error
+    except (RuntimeError, EOFError, OSError) as error:
+        raise _truncated(path) from error
+
+
+def _starts_as_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
+
+
+def _truncated(path: Path) -> ValueError:
+    return ValueError(
+        f"{path.name} must be a whole torch file, got {path.stat().st_size} bytes that are "
+        "truncated or of another kind; download it again"
+    )
+
+
+def _unwrap(loaded: object, path: Path, prefer: Sequence[str]) -> dict[str, Tensor]:
+    """Step into {generator_ema: {...}}-like wrappers down to the named tensors."""
+    if isinstance(loaded, Mapping):
+        tensors = {str(n): x for n, x in loaded.items() if isinstance(x, Tensor)}
+        inner = {str(n): x for n, x in loaded.items() if isinstance(x, Mapping) and x}
+        for name in (*prefer, *inner):
+            if name in inner and not tensors:
+                return _unwrap(inner[name], path, prefer)
+        if tensors:
+            return tensors
+    raise ValueError(
+        f"{path.name} must hold named tensors, got {type(loaded).__name__} without any"
+    )

@@ -1,0 +1,165 @@
+"""The project behind the interface of check_golden.py; run it with that checker.
+
+Nothing is computed here: model, caches, attention and loop are the shipped ones. This file only
+translates the checker's [B, F, C, Y, X] latents and its recorded noise.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+if "headforcing" not in sys.modules:
+    sys.path.insert(0, str(Path(__file__).parent))
+    import conftest  # noqa: F401  loads the pack from this checkout
+
+from headforcing.headforcing_core import (
+    CacheBank,
+    CachePlan,
+    Chunk,
+    ChunkClock,
+    HeadAttention,
+    PositionRule,
+    PromptSchedule,
+    Rollout,
+    Rope,
+    WanModel,
+    WindowPolicy,
+    noise_levels,
+    schedule,
+)
+from headforcing.headforcing_core.checkpoint import TensorDict, build_wan
+
+RULES = {"absolute": PositionRule.ABSOLUTE, "relative": PositionRule.CONTIGUOUS}
+
+
+def build_model(config: dict, state_dict: dict[str, Tensor]) -> GoldenModel:
+    model = build_wan(TensorDict(state_dict), heads=config["num_heads"], eps=config["eps"])
+    return GoldenModel(model)
+
+
+def sigma_table(shift: float) -> tuple[Tensor, Tensor]:
+    sigmas = schedule.sigma_table(shift)
+    return sigmas, sigmas * schedule.TRAINING_STEPS
+
+
+warp_steps = schedule.warp
+
+
+def add_noise(clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+    return torch.stack(
+        [
+            schedule.add_noise(c, n, _level(t))
+            for c, n, t in zip(clean, noise, timesteps, strict=True)
+        ]
+    )
+
+
+def flow_to_x0(flow: Tensor, noisy: Tensor, timesteps: Tensor) -> Tensor:
+    return torch.stack(
+        [x - _level(t).sigma * f for f, x, t in zip(flow, noisy, timesteps, strict=True)]
+    )
+
+
+def _level(timestep: Tensor) -> schedule.NoiseLevel:
+    return schedule.NoiseLevel(schedule.sigma_at(timestep.item(), 5.0), timestep.item())
+
+
+class RecordedNoise:
+    """The numbers the original drew."""
+
+    def __init__(
+        self, noise: Tensor, draws: list[list[Tensor]], first_frame: int, first_chunk: int
+    ):
+        self.noise, self.draws = noise, draws
+        self.first_frame, self.first_chunk = first_frame, first_chunk
+
+    def draw(self, chunk: Chunk, step: int) -> Tensor:
+        if step == 0:
+            start = chunk.start - self.first_frame
+            return self.noise[:, start : start + len(chunk)].transpose(1, 2)
+        drawn = self.draws[chunk.index - self.first_chunk][step - 1]
+        return drawn.unflatten(0, (-1, len(chunk))).transpose(1, 2)
+
+
+class GoldenModel:
+    rope_modes = tuple(RULES)
+
+    def __init__(self, model: WanModel):
+        self.model = model
+        self.probabilities: list[Tensor] | None = None
+        self.last_attention = None
+
+    def capture_attention(self, on: bool) -> None:
+        self.probabilities = [] if on else None
+
+    def begin(self, spec: dict) -> None:
+        self.spec = spec
+        self.text = self.model.prepare_text(spec["context"])
+        self.bank = None
+        self.chunk = None
+
+    def forward_chunk(
+        self, latents: Tensor, timesteps: Tensor, context: Tensor, start_frame: int, commit: bool
+    ) -> Tensor:
+        latents = latents.transpose(1, 2)
+        self.bank = self.bank or self._bank(latents, self.spec)
+        chunk = Chunk(0, start_frame, start_frame + latents.shape[2])
+        if chunk != self.chunk:
+            self.bank.open(chunk)
+            self.chunk = chunk
+        rotation = self.bank.plan.rope.frames(chunk.frames, self.bank.device)
+        observe = None if self.probabilities is None else self._observe
+        flow = self.model(
+            latents, timesteps, self.text, HeadAttention(self.bank, rotation, observe)
+        )
+        if observe:
+            self.last_attention = {"probs": self.probabilities, "key_frames": self.bank.frames}
+            self.probabilities = []
+        if commit:
+            self.bank.commit(chunk)
+        return flow.transpose(1, 2)
+
+    def rollout(self, noise: Tensor, draws: list, context: Tensor, spec: dict) -> Tensor:
+        given = spec["initial_latent"]
+        given_frames = 0 if given is None else given.shape[1]
+        first = 1 if spec["independent_first_frame"] else None
+        clock = ChunkClock(spec["total_frames"], spec["chunk"], first)
+        first_chunk = sum(chunk.stop <= given_frames for chunk in clock)
+        rollout = Rollout(
+            backbone=self.model,
+            clock=clock,
+            prompts=PromptSchedule.constant(self.model.prepare_text(context)),
+            bank=self._bank(noise.transpose(1, 2), spec),
+            levels=noise_levels(spec["step_list"], spec["shift"]),
+            noise=RecordedNoise(noise, draws, given_frames, first_chunk),
+        )
+        chunks = rollout.run(None if given is None else given.transpose(1, 2))
+        return torch.cat([done.latent for done in chunks], 2).transpose(1, 2)
+
+    def _bank(self, latents: Tensor, spec: dict) -> CacheBank:
+        geometry = self.model.config.geometry
+        window = spec["local_attn_size"] if spec["local_attn_size"] > 0 else spec["total_frames"]
+        return CacheBank(
+            CachePlan(
+                geometry=geometry,
+                rope=Rope(geometry.head_dim, self.model.config.grid(*latents.shape[3:])),
+                policy=WindowPolicy.of_window(window, spec["sink_size"], spec["chunk"]),
+                positions=RULES[spec["rope_mode"]],
+                frames_per_chunk=spec["chunk"],
+                horizon=window,
+                batch=spec["batch"],
+            )
+        )
+
+    def _observe(self, layer: int, q: Tensor, bank: CacheBank) -> None:
+        keys, _ = bank.pools(layer)
+        heads = []
+        for head, span in enumerate(bank.spans):
+            k = keys[:, span.start : span.start + span.length]
+            scores = q[:, :, head] @ k.transpose(1, 2) * q.shape[-1] ** -0.5
+            heads.append(scores.softmax(-1))
+        self.probabilities.append(torch.stack(heads, 1))
