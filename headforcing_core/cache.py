@@ -139,9 +139,7 @@ class CacheBank:
 
     def open(self, chunk: Chunk) -> None:
         """Make room for a chunk and give the past its positions in front of it."""
-        for source, target in self._table.open(chunk):
-            for pool in (*self._k, *self._v):
-                pool[:, :, target] = pool[:, :, source]
+        self._table.open(chunk)
         self._re_encode(chunk)
 
     def write(self, layer: int, k: Tensor, v: Tensor, unrotated: Tensor) -> None:

@@ -1,46 +1,56 @@
-"""From a published checkpoint to a Wan model: names, sizes, weights."""
+"""From a published checkpoint to a Wan model: sizes and weights."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from math import prod
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .families import WAN_EPS, WAN_HEAD_DIM
-from .tensor_files import TensorDict, TensorSource
+from .families import WAN_EPS, WAN_HEAD_DIM, Family, choose_family
+from .tensor_files import TensorSource, open_tensors
 from .wan import WanConfig, WanModel
+from .weight_names import ROOT, wan_names
 
-__all__ = ["TensorDict", "build_wan"]
-
-ROOT = "patch_embedding.weight"
-TRAINER_TOKENS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.")
-# a file with several models in it, as all-in-one checkpoints have
-COMPANIONS = ("first_stage_model.", "text_encoders.", "cond_stage_model.", "vae.", "conditioner.")
+HEADS_KEY = "headforcing.heads"
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 SCALES = (".scale_weight", ".weight_scale")
 # what quantised files carry beside the weights and a weight-only reader does not need
 UNUSED = (".scale_input", ".input_scale", ".comfy_quant")
 
-DIFFUSERS = (
-    (r"^condition_embedder\.time_embedder\.linear_1\.", "time_embedding.0."),
-    (r"^condition_embedder\.time_embedder\.linear_2\.", "time_embedding.2."),
-    (r"^condition_embedder\.text_embedder\.linear_1\.", "text_embedding.0."),
-    (r"^condition_embedder\.text_embedder\.linear_2\.", "text_embedding.2."),
-    (r"^condition_embedder\.time_proj\.", "time_projection.1."),
-    (r"^scale_shift_table$", "head.modulation"),
-    (r"^proj_out\.", "head.head."),
-    (r"\.scale_shift_table$", ".modulation"),
-    (r"\.ffn\.net\.0\.proj\.", ".ffn.0."),
-    (r"\.ffn\.net\.2\.", ".ffn.2."),
-    (r"\.norm2\.", ".norm3."),
-    (r"\.attn1\.", ".self_attn."),
-    (r"\.attn2\.", ".cross_attn."),
-    (r"\.to_([qkv])\.", r".\1."),
-    (r"\.to_out\.0\.", ".o."),
-)
+
+class LoadedModel(NamedTuple):
+    model: WanModel
+    family: Family
+
+
+def load_checkpoint(
+    path: str | Path,
+    *,
+    family: str | None = None,
+    heads: int | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> LoadedModel:
+    """Load a model file and say how it is run.
+
+    Args:
+        path: safetensors file, sharded folder or torch file in any published layout.
+        family: name of its family; None when the file's name tells.
+        heads: see ``build_wan``; a file's own metadata may tell.
+
+    Raises:
+        ValueError: if the file, the model or the family is not one that can be run, and why.
+    """
+    chosen = choose_family(path, family)
+    source = open_tensors(path, prefer=chosen.weights)
+    if heads is None and HEADS_KEY in source.metadata:
+        heads = int(source.metadata[HEADS_KEY])
+    return LoadedModel(build_wan(source, heads=heads, dtype=dtype, device=device), chosen)
 
 
 def build_wan(
@@ -80,29 +90,6 @@ def build_wan(
     _check_finite(weights)
     model.load_state_dict(weights, assign=True)
     return model.eval().requires_grad_(False)
-
-
-def wan_names(stored: Mapping[str, object]) -> dict[str, str]:
-    """Map the authors' parameter names to the names under which a file stores them.
-
-    Raises:
-        ValueError: if the file holds no Wan video model, saying what it seems to be.
-    """
-    clean = {_without_tokens(name): name for name in stored}
-    roots = [name for name in clean if name == ROOT or name.endswith("." + ROOT)]
-    if not roots:
-        raise ValueError(f"the file must hold a Wan video model, but it {_what_it_is(clean)}")
-    if len(roots) > 1:
-        raise ValueError(f"the file must hold one model, got {len(roots)}: {sorted(roots)[:3]}")
-    prefix = roots[0].removesuffix(ROOT)
-    inside = {
-        name.removeprefix(prefix): at
-        for name, at in clean.items()
-        if name.startswith(prefix) or not name.startswith(COMPANIONS)
-    }
-    if any(name.startswith("condition_embedder.") for name in inside):
-        inside = {_from_diffusers(name): at for name, at in inside.items()}
-    return inside
 
 
 def read_config(
@@ -148,31 +135,6 @@ def read_config(
         patch=tuple(patch),
         eps=eps,
     )
-
-
-def _without_tokens(name: str) -> str:
-    for token in TRAINER_TOKENS:
-        name = name.replace(token, "")
-    return name
-
-
-def _from_diffusers(name: str) -> str:
-    for pattern, replacement in DIFFUSERS:
-        name = re.sub(pattern, replacement, name)
-    return name
-
-
-def _what_it_is(names: Mapping[str, object]) -> str:
-    joined = "\n".join(names)
-    for pattern, kind in (
-        (r"lora_|\.lokr_|\.diff\b", "holds a LoRA; load the base model and apply the LoRA to it"),
-        (r"^(decoder|encoder)\.|first_stage_model", "holds a VAE; give the video model instead"),
-        (r"token_embedding|^shared\.|self_attn\.k_proj", "holds a text encoder"),
-        (r"double_blocks|transformer_blocks|joint_blocks", "holds a model of another kind"),
-    ):
-        if re.search(pattern, joined, re.MULTILINE):
-            return kind
-    return f"has no {ROOT} among its {len(names)} tensors"
 
 
 def _check_shapes(

@@ -6,7 +6,7 @@ Every number that belongs to a published model stands here and nowhere else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .geometry import VideoFormat
@@ -61,6 +61,31 @@ class Family:
     @property
     def levels(self) -> tuple[NoiseLevel, ...]:
         return noise_levels(self.steps, self.shift)
+
+    def tuned(
+        self,
+        *,
+        steps: tuple[int, ...] | None = None,
+        shift: float | None = None,
+        window: int | None = None,
+        sink: int | None = None,
+        positions: PositionRule | None = None,
+    ) -> Family:
+        """Return the family with some values replaced; None keeps the trained one.
+
+        A sink the family was not trained with would leave the trained range as the video grows, so
+        its positions are re-encoded unless ``positions`` says otherwise.
+        """
+        new_sink = sink is not None and sink != self.sink
+        rule = PositionRule.CONTIGUOUS if new_sink and sink else self.positions
+        return replace(
+            self,
+            steps=steps or self.steps,
+            shift=self.shift if shift is None else shift,
+            window=self.window if window is None else window,
+            sink=self.sink if sink is None else sink,
+            positions=positions or rule,
+        )
 
 
 # ordered: the first pattern that matches a file name wins

@@ -12,7 +12,7 @@ class SlotTable:
     """Bookkeeping of one arena: the frames of the past and the chunk being denoised.
 
     Slots in use are always a prefix, so attention reads one run of memory; their order within it
-    means nothing. Frames of the past rarely move: a new chunk takes the slots that were freed.
+    means nothing. A frame never moves: a new chunk takes the slots that were freed.
 
         window 6, chunk 3      slot  0 1 2 3 4 5
         chunk 6..8 open              6 7 8 3 4 5
@@ -46,11 +46,8 @@ class SlotTable:
         slot_of = {**self._past, **dict(zip(current, self._chunk_slots, strict=True))}
         return sorted(slot_of, key=slot_of.__getitem__)
 
-    def open(self, chunk: Chunk) -> list[tuple[int, int]]:
-        """Give ``chunk`` its slots; an uncommitted chunk is forgotten.
-
-        Returns:
-            (from, to) slots of cached frames that must be copied to keep the prefix whole.
+    def open(self, chunk: Chunk) -> None:
+        """Give ``chunk`` the lowest free slots; an uncommitted chunk is forgotten.
 
         Raises:
             ValueError: if the chunk is already past or larger than the arena allows.
@@ -60,21 +57,11 @@ class SlotTable:
                 f"chunk must follow the past, got frames {chunk.start} to {chunk.stop - 1} "
                 f"after frame {max(self._past)}"
             )
-        used = len(self._past) + len(chunk)
-        if used > self.size:
-            raise ValueError(
-                f"chunk must have at most {self.size - len(self._past)} frames here, "
-                f"got {len(chunk)}"
-            )
         taken = set(self._past.values())
-        free = [slot for slot in range(used) if slot not in taken]
-        moves = []
-        for frame, slot in self.past.items():
-            if slot >= used:
-                moves.append((slot, free[0]))
-                self._past[frame] = free.pop(0)
-        self._chunk, self._chunk_slots = chunk, free
-        return moves
+        free = [slot for slot in range(self.size) if slot not in taken]
+        if len(chunk) > len(free):
+            raise ValueError(f"chunk must have at most {len(free)} frames here, got {len(chunk)}")
+        self._chunk, self._chunk_slots = chunk, free[: len(chunk)]
 
     def commit(self, chunk: Chunk) -> None:
         """Make the open chunk part of the past and forget what the policy drops.

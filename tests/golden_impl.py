@@ -31,7 +31,8 @@ from headforcing.headforcing_core import (
     noise_levels,
     schedule,
 )
-from headforcing.headforcing_core.checkpoint import TensorDict, build_wan
+from headforcing.headforcing_core.checkpoint import build_wan
+from headforcing.headforcing_core.tensor_files import TensorDict
 
 RULES = {"absolute": PositionRule.ABSOLUTE, "relative": PositionRule.CONTIGUOUS}
 

@@ -1,0 +1,80 @@
+"""``headforcing demo``: the main job on a small model, with nothing to download."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from ..checkpoint import load_checkpoint
+from ..demo.contact_sheet import latent_sheet
+from ..demo.random_model import write_random_checkpoint
+from ..families import WAN_VIDEO
+from ..generation import VideoRequest
+from ..positions import PositionRule
+from ..wan import WanModel
+from .make import Made, make
+
+log = logging.getLogger("headforcing")
+TEXT_TOKENS = 16
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="run a 30-second rollout on a tiny model with random weights",
+        description="Run a rollout on a tiny model with RANDOM weights: it shows that the rollout, "
+        "its caches and its files work on this machine, not what a trained model makes.",
+    )
+    add = parser.add_argument
+    add("--out", default="demo_out", metavar="FOLDER", help="where to write (default demo_out)")
+    add("--seconds", type=float, default=30.0, help="length of the video (default 30)")
+    add("--width", type=int, default=128, help="pixels, a multiple of 8 (default 128)")
+    add("--height", type=int, default=128, help="pixels, a multiple of 8 (default 128)")
+    add("--seed", type=int, default=0, help="same seed, same video (default 0)")
+    add("--window", type=int, default=9, help="frames a head sees (default 9)")
+    add("--sink", type=int, default=1, help="first frames that are never forgotten (default 1)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
+    frames = WAN_VIDEO.latent_frames(options.seconds)
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint = out / "random_model.safetensors"
+    write_random_checkpoint(checkpoint)
+    log.info("the model has RANDOM weights: the picture is noise, the numbers are real")
+    model, family = load_checkpoint(checkpoint, family="self_forcing")
+    family = family.tuned(window=options.window, sink=options.sink)
+    request = VideoRequest(family, frames, rows, columns, options.seed)
+    text = torch.randn(1, TEXT_TOKENS, model.config.text_dim, generator=torch.Generator())
+    made = make(request.rollout(model, text), out / "latents.safetensors", request.settings)
+    latent_sheet(made.latents[0], every=family.frames_per_chunk).save(out / "latents.png")
+    sys.stdout.write(_report(request, model, made, out))
+    return 0
+
+
+def _report(request: VideoRequest, model: WanModel, made: Made, out: Path) -> str:
+    clock, plan = request.clock, request.plan(model)
+    keep_all = request.family.tuned(
+        window=clock.total_frames, sink=0, positions=PositionRule.ABSOLUTE
+    )
+    all_bytes = replace(request, family=keep_all).plan(model).bytes
+    rows = [
+        ("latent frames", f"{clock.total_frames} in {len(clock)} chunks"),
+        ("as video", f"{WAN_VIDEO.seconds(clock.total_frames):.1f} s, {WAN_VIDEO.fps} fps"),
+        ("a head sees", f"{plan.slots} frames, the first {plan.policy.sink} for ever"),
+        ("caches", f"{plan.bytes / 2**20:.1f} MiB at any length"),
+        ("to keep all frames", f"{all_bytes / 2**20:.1f} MiB"),
+        ("files", f"{out}/latents.safetensors, {out}/latents.png"),
+    ]
+    if len(made.chunk_seconds) >= 30:
+        early, late = median(made.chunk_seconds[10:20]), median(made.chunk_seconds[-10:])
+        rows.append(("the last ten chunks", f"{late / early:.2f} x the time of chunks 10 to 19"))
+    return "".join(f"{name:21}{value}\n" for name, value in rows)

@@ -1,0 +1,96 @@
+"""One video to generate: what is asked for, and the rollout that makes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from .cache import CacheBank, CachePlan
+from .clock import ChunkClock
+from .families import Family
+from .noise import SeededNoise
+from .policy import WindowPolicy
+from .prompts import PromptSchedule
+from .rollout import Rollout
+from .rope import Rope
+from .wan import WanModel
+
+
+@dataclass(frozen=True)
+class VideoRequest:
+    """Everything that decides a video besides the weights and the text.
+
+    Args:
+        family: how the model is run.
+        frames: latent frames, at least; rounded up to whole chunks.
+        rows, columns: latent Y and X.
+        seed: of all noise.
+        first_chunk: frames of the first chunk, None for a whole one.
+    """
+
+    family: Family
+    frames: int
+    rows: int
+    columns: int
+    seed: int
+    first_chunk: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.frames < 1:
+            raise ValueError(f"frames must be at least 1, got {self.frames}")
+
+    @property
+    def clock(self) -> ChunkClock:
+        per_chunk = self.family.frames_per_chunk
+        first = self.first_chunk or per_chunk
+        return ChunkClock(first, per_chunk, self.first_chunk).covering(self.frames)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The request as plain values, for the metadata of what it makes."""
+        family = self.family
+        return {
+            "family": family.name,
+            "frames_per_chunk": family.frames_per_chunk,
+            "steps": list(family.steps),
+            "shift": family.shift,
+            "window": family.window,
+            "sink": family.sink,
+            "positions": family.positions.value,
+            "horizon": family.horizon,
+            "rows": self.rows,
+            "columns": self.columns,
+            "seed": self.seed,
+            "first_chunk": self.first_chunk,
+        }
+
+    def plan(self, model: WanModel, batch: int = 1) -> CachePlan:
+        """Return what the caches will hold; nothing is allocated."""
+        family, geometry = self.family, model.config.geometry
+        return CachePlan(
+            geometry=geometry,
+            rope=Rope(geometry.head_dim, model.config.grid(self.rows, self.columns)),
+            policy=WindowPolicy.of_window(family.window, family.sink, family.frames_per_chunk),
+            positions=family.positions,
+            frames_per_chunk=family.frames_per_chunk,
+            horizon=family.horizon,
+            batch=batch,
+            dtype=model.dtype,
+        )
+
+    def rollout(self, model: WanModel, text_embedding: Tensor) -> Rollout:
+        """Allocate the caches and return the rollout, ready to run once.
+
+        Args:
+            text_embedding: ``[B, S, text_dim]``; its batch is the video's.
+        """
+        batch = text_embedding.shape[0]
+        return Rollout(
+            backbone=model,
+            clock=self.clock,
+            prompts=PromptSchedule.constant(model.prepare_text(text_embedding)),
+            bank=CacheBank(self.plan(model, batch), model.device),
+            levels=self.family.levels,
+            noise=SeededNoise(self.seed, batch, model.config.in_dim, self.rows, self.columns),
+        )

@@ -1,0 +1,169 @@
+"""The one invariant: caches change what is stored, never what is computed."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headforcing.headforcing_core import (
+    CacheBank,
+    CachePlan,
+    ChunkClock,
+    HeadAttention,
+    LatentGrid,
+    ModelGeometry,
+    PositionRule,
+    Rope,
+    WindowPolicy,
+    rotate,
+)
+from headforcing.headforcing_core.attention import Observer
+
+B, H, D = 2, 3, 24
+GRID = LatentGrid(2, 3, 1, 1)
+P = GRID.tokens_per_frame
+ROPE = Rope(D, GRID)
+CPU = torch.device("cpu")
+
+
+def bank(window, sink, chunk, positions=PositionRule.ABSOLUTE, layers=1, horizon=99):
+    policy = WindowPolicy.of_window(window, sink, chunk)
+    geometry = ModelGeometry(layers, H, D)
+    return CacheBank(CachePlan(geometry, ROPE, policy, positions, chunk, horizon, batch=B))
+
+
+def projections(frames, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    return [torch.randn(B, frames * P, H, D, generator=rng) for _ in range(3)]
+
+
+def tokens(chunk):
+    return slice(chunk.start * P, chunk.stop * P)
+
+
+def attend(caches, chunk, q, k, v, observe: Observer | None = None):
+    rotation = ROPE.frames(chunk.frames, CPU)
+    return HeadAttention(caches, rotation, observe)(0, *(x[:, tokens(chunk)] for x in (q, k, v)))
+
+
+def run(caches, clock, q, k, v):
+    outputs = []
+    for chunk in clock:
+        caches.open(chunk)
+        outputs.append(attend(caches, chunk, q, k, v))
+        caches.commit(chunk)
+    return torch.cat(outputs, 1)
+
+
+def by_hand(clock, q, k, v, kept, place):
+    """No cache: rotate what each chunk may see to where it stands, and attend in float64."""
+    rows = []
+    for chunk in clock:
+        seen = kept(chunk)
+        at = {**place(seen, chunk), **{f: f for f in chunk.frames}}
+        frames = [*seen, *chunk.frames]
+        index = torch.cat([torch.arange(f * P, (f + 1) * P) for f in frames])
+        turned_q = rotate(q[:, tokens(chunk)], ROPE.frames(chunk.frames, CPU)).double()
+        turned_k = rotate(k[:, index], ROPE.frames([at[f] for f in frames], CPU)).double()
+        weights = (torch.einsum("bthd,bshd->bhts", turned_q, turned_k) * D**-0.5).softmax(-1)
+        rows.append(torch.einsum("bhts,bshd->bthd", weights, v[:, index].double()))
+    return torch.cat(rows, 1).float()
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    chunk=st.integers(1, 3),
+    sink=st.integers(0, 3),
+    room=st.integers(0, 4),
+    rule=st.sampled_from(PositionRule),
+)
+def test_a_cache_computes_what_its_frames_say(chunk, sink, room, rule):
+    clock = ChunkClock(chunk, chunk).covering(13)
+    policy = WindowPolicy(sink, room)
+    q, k, v = projections(clock.total_frames)
+    got = run(bank(sink + room + chunk, sink, chunk, rule), clock, q, k, v)
+    kept = by_hand(clock, q, k, v, lambda c: policy.retain(range(c.start)), rule.place)
+    torch.testing.assert_close(got, kept, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("rule", PositionRule)
+def test_unlimited_caches_equal_full_attention(rule):
+    clock = ChunkClock(9, 3)
+    q, k, v = projections(9)
+    got = run(bank(9, 0, 3, rule), clock, q, k, v)
+    everything = by_hand(clock, q, k, v, lambda c: range(c.start), PositionRule.ABSOLUTE.place)
+    torch.testing.assert_close(got, everything, atol=2e-5, rtol=1e-4)
+
+
+def test_drafts_leave_the_past_alone():
+    caches, clock = bank(9, 1, 3), ChunkClock(9, 3)
+    q, k, v = projections(9)
+    *_, last = clock
+    run(caches, list(clock)[:-1], q, k, v)
+    caches.open(last)
+    past = [x.clone() for x in (*caches._k, *caches._v)]
+    positions, frames = caches.positions, caches.frames
+    slots = [i for i, f in enumerate(frames) if f not in last.frames]
+    for seed in range(3):
+        attend(caches, last, *projections(9, seed))
+    for before, after in zip(past, (*caches._k, *caches._v), strict=True):
+        assert torch.equal(before[:, :, slots], after[:, :, slots])
+    assert (caches.positions, caches.frames) == (positions, frames)
+
+
+def test_the_last_call_of_a_chunk_is_what_stays():
+    """Drafts leave no trace: only the keys of the clean pass are the past."""
+    clock = ChunkClock(6, 3)
+    q, k, v = projections(6)
+    drafted, plain = bank(6, 0, 3), bank(6, 0, 3)
+    for chunk in clock:
+        for caches in (drafted, plain):
+            caches.open(chunk)
+        attend(drafted, chunk, *projections(6, seed=7))
+        assert torch.equal(attend(drafted, chunk, q, k, v), attend(plain, chunk, q, k, v))
+        for caches in (drafted, plain):
+            caches.commit(chunk)
+
+
+def test_batch_entries_do_not_mix():
+    clock = ChunkClock(9, 3)
+    q, k, v = projections(9)
+    whole = run(bank(6, 1, 3), clock, q, k, v)
+    swapped = run(bank(6, 1, 3), clock, *(x.flip(0) for x in (q, k, v)))
+    torch.testing.assert_close(swapped, whole.flip(0), atol=0, rtol=0)
+
+
+def test_heads_do_not_mix():
+    clock = ChunkClock(9, 3)
+    q, k, v = projections(9)
+    whole = run(bank(6, 1, 3), clock, q, k, v)
+    order = [2, 0, 1]
+    permuted = run(bank(6, 1, 3), clock, *(x[:, :, order] for x in (q, k, v)))
+    torch.testing.assert_close(permuted, whole[:, :, order], atol=0, rtol=0)
+
+
+def test_re_encoded_positions_stay_within_the_horizon():
+    caches = bank(6, 2, 3, PositionRule.CONTIGUOUS, horizon=6)
+    q, k, v = projections(60)
+    for chunk in ChunkClock(60, 3):
+        caches.open(chunk)
+        attend(caches, chunk, q, k, v)
+        assert all(0 < chunk.stop - at <= 6 for at in caches.positions.values())
+        caches.commit(chunk)
+    with pytest.raises(ValueError, match="at most horizon=5 frames when positions are re-encoded"):
+        bank(6, 2, 3, PositionRule.CONTIGUOUS, horizon=5)
+
+
+@pytest.mark.parametrize("rule", PositionRule)
+def test_bytes_are_known_before_anything_is_allocated(rule):
+    caches = bank(9, 2, 3, rule, layers=4)
+    held = [*caches._k, *caches._v, *caches._unrotated]
+    assert caches.plan.bytes == sum(x.numel() * x.element_size() for x in held)
+
+
+def test_no_memory_is_one_sentence():
+    plan = bank(9, 2, 3).plan
+    huge = CachePlan(plan.geometry, Rope(D, LatentGrid(10**6, 10**6, 1, 1)), plan.policy,
+                     plan.positions, 3, 99)  # fmt: skip
+    with pytest.raises(RuntimeError, match="GiB, which cpu does not have; use a smaller"):
+        CacheBank(huge)

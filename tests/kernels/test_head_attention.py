@@ -1,0 +1,92 @@
+import pytest
+import torch
+from closeness import assert_as_good_as
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from headforcing.kernels import Impl, Span, head_attention
+from headforcing.kernels.head_attention import reference
+from headforcing.kernels.head_attention.sdpa import _runs
+
+SHAPES = [  # B, T, D, length of each head: one token, odd sizes, mixed, a lone head at the end
+    (1, 1, 16, [1]),
+    (2, 63, 64, [200, 200, 200]),
+    (1, 130, 128, [65, 65, 7, 200, 200]),
+    (2, 5, 24, [3, 1, 2, 2]),
+]
+
+
+def make(batch, tokens, dim, lengths, dtype=torch.float32, gap=2):
+    """Random queries and pools; rows that no head may read are NaN."""
+    rng = torch.Generator().manual_seed(0)
+    spans, at = [], 0
+    for length in lengths:
+        spans.append(Span(at, length))
+        at += length + gap
+    q = torch.randn(batch, tokens, len(lengths), dim, generator=rng)
+    k, v = (torch.full((batch, at, dim), float("nan")) for _ in range(2))
+    for start, length in spans:
+        for pool in (k, v):
+            pool[:, start : start + length] = torch.randn(batch, length, dim, generator=rng)
+    return q.to(dtype), k.to(dtype), v.to(dtype), spans
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_matches_reference(shape, dtype):
+    q, k, v, spans = make(*shape, dtype=dtype)
+    scale = shape[2] ** -0.5
+    exact = reference.forward(q.double(), k.double(), v.double(), spans, scale)
+    plain = reference.forward(q, k, v, spans, scale, compute=dtype)
+    assert_as_good_as(head_attention(q, k, v, spans, impl=Impl.SDPA), plain, exact)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=7),
+    order=st.randoms(use_true_random=False),
+    scale=st.floats(0.05, 2.0),
+)
+def test_heads_in_any_order_anywhere_in_the_pool(lengths, order, scale):
+    q, k, v, spans = make(2, 3, 16, lengths)
+    order.shuffle(spans)
+    exact = reference.forward(q.double(), k.double(), v.double(), spans, scale)
+    torch.testing.assert_close(
+        head_attention(q, k, v, spans, scale=scale).double(), exact, atol=1e-5, rtol=1e-5
+    )
+
+
+def test_equal_heads_are_one_call():
+    assert list(_runs([(0, 4), (10, 4), (20, 4), (30, 2), (40, 2)])) == [(0, 3, 10), (3, 5, 10)]
+    assert list(_runs([(0, 4), (4, 4), (20, 4)])) == [(0, 2, 4), (2, 3, 4)]  # uneven start
+    assert list(_runs([(8, 4), (0, 4)])) == [(0, 1, 4), (1, 2, 4)]  # no negative strides in torch
+
+
+def test_pools_that_are_slices_are_read_where_they_lie():
+    q, k, v, spans = make(2, 3, 16, [4, 4])
+    wide = [torch.cat([torch.full_like(x, torch.nan), x], 1)[:, x.shape[1] :] for x in (k, v)]
+    assert torch.equal(head_attention(q, *wide, spans), head_attention(q, k, v, spans))
+
+
+def test_batch_entries_do_not_mix():
+    q, k, v, spans = make(3, 7, 16, [9, 4])
+    whole = head_attention(q, k, v, spans)
+    for i in range(3):
+        one = head_attention(q[i : i + 1], k[i : i + 1], v[i : i + 1], spans)
+        torch.testing.assert_close(one[0], whole[i])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda q, k, v, s: (q, k, v[:, :1], s), r"v_pool must have shape \(1, 10, 16\)"),
+        (lambda q, k, v, s: (q, k, v.half(), s), "v_pool must be torch.float32"),
+        (lambda q, k, v, s: (q, k.transpose(1, 2).contiguous().transpose(1, 2), v, s), "rows"),
+        (lambda q, k, v, s: (q, k, v, s[:1]), "spans must name 2 heads, got 1"),
+        (lambda q, k, v, s: (q, k, v, [Span(0, 3), Span(8, 3)]), "within 10 rows"),
+        (lambda q, k, v, s: (q, k, v, [Span(0, 3), Span(4, 0)]), "within 10 rows"),
+    ],
+)
+def test_bad_input_names_the_argument(change, message):
+    with pytest.raises(ValueError, match=message):
+        head_attention(*change(*make(1, 2, 16, [3, 3])))
