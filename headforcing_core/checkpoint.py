@@ -84,9 +84,11 @@ def build_wan(
         model = WanModel(config)
     _check_shapes({n: tuple(x.shape) for n, x in model.state_dict().items()}, shapes)
     weights = {}
-    for name, stored_name in names.items():
-        weight = _dequantise(name, source.read(stored_name), scales, source)
-        weights[name] = weight.to(device, dtype)
+    for name, at in names.items():
+        scale = _scale(name, scales, source)
+        with source.reading(at) as stored:
+            weights[name] = _weight(name, stored, scale, dtype, device)
+        del stored  # or the file stays mapped behind it
     _check_finite(weights)
     model.load_state_dict(weights, assign=True)
     return model.eval().requires_grad_(False)
@@ -154,32 +156,38 @@ def _check_shapes(
             )
 
 
-def _dequantise(
-    name: str, weight: Tensor, scales: Mapping[str, str], source: TensorSource
+def _scale(name: str, scales: Mapping[str, str], source: TensorSource) -> Tensor | None:
+    stem = name.removesuffix(".weight")
+    for suffix in SCALES:
+        if stem + suffix in scales:
+            with source.reading(scales[stem + suffix]) as stored:
+                return stored.float().clone()
+    return None
+
+
+def _weight(
+    name: str, stored: Tensor, scale: Tensor | None, dtype: torch.dtype, device: torch.device | str
 ) -> Tensor:
-    """Undo per-tensor or per-row fp8 scaling; refuse every other quantisation."""
-    if not weight.is_floating_point():
+    """Copy a stored weight, undoing per-tensor or per-row fp8 scaling."""
+    if not stored.is_floating_point():
         raise ValueError(
-            f"weights must be floating point, got {weight.dtype} in {name}: a quantised file; "
+            f"weights must be floating point, got {stored.dtype} in {name}: a quantised file; "
             "use the bf16, fp16 or fp8 version"
         )
-    stem = name.removesuffix(".weight")
-    found = next((scales[stem + s] for s in SCALES if stem + s in scales), None)
-    if found is None:
-        return weight
-    if weight.dtype not in FP8:
-        raise ValueError(f"only fp8 weights may carry a scale, got {weight.dtype} in {name}")
-    scale = source.read(found).float()
-    if scale.numel() not in (1, weight.shape[0]):
+    if scale is None:
+        return stored.to(device, dtype, copy=True)
+    if stored.dtype not in FP8 or scale.numel() not in (1, stored.shape[0]):
         raise ValueError(
-            f"fp8 scales must be one per tensor or per row, got {tuple(scale.shape)} for {name}; "
-            "use the bf16, fp16 or plainly scaled fp8 version"
+            f"scaled weights must be fp8 with one scale per tensor or row, got {stored.dtype} "
+            f"with {tuple(scale.shape)} scales for {name}; use the bf16 or fp16 version"
         )
-    return weight.float() * (scale if scale.numel() == 1 else scale.reshape(-1, 1))
+    per_row = scale.reshape(-1, *[1] * (stored.ndim - 1))
+    return (stored.float() * per_row).to(device, dtype)
 
 
 def _check_finite(weights: Mapping[str, Tensor]) -> None:
-    bad = [name for name, weight in weights.items() if not weight.isfinite().all()]
+    # extremes pass NaN and infinity on and, unlike isfinite, need no memory
+    bad = [name for name, w in weights.items() if not torch.stack(w.aminmax()).isfinite().all()]
     if bad:
         raise ValueError(
             f"weights must be finite numbers, got NaN or infinity in {len(bad)} tensors: "

@@ -47,7 +47,8 @@ def read_latents(path: str | Path, shape: tuple[int, int, int, int]) -> Tensor:
             f"{Path(path).name} must hold a tensor named {LATENTS!r}, "
             f"got {sorted(source.shapes)[:3]}"
         )
-    latents = source.read(LATENTS).float()
+    with source.reading(LATENTS) as stored:
+        latents = stored.to(torch.float32, copy=True)
     batch, channels, rows, columns = shape
     expected = f"[{batch}, {channels}, frames, {rows}, {columns}]"
     if latents.ndim != 5 or latents.shape[:2] + latents.shape[3:] != shape:
@@ -77,7 +78,8 @@ def read_text_embedding(path: str | Path, text_dim: int, tokens: int) -> Tensor:
             f"{Path(path).name} must hold one tensor, or one named {', '.join(TEXT_NAMES)}, "
             f"got {sorted(source.shapes)[:3]}"
         )
-    text = source.read(named[0]).float()
+    with source.reading(named[0]) as stored:
+        text = stored.to(torch.float32, copy=True)
     text = text[None] if text.ndim == 2 else text
     if text.ndim != 3 or text.shape[2] != text_dim or not 1 <= text.shape[1] <= tokens:
         raise ValueError(

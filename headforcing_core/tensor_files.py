@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Protocol
@@ -26,8 +27,8 @@ class TensorSource(Protocol):
     @property
     def metadata(self) -> Mapping[str, str]: ...
 
-    def read(self, name: str) -> Tensor:
-        """Return one tensor; the caller may keep it, no file stays mapped behind it."""
+    def reading(self, name: str) -> AbstractContextManager[Tensor]:
+        """Lend one tensor, as stored; it may lie in the file, so what is kept must be copied."""
         ...
 
 
@@ -39,8 +40,9 @@ class TensorDict:
         self.metadata = dict(metadata or {})
         self.shapes = {name: tuple(x.shape) for name, x in tensors.items()}
 
-    def read(self, name: str) -> Tensor:
-        return self._tensors[name].clone()
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Tensor]:
+        yield self._tensors[name]
 
 
 class SafetensorsFiles:
@@ -57,11 +59,12 @@ class SafetensorsFiles:
                     self.shapes[name] = tuple(file.get_slice(name).get_shape())
                     self._path[name] = path
 
-    def read(self, name: str) -> Tensor:
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Tensor]:
         # the file is mapped for one tensor at a time: pages of a file that stays mapped would
         # count as memory until the last tensor is read, and double the peak
         with _open_safetensors(self._path[name]) as file:
-            return file.get_tensor(name).clone()
+            yield file.get_tensor(name)
 
 
 def open_tensors(path: str | Path, prefer: Sequence[str] = ()) -> TensorSource:

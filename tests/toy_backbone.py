@@ -33,4 +33,5 @@ class ToyBackbone(nn.Module):
             # sharp enough that what is attended to matters
             q, k, v = (3 * qkv(x)).unflatten(-1, (3, self.geometry.heads, -1)).unbind(2)
             x = x + attend(layer, q, k, v).flatten(2)
-        return self.unembed(x).transpose(1, 2).unflatten(2, noisy.shape[2:])
+        clean = self.unembed(x).tanh()  # bounded, however long the video
+        return clean.transpose(1, 2).unflatten(2, noisy.shape[2:])

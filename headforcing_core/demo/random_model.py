@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ..checkpoint import HEADS_KEY
 from ..wan import WanConfig, WanModel
@@ -23,11 +24,11 @@ TINY = WanConfig(
 )
 
 
-def write_random_checkpoint(path: Path, config: WanConfig = TINY, seed: int = 0) -> None:
-    """Write a checkpoint in the published layout.
+def random_weights(config: WanConfig, seed: int = 0) -> dict[str, Tensor]:
+    """Draw weights under the published names.
 
-    Weights keep the size of what passes through them, so that a rollout stays in range however
-    long it is.
+    They keep the size of what passes through them, so that a rollout stays in range however long
+    it is.
     """
     with torch.device("meta"):
         shapes = {n: x.shape for n, x in WanModel(config).state_dict().items()}
@@ -39,4 +40,9 @@ def write_random_checkpoint(path: Path, config: WanConfig = TINY, seed: int = 0)
             weights[name] = draw / shape[1:].numel() ** 0.5
         else:
             weights[name] = 0.02 * draw + (1.0 if "norm" in name and "weight" in name else 0.0)
-    save_file(weights, path, {HEADS_KEY: str(config.heads)})
+    return weights
+
+
+def write_random_checkpoint(path: Path) -> None:
+    """Write a tiny checkpoint in the published layout."""
+    save_file(random_weights(TINY), path, {HEADS_KEY: str(TINY.heads)})

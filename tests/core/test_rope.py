@@ -24,7 +24,9 @@ def published(x, frames, grid, dim):
                         for j in range(n)
                     ]
                 )
-    turn = torch.polar(torch.ones(1, dtype=torch.float64), torch.tensor(angles, dtype=torch.float64))
+    turn = torch.polar(
+        torch.ones(1, dtype=torch.float64), torch.tensor(angles, dtype=torch.float64)
+    )
     turned = torch.view_as_complex(x.double().unflatten(-1, (-1, 2))) * turn[:, None]
     return torch.view_as_real(turned).flatten(-2)
 

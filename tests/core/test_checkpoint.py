@@ -1,0 +1,306 @@
+"""Files as people have them, and files they have by mistake."""
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from headforcing.headforcing_core.checkpoint import build_wan, load_checkpoint
+from headforcing.headforcing_core.demo.random_model import TINY, random_weights
+from headforcing.headforcing_core.tensor_files import TensorDict, open_tensors
+
+WEIGHTS = random_weights(TINY)
+OTHER = random_weights(TINY, seed=1)
+
+DIFFUSERS = {  # ours -> diffusers', written down independently of the reader
+    "time_embedding.0": "condition_embedder.time_embedder.linear_1",
+    "time_embedding.2": "condition_embedder.time_embedder.linear_2",
+    "text_embedding.0": "condition_embedder.text_embedder.linear_1",
+    "text_embedding.2": "condition_embedder.text_embedder.linear_2",
+    "time_projection.1": "condition_embedder.time_proj",
+    "head.head": "proj_out",
+    "patch_embedding": "patch_embedding",
+}
+DIFFUSERS_BLOCK = {
+    "self_attn.q": "attn1.to_q",
+    "self_attn.k": "attn1.to_k",
+    "self_attn.v": "attn1.to_v",
+    "self_attn.o": "attn1.to_out.0",
+    "self_attn.norm_q": "attn1.norm_q",
+    "self_attn.norm_k": "attn1.norm_k",
+    "cross_attn.q": "attn2.to_q",
+    "cross_attn.k": "attn2.to_k",
+    "cross_attn.v": "attn2.to_v",
+    "cross_attn.o": "attn2.to_out.0",
+    "cross_attn.norm_q": "attn2.norm_q",
+    "cross_attn.norm_k": "attn2.norm_k",
+    "norm3": "norm2",
+    "ffn.0": "ffn.net.0.proj",
+    "ffn.2": "ffn.net.2",
+}
+
+
+def diffusers_name(name):
+    if name == "head.modulation":
+        return "scale_shift_table"
+    if not name.startswith("blocks."):
+        module, _, parameter = name.rpartition(".")
+        return f"{DIFFUSERS[module]}.{parameter}"
+    block, rest = name.split(".", 2)[:2], name.split(".", 2)[2]
+    if rest == "modulation":
+        return ".".join([*block, "scale_shift_table"])
+    module, _, parameter = rest.rpartition(".")
+    return ".".join([*block, DIFFUSERS_BLOCK[module], parameter])
+
+
+def renamed(rule, weights=WEIGHTS):
+    return {rule(name): weight for name, weight in weights.items()}
+
+
+def load(path, **options):
+    return load_checkpoint(path, heads=TINY.heads, **{"family": "self_forcing", **options}).model
+
+
+def assert_is(model, weights=WEIGHTS, dtype=torch.float32):
+    state = model.state_dict()
+    assert state.keys() == weights.keys()
+    for name, weight in weights.items():
+        assert torch.equal(state[name], weight.to(dtype)), name
+
+
+STYLES = {
+    "plain": lambda n: n,
+    "model": lambda n: "model." + n,
+    "fsdp": lambda n: "model._fsdp_wrapped_module." + n,
+    "fsdp_inside": lambda n: (
+        n.replace("blocks.", "model.blocks._fsdp_wrapped_module.", 1)
+        if n.startswith("blocks.")
+        else "model." + n
+    ),
+    "comfyui": lambda n: "model.diffusion_model." + n,
+    "compiled": lambda n: "model._orig_mod." + n,
+    "diffusers": diffusers_name,
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_safetensors_under_every_published_name(tmp_path, style):
+    save_file(renamed(STYLES[style]), tmp_path / "x.safetensors")
+    assert_is(load(tmp_path / "x.safetensors"))
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("container", [(), ("generator",), ("generator_ema",), ("state_dict",)])
+def test_torch_files_under_every_published_name(tmp_path, style, container):
+    content = renamed(STYLES[style])
+    for key in container:
+        content = {key: content, "step": 3}
+    torch.save(content, tmp_path / "x.pt")
+    assert_is(load(tmp_path / "x.pt"))
+
+
+def test_ema_weights_are_preferred_where_the_authors_use_them(tmp_path):
+    both = {"generator": OTHER, "generator_ema": WEIGHTS, "critic": {"x": torch.zeros(1)}}
+    torch.save(both, tmp_path / "x.pt")
+    assert_is(load(tmp_path / "x.pt"), WEIGHTS)
+    assert_is(load(tmp_path / "x.pt", family="causal_forcing_chunkwise"), OTHER)
+
+
+def test_old_torch_containers(tmp_path):
+    torch.save(WEIGHTS, tmp_path / "x.pt", _use_new_zipfile_serialization=False)
+    assert_is(load(tmp_path / "x.pt"))
+
+
+def test_sharded_folders(tmp_path):
+    names = sorted(WEIGHTS)
+    parts = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
+    for file, part in parts.items():
+        save_file({diffusers_name(n): WEIGHTS[n] for n in part}, tmp_path / file)
+    index = {"weight_map": {diffusers_name(n): f for f, part in parts.items() for n in part}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert_is(load(tmp_path))
+    (tmp_path / "b.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"must be beside it, missing: \['b.safetensors'\]"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("stored", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_any_float_type_in_any_out(tmp_path, stored, dtype):
+    half = {n: w.to(stored) for n, w in WEIGHTS.items()}
+    save_file(half, tmp_path / "x.safetensors")
+    assert_is(load(tmp_path / "x.safetensors", dtype=dtype), half, dtype)
+
+
+@pytest.mark.parametrize("suffix", ["scale_weight", "weight_scale"])
+@pytest.mark.parametrize("rows", [False, True], ids=["per tensor", "per row"])
+def test_scaled_fp8_is_read(tmp_path, suffix, rows):
+    stored, exact = {"scaled_fp8": torch.zeros(2)}, dict(WEIGHTS)
+    for name, weight in WEIGHTS.items():
+        stored[name] = weight
+        if name.endswith(("q.weight", "ffn.0.weight")) and weight.ndim == 2:
+            scale = weight.abs().amax(1 if rows else (0, 1)) / 448
+            fp8 = (weight / (scale[:, None] if rows else scale)).to(torch.float8_e4m3fn)
+            stored[name] = fp8
+            stored[name.removesuffix("weight") + suffix] = scale
+            stored[name.removesuffix("weight") + "scale_input"] = torch.ones(())
+            exact[name] = fp8.float() * (scale[:, None] if rows else scale)
+    save_file(stored, tmp_path / "x.safetensors")
+    assert_is(load(tmp_path / "x.safetensors"), exact)
+
+
+def test_heads_come_from_metadata_the_caller_or_the_published_width(tmp_path):
+    save_file(WEIGHTS, tmp_path / "x.safetensors", {"headforcing.heads": "8"})
+    assert load_checkpoint(tmp_path / "x.safetensors", family="longlive").model.config.heads == 8
+    assert load(tmp_path / "x.safetensors").config.heads == TINY.heads
+    with pytest.raises(ValueError, match="heads must be given for a model of 96 channels"):
+        build_wan(TensorDict(WEIGHTS))
+
+
+def without(*names):
+    return {n: w for n, w in WEIGHTS.items() if n not in names}
+
+
+BAD = {
+    "vae": (
+        {"encoder.conv1.weight": torch.ones(1), "decoder.conv1.weight": torch.ones(1)},
+        "a VAE",
+    ),
+    "lora": ({"diffusion_model.blocks.0.self_attn.q.lora_A.weight": torch.ones(1)}, "holds a LoRA"),
+    "text encoder": ({"token_embedding.weight": torch.ones(1)}, "holds a text encoder"),
+    "something": ({"a.b": torch.ones(1)}, "has no patch_embedding.weight among its 1 tensors"),
+    "i2v": (
+        {**WEIGHTS, "patch_embedding.weight": torch.ones(96, 36, 1, 2, 2)},
+        "must be text-to-video, got one that takes 36 and gives 16 latent channels",
+    ),
+    "i2v with image embedding": (
+        {**WEIGHTS, "img_emb.proj.0.weight": torch.ones(1)},
+        r"has img_emb.proj.0.weight",
+    ),
+    "missing": (
+        without("blocks.1.ffn.2.bias", "head.modulation"),
+        r"must have 123 tensors, got 2 missing: blocks.1.ffn.2.bias, head.modulation; the file",
+    ),
+    "half a model": (without("head.head.weight"), "got none of the sizes from 'head.head.weight'"),
+    "unknown": (
+        {**WEIGHTS, **{f"x.{i}": torch.ones(1) for i in range(9)}},
+        "got 9 unknown: x.0, x",
+    ),
+    "wrong shape": (
+        {**WEIGHTS, "blocks.2.modulation": torch.ones(1, 5, 96)},
+        r"got 1 of wrong shape: blocks.2.modulation \(1, 5, 96\) for \(1, 6, 96\)",
+    ),
+    "nan": (
+        {**WEIGHTS, "blocks.0.ffn.0.bias": torch.full((192,), torch.nan)},
+        "got NaN or infinity in 1 tensors: blocks.0.ffn.0.bias",
+    ),
+    "int8": (
+        {**WEIGHTS, "blocks.0.ffn.0.weight": torch.ones(192, 96, dtype=torch.int8)},
+        "must be floating point, got torch.int8",
+    ),
+    "two models": (
+        {**renamed(STYLES["model"]), **renamed(lambda n: "ema." + n, OTHER)},
+        "must hold one model, got 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_the_wrong_model_is_named(tmp_path, kind):
+    tensors, message = BAD[kind]
+    save_file(tensors, tmp_path / "x.safetensors")
+    with pytest.raises(ValueError, match=message):
+        load(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+@pytest.mark.parametrize("keep", [0, 5, 0.5, 0.999])
+def test_a_truncated_file_says_so(tmp_path, suffix, keep):
+    path = tmp_path / f"x{suffix}"
+    save_file(WEIGHTS, path) if suffix == ".safetensors" else torch.save(WEIGHTS, path)
+    data = path.read_bytes()
+    path.write_bytes(data[: keep if keep > 1 else int(keep * len(data))])
+    with pytest.raises(ValueError, match=r"truncated|refused"):
+        load(path)
+
+
+class Harmful:
+    def __reduce__(self):
+        return (Path.touch, (Path("harm.txt"),))
+
+
+def test_a_file_that_could_run_code_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"generator": Harmful()}, "x.pt")
+    Path("y.pt").write_bytes(pickle.dumps({"generator": Harmful()}))
+    for name in ("x.pt", "y.pt"):
+        with pytest.raises(ValueError, match="could run code, so it is refused"):
+            load(name)
+    assert not Path("harm.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("absent.pt", "the file must exist"),
+        ("x.gguf", "GGUF files are not read"),
+        ("x.txt", "must be .safetensors or one of"),
+        ("empty", "must hold one safetensors model, got 0"),
+    ],
+)
+def test_files_that_cannot_be_models(tmp_path, name, message):
+    (tmp_path / "x.gguf").write_bytes(b"GGUF")
+    (tmp_path / "x.txt").write_text("hello")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=message):
+        open_tensors(tmp_path / name)
+
+
+def test_broken_indices_and_empty_dictionaries(tmp_path):
+    (tmp_path / "m.safetensors.index.json").write_text("{")
+    with pytest.raises(ValueError, match="must be a safetensors index"):
+        open_tensors(tmp_path)
+    torch.save({"step": 3}, tmp_path / "x.pt")
+    with pytest.raises(ValueError, match="must hold named tensors, got dict without any"):
+        open_tensors(tmp_path / "x.pt")
+
+
+MEASURE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import conftest, torch
+from headforcing.headforcing_core.checkpoint import load_checkpoint
+from pathlib import Path
+
+def peak():  # of this process alone: getrusage would count the parent's memory before exec
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+torch.ones(9).to(torch.bfloat16).isfinite().all()
+before = peak()
+dtype = getattr(torch, sys.argv[3])
+model = load_checkpoint(sys.argv[2], family="self_forcing", dtype=dtype).model
+print((peak() - before) / sum(p.numel() * p.element_size() for p in model.parameters()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_loading_peaks_at_little_more_than_the_weights(tmp_path, dtype):
+    """100 million parameters, 400 MB on disk, in a process of its own."""
+    big = {"dim": 1024, "ffn_dim": 4096, "heads": 8, "layers": 6}
+    weights = random_weights(type(TINY)(**{**vars(TINY), **big}))
+    save_file(weights, tmp_path / "x.safetensors")
+    run = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(Path(__file__).parents[1]), "x.safetensors", dtype],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 0.9 < float(run.stdout) <= 1.2

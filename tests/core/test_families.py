@@ -1,0 +1,68 @@
+import pytest
+
+from headforcing.headforcing_core import PositionRule
+from headforcing.headforcing_core.families import (
+    FAMILIES,
+    choose_family,
+    family_named,
+    recognise,
+)
+
+PUBLISHED = {  # where the authors put their files -> family
+    "checkpoints/self_forcing_dmd.pt": "self_forcing",
+    "Self-Forcing.safetensors": "self_forcing",
+    "chunkwise/causal_forcing.pt": "causal_forcing_chunkwise",
+    "framewise/causal_forcing.pt": "causal_forcing_framewise",
+    "causal-forcing_frame-wise_fp16.safetensors": "causal_forcing_framewise",
+    "longlive_models/models/longlive_base.pt": "longlive",
+    "rolling_forcing_dmd.pt": "rolling_forcing",
+    "Reward-Forcing/rewardforcing.pt": "reward_forcing",
+    "krea-realtime-video-14b.safetensors": "krea_14b",
+    "wan2.1_t2v_1.3B_bf16.safetensors": None,
+}
+
+
+@pytest.mark.parametrize(("path", "name"), PUBLISHED.items())
+def test_file_names_tell_the_family(path, name):
+    found = recognise(f"models/{path}")
+    assert (found and found.name) == name
+
+
+def test_a_name_that_does_not_tell_asks_for_a_choice():
+    with pytest.raises(ValueError, match=r"the family of wan\.pt must be chosen.*self_forcing"):
+        choose_family("models/wan.pt", None)
+    assert choose_family("models/wan.pt", "longlive").name == "longlive"
+
+
+@pytest.mark.parametrize("name", ["rolling_forcing", "reward_forcing", "krea_14b"])
+def test_families_of_another_kind_are_refused_with_the_reason(name):
+    with pytest.raises(ValueError, match=r"cannot be run yet: it.*supported are"):
+        family_named(name)
+
+
+def test_a_family_of_another_chunk_size_is_refused():
+    with pytest.raises(ValueError, match=r"1 frames at a time, got self_forcing with 3"):
+        choose_family("framewise/x.pt", "self_forcing")
+    assert choose_family("self_forcing_dmd.pt", "longlive").name == "longlive"  # same chunks
+
+
+def test_an_unknown_family_lists_the_known():
+    with pytest.raises(ValueError, match=r"must be one of longlive, .*got 'wan'"):
+        family_named("wan")
+
+
+def test_every_family_is_complete():
+    assert len({f.name for f in FAMILIES}) == len(FAMILIES)
+    for family in FAMILIES:
+        assert family.levels[0].timestep == 1000
+        assert family.sink + family.frames_per_chunk <= family.window <= family.horizon
+
+
+def test_a_new_sink_is_re_encoded_unless_told():
+    family = family_named("self_forcing")
+    assert family.positions is PositionRule.ABSOLUTE
+    assert family.tuned(window=12).positions is PositionRule.ABSOLUTE
+    assert family.tuned(sink=1).positions is PositionRule.CONTIGUOUS
+    own = family.tuned(sink=1, positions=PositionRule.ABSOLUTE)
+    assert own.positions is PositionRule.ABSOLUTE
+    assert family_named("longlive").tuned(sink=3).positions is PositionRule.ABSOLUTE
