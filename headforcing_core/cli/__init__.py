@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for command in (generate, demo):
         command.add_parser(commands)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
     # a service that is stopped gets the same orderly end as Ctrl-C
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -1,0 +1,220 @@
+"""The command line as its users run it: files in, files out, one sentence when it fails."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.demo.random_model import TINY, write_random_checkpoint
+
+TESTS = Path(__file__).parents[1]
+# an installed `headforcing` would do; this runs the checkout, installed or not
+START = "import sys; sys.path.insert(0, sys.argv.pop(1)); import conftest; " + (
+    "from headforcing.headforcing_core.cli import main; sys.exit(main(sys.argv[1:]))"
+)
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    write_random_checkpoint(tmp_path / "self_forcing.safetensors")
+    text = torch.randn(5, TINY.text_dim, generator=torch.Generator().manual_seed(0))
+    save_file({"text": text}, tmp_path / "text.safetensors")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    def in_this_process(*arguments) -> Done:
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse
+            code = stop.code
+        return Done(code, *capsys.readouterr())
+
+    return in_this_process
+
+
+@pytest.fixture
+def generate(run):
+    return lambda *arguments, **settings: run(*generate_line(*arguments, **settings))
+
+
+def generate_line(*arguments, out="out.safetensors", seconds=2):
+    return (
+        "generate",
+        *("--model", "self_forcing.safetensors", "--text-embedding", "text.safetensors"),
+        *("--seconds", seconds, "--width", 40, "--height", 32, "--text-tokens", 16),
+        *("--seed", 3, "--out", out, *arguments),
+    )
+
+
+def read(path):
+    with safe_open(path, "pt") as file:
+        return file.get_tensor("latents"), json.loads(file.metadata()["headforcing"])
+
+
+def test_generates_latents_and_says_how(folder, generate):
+    done = generate()
+    assert done.returncode == 0, done.stderr
+    latents, settings = read(folder / "out.safetensors")
+    assert latents.shape == (1, 16, 9, 4, 5) and latents.isfinite().all()
+    assert settings["complete"] and settings["frames"] == 9
+    assert settings["family"] == "self_forcing" and settings["seed"] == 3
+    assert settings["steps"] == [1000, 750, 500, 250] and settings["model"].startswith("self_")
+    assert "chunk 3/3 step 5/5: 100%" in done.stderr
+    assert "9 latent frames (33 pictures, 2.1 s) in 3 chunks; 6 tokens per frame" in done.stderr
+
+
+def test_the_same_command_gives_the_same_latents_and_a_longer_one_begins_with_them(
+    folder, generate
+):
+    for out, seconds in (("a", 1.5), ("b", 1.5), ("c", 3)):
+        assert generate(out=f"{out}.safetensors", seconds=seconds).returncode == 0
+    a, b, c = (read(folder / f"{name}.safetensors")[0] for name in "abc")
+    assert torch.equal(a, b)
+    assert torch.equal(c[:, :, :6], a)
+
+
+def test_goes_on_from_latents_it_wrote(folder, generate):
+    generate(out="whole.safetensors", seconds=3)
+    whole, _ = read(folder / "whole.safetensors")
+    save_file({"latents": whole[:, :, :6].contiguous()}, folder / "begin.safetensors")
+    done = generate("--start", "begin.safetensors", seconds=3)
+    assert done.returncode == 0, done.stderr
+    torch.testing.assert_close(read(folder / "out.safetensors")[0], whole)
+
+
+def test_a_video_can_start_from_one_image(folder, generate):
+    image = torch.zeros(1, 16, 1, 4, 5)
+    save_file({"latents": image}, folder / "image.safetensors")
+    refused = generate("--start", "image.safetensors")
+    assert refused.returncode == 2 and "fill whole chunks of 3" in refused.stderr
+    done = generate("--start", "image.safetensors", "--first-chunk", 1)
+    latents, settings = read(folder / "out.safetensors")
+    assert latents.shape[2] == 10 and torch.equal(latents[:, :, :1], image)
+    assert settings["first_chunk"] == 1, done.stderr
+
+
+def test_method_options_reach_the_rollout(folder, generate):
+    done = generate("--window", 6, "--sink", 1, "--steps", "1000,500", "--shift", 3)
+    _, settings = read(folder / "out.safetensors")
+    assert (settings["window"], settings["sink"], settings["positions"]) == (6, 1, "contiguous")
+    assert (settings["steps"], settings["shift"]) == ([1000, 500], 3.0)
+    assert "a head sees 6 frames, contiguous positions" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX has them")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_keeps_what_is_finished(folder, generate, stop):
+    generate(out="whole.safetensors", seconds=3)
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, TESTS, *map(str, generate_line(seconds=2000))],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    seen = ""
+    while not re.search(r"chunk ([5-9]|\d\d)", seen) and process.poll() is None:
+        seen = (seen + process.stderr.read(20))[-40:]
+    process.send_signal(stop)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130, rest
+    assert "Traceback" not in rest
+    latents, settings = read(folder / "out.safetensors")
+    assert not settings["complete"]
+    assert 12 <= latents.shape[2] == settings["frames"] < 8000
+    assert f"wrote {settings['frames']} of 8001 latent frames" in rest
+    assert torch.equal(latents[:, :, :12], read(folder / "whole.safetensors")[0])
+
+
+def test_an_error_on_the_way_keeps_what_is_finished(folder, generate):
+    """Numbers overflow in float16 as soon as the text is large enough."""
+    done = generate()
+    text = torch.full((5, TINY.text_dim), 6e4)
+    save_file({"text": text}, folder / "text.safetensors")
+    (folder / "out.safetensors").unlink()
+    done = generate("--start", "begin.safetensors", "--dtype", "float16")
+    assert done.returncode == 2 and "the file must exist" in done.stderr
+    done = generate("--dtype", "float16")
+    assert done.returncode == 2, done.stderr
+    assert "got NaN or infinity from frame 0 on" in done.stderr
+    assert "no chunk was finished, nothing is written" in done.stderr
+    save_file({"latents": torch.zeros(1, 16, 3, 4, 5)}, folder / "begin.safetensors")
+    done = generate("--start", "begin.safetensors", "--dtype", "float16")
+    assert done.returncode == 2 and "from frame 3 on" in done.stderr
+    latents, settings = read(folder / "out.safetensors")
+    assert latents.shape[2] == 3 and not settings["complete"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--family", "krea_14b"), "Krea Realtime 14B models cannot be run yet"),
+        (("--family", "causal_forcing_framewise"), "family must fit the file"),
+        (("--family", "wan"), "family must be one of"),
+        (("--width", 41), "width must be a positive multiple of 8 pixels, got 41; the nearest"),
+        (("--seconds", 0), "seconds must be a positive number"),
+        (("--window", 2), "window must hold the sink and the current chunk, at least 0 + 3"),
+        (("--window", 30, "--sink", 1), "at most horizon=21 frames"),
+        (("--steps", "250,750"), "steps must descend"),
+        (("--steps", "all"), "invalid"),
+        (("--seed", -1), "seed must be a non-negative integer"),
+        (("--heads", 5), "heads must divide dim=96, got 5"),
+        (("--model", "text.safetensors", "--family", "longlive"), "has no patch_embedding.weight"),
+        (("--text-embedding", "self_forcing.safetensors"), "must hold one tensor"),
+        (("--text-tokens", 4), "with 1 to 4 rows for this model, got [1, 5, 64]"),
+        (("--out", "absent/out.safetensors"), "the folder of --out must exist"),
+        (("--out", "out.mp4"), "must end in .safetensors"),
+        (("--start", "text.safetensors"), "must hold a tensor named 'latents'"),
+        (("--device", "abacus"), "abacus"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_one_sentence(folder, generate, arguments, message):
+    done = generate(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "out.safetensors").exists()
+
+
+def test_help_is_enough(run):
+    done = run("generate", "--help")
+    assert done.returncode == 0
+    for word in (
+        "--text-embedding",
+        "multiple of 8",
+        "longlive",
+        "not yet: it rebuilds its",
+        "Ctrl-C",
+    ):
+        assert word in done.stdout
+
+
+def test_demo_writes_what_it_says(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    done = run("demo", "--seconds", 3)
+    assert done.returncode == 0, done.stderr
+    assert "RANDOM weights" in done.stderr
+    assert "12 in 4 chunks" in done.stdout
+    assert {p.name for p in (tmp_path / "demo_out").iterdir()} >= {
+        "latents.png",
+        "latents.safetensors",
+    }
