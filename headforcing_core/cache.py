@@ -102,7 +102,7 @@ class CacheBank:
             )
         except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU
             raise RuntimeError(
-                f"the caches need {plan.bytes / 2**30:.2f} GiB, which {device} does not have; "
+                f"the caches need {plan.bytes / 1024**3:.2f} GiB, which {device} does not have; "
                 "use a smaller window or a smaller picture"
             ) from error
 

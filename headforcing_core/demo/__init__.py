@@ -1,0 +1,1 @@
+"""The model the demo runs, and what it draws of it."""

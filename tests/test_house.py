@@ -1,0 +1,171 @@
+"""The architecture and the habits of CONTRIBUTING.md, executable."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HOST = {"comfy", "comfy_api", "comfy_extras", "folder_paths", "nodes", "server", "execution"}
+MAY_IMPORT = {  # folder -> which of our folders it may import
+    "kernels": {"kernels"},
+    "headforcing_core": {"headforcing_core", "kernels"},
+    "nodes": {"nodes", "headforcing_core"},
+}
+# what ComfyUI ships, and nothing else, at run time
+PACKAGES = {"torch", "numpy", "safetensors", "einops", "PIL", "tqdm"}
+# nouns of core that know nothing of the loop, and what each may import of core
+NOUNS = {
+    "geometry": set(),
+    "clock": set(),
+    "policy": set(),
+    "prompts": set(),
+    "schedule": set(),
+    "positions": {"clock"},
+    "noise": {"clock"},
+    "rope": {"geometry"},
+    "slots": {"clock", "policy"},
+    "backbone": {"schedule"},
+    "cache": {"clock", "geometry", "policy", "positions", "rope", "slots"},
+    "attention": {"cache", "rope"},
+    "wan": {"backbone", "geometry", "schedule"},
+}
+# numbers of published models; they belong to families.py
+MODEL_NUMBERS = {1560, 32760, 21, 30, 12, 128}
+HAS_MODEL_NUMBERS = {"headforcing_core/families.py"}
+# code that runs inside the loop reads nothing back from the device
+LOOP = ("kernels/", *(f"headforcing_core/{m}.py" for m in ("rollout", "attention", "cache", "wan")))
+READS_BACK = {"item", "tolist", "cpu", "numpy", "nonzero"}
+
+SOURCES = [p for folder in MAY_IMPORT for p in sorted((ROOT / folder).rglob("*.py"))]
+by_path = pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imports(tree: ast.AST, package: tuple[str, ...]) -> tuple[set[tuple[str, ...]], set[str]]:
+    """Return (dotted paths of ours, imported relatively; packages imported absolutely)."""
+    ours, absolute = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            absolute |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            parents = package[: len(package) - node.level + 1]
+            module = tuple(node.module.split(".")) if node.module else ()
+            # `from . import x` names modules, `from .x import y` names what is in one
+            ours |= {(*parents, *module)} if module else {(*parents, a.name) for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            absolute.add(node.module.split(".")[0])
+    return ours, absolute
+
+
+def complaints(source: str, path: str) -> list[str]:
+    """Say what in one file breaks a rule; ``path`` is relative to the repository."""
+    tree, said = ast.parse(source), []
+    package = tuple(path.split("/")[:-1])
+    folder = package[0]
+    ours, absolute = imports(tree, package)
+    said += [f"{folder} may not import {o}" for o in ours if o[0] not in MAY_IMPORT[folder]]
+    said += [f"import {a} relatively" for a in absolute & set(MAY_IMPORT) - {"nodes"}]
+    if folder != "nodes":
+        said += [f"only nodes may import {a}" for a in absolute & HOST]
+        known = PACKAGES | HOST | set(MAY_IMPORT) | set(sys.stdlib_module_names)
+        said += [f"{a} is not shipped with ComfyUI" for a in absolute - known]
+    noun = path.removeprefix("headforcing_core/").removesuffix(".py")
+    if path == f"headforcing_core/{noun}.py" and noun in NOUNS:
+        core = {o[1] for o in ours if o[0] == "headforcing_core" and len(o) > 1}
+        said += [f"{noun} may not import {o}" for o in core - NOUNS[noun]]
+    if source.count("\n") > 300:
+        said.append("over 300 lines: two nouns?")
+    if not ast.get_docstring(tree):
+        said.append("a module says its noun in one line")
+    for node in ast.walk(tree):
+        said += habits(node)
+        if path.startswith(LOOP) and isinstance(node, ast.Attribute) and node.attr in READS_BACK:
+            said.append(f"line {node.lineno}: .{node.attr} waits for the device")
+        if path not in HAS_MODEL_NUMBERS and isinstance(node, ast.Constant):
+            if type(node.value) is int and node.value in MODEL_NUMBERS:
+                said.append(f"line {node.lineno}: {node.value} belongs to a model family")
+    return said
+
+
+def habits(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Global() | ast.Nonlocal():
+            return [f"line {node.lineno}: global state"]
+        case ast.ExceptHandler(type=None):
+            return [f"line {node.lineno}: bare except"]
+        case ast.ExceptHandler(type=ast.Name(id="Exception" | "BaseException")):
+            return [f"line {node.lineno}: an exception must be named"]
+        case ast.Call(func=ast.Name(id="print")):
+            return [f"line {node.lineno}: print; use logging"]
+        case ast.FunctionDef() if node.args.kwarg:
+            return [f"line {node.lineno}: **{node.args.kwarg.arg} hides parameters"]
+        case ast.FunctionDef() if node.end_lineno - node.lineno > 50:
+            return [f"line {node.lineno}: {node.name} is longer than a screen"]
+        case ast.Attribute(value=ast.Name(id="os"), attr="environ" | "getenv"):
+            return [f"line {node.lineno}: settings are values, not environment variables"]
+        case ast.Name(id="TYPE_CHECKING"):
+            return [f"line {node.lineno}: TYPE_CHECKING hides an import cycle"]
+    return []
+
+
+@by_path
+def test_the_house_rules(path):
+    assert complaints(path.read_text("utf-8"), relative(path)) == []
+
+
+VIOLATIONS = {
+    "kernels/x.py": [
+        "from ..headforcing_core import y",
+        "from .. import nodes",
+        "import comfy",
+        "n = lengths.tolist()",
+    ],
+    "headforcing_core/x.py": [
+        "from ..nodes import y",
+        "from .. import nodes",
+        "from nodes import y",
+        "import comfy.samplers",
+        "import kernels",
+        "import matplotlib",
+        "from headforcing_core.cache import y",
+        "try: f()\nexcept: pass",
+        "try: f()\nexcept Exception: pass",
+        "print('x')",
+        "def f():\n    global x",
+        "def f(**options): pass",
+        "import os\nx = os.environ['x']",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING: pass",
+        "tokens = frame * 1560",
+        "heads = 12",
+        "\n" * 301,
+        "def f():\n" + "    x = 1\n" * 52,
+    ],
+    "headforcing_core/cli/x.py": ["from ...nodes import y"],
+    "headforcing_core/wan.py": ["x = y.sum().item()"],
+    "headforcing_core/cache.py": ["from .rollout import Rollout", "from . import rollout"],
+    "nodes/x.py": ["from ..kernels import y", "import kernels"],
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "source"), [(p, s) for p, sources in VIOLATIONS.items() for s in sources]
+)
+def test_a_planted_violation_is_seen(path, source):
+    assert complaints('"""A module."""\n', path) == []
+    assert complaints(f'"""A module."""\n{source}\n', path)
+
+
+def test_a_module_without_a_docstring_is_seen():
+    assert complaints("x = 1\n", "kernels/x.py") == ["a module says its noun in one line"]
+
+
+def test_what_is_there_is_imported_late():
+    """ComfyUI runs the root under another name, and pytest meets it too: it must load nothing."""
+    tree = ast.parse((ROOT / "__init__.py").read_text("utf-8"))
+    top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert top == []

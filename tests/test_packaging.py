@@ -1,0 +1,59 @@
+"""The package as pip, the registry and ComfyUI's manager see it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+try:
+    import tomllib
+except ModuleNotFoundError:  # Python 3.10
+    tomllib = None
+
+if tomllib:
+    SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+needs_toml = pytest.mark.skipif(tomllib is None, reason="tomllib came with Python 3.11")
+
+
+@needs_toml
+def test_every_package_is_listed():
+    code = {
+        ".".join(("headforcing", *path.parent.relative_to(ROOT).parts))
+        for folder in ("kernels", "headforcing_core", "nodes")
+        for path in (ROOT / folder).rglob("__init__.py")
+    }
+    assert set(SETTINGS["tool"]["setuptools"]["packages"]) == {"headforcing", *code}
+
+
+@needs_toml
+def test_nothing_is_installed_into_comfyui():
+    assert SETTINGS["project"]["dependencies"] == []
+    assert not (ROOT / "requirements.txt").exists()
+
+
+@needs_toml
+def test_the_registry_has_what_it_requires():
+    project, comfy = SETTINGS["project"], SETTINGS["tool"]["comfy"]
+    assert re.fullmatch(r"[a-z][a-z0-9._-]*", project["name"]) and "comfyui" not in project["name"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", project["version"])
+    assert project["urls"]["Repository"] and comfy["PublisherId"] and comfy["DisplayName"]
+    assert project["license"] == "Apache-2.0" or project["license"] == {"file": "LICENSE"}
+    assert "Apache License" in (ROOT / "LICENSE").read_text("utf-8")
+
+
+def test_recordings_stay_small_and_out_of_the_registry():
+    golden = ROOT / "tests" / "golden"
+    assert sum(p.stat().st_size for p in golden.rglob("*") if p.is_file()) <= 6_000_000
+    ignored = (ROOT / ".comfyignore").read_text("utf-8").split()
+    assert "tests/" in ignored or "tests/golden/" in ignored
+
+
+def test_no_name_of_one_machine():
+    """Files speak of the project, not of where it was written."""
+    home = re.compile(r"(?<![\w.])/(work|root|home|Users)/")
+    folders = ("kernels", "headforcing_core", "nodes", "tests")
+    files = [*ROOT.glob("*"), *(f for folder in folders for f in (ROOT / folder).rglob("*"))]
+    for path in files:
+        if path.suffix in (".py", ".md", ".toml", ".json") and path != Path(__file__):
+            assert not home.search(path.read_text("utf-8")), path
