@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .families import WAN_EPS, WAN_HEAD_DIM, Family, choose_family
+from .lora import Lora
 from .tensor_files import TensorSource, open_tensors
 from .wan import WanConfig, WanModel
 from .weight_names import ROOT, wan_names
@@ -33,6 +34,7 @@ def load_checkpoint(
     *,
     family: str | None = None,
     heads: int | None = None,
+    lora: Lora | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> LoadedModel:
@@ -42,6 +44,7 @@ def load_checkpoint(
         path: safetensors file, sharded folder or torch file in any published layout.
         family: name of its family; None when the file's name tells.
         heads: see ``build_wan``; a file's own metadata may tell.
+        lora: merged into the weights.
 
     Raises:
         ValueError: if the file, the model or the family is not one that can be run, and why.
@@ -50,7 +53,8 @@ def load_checkpoint(
     source = open_tensors(path, prefer=chosen.weights)
     if heads is None and HEADS_KEY in source.metadata:
         heads = int(source.metadata[HEADS_KEY])
-    return LoadedModel(build_wan(source, heads=heads, dtype=dtype, device=device), chosen)
+    model = build_wan(source, heads=heads, lora=lora, dtype=dtype, device=device)
+    return LoadedModel(model, chosen)
 
 
 def build_wan(
@@ -58,6 +62,7 @@ def build_wan(
     *,
     heads: int | None = None,
     eps: float = WAN_EPS,
+    lora: Lora | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> WanModel:
@@ -71,6 +76,7 @@ def build_wan(
         heads: attention heads. Weights do not tell; None takes the 128 channels per head that all
             published Wan models have.
         eps: of all norms.
+        lora: merged in float32, before weights are cast.
 
     Raises:
         ValueError: if the tensors are not those of a Wan 2.1 text-to-video model, with the reason.
@@ -83,11 +89,14 @@ def build_wan(
     with torch.device("meta"):
         model = WanModel(config)
     _check_shapes({n: tuple(x.shape) for n, x in model.state_dict().items()}, shapes)
+    adapted = lora.modules(n.removesuffix(".weight") for n in names) if lora else {}
     weights = {}
     for name, at in names.items():
         scale = _scale(name, scales, source)
+        module = name.removesuffix(".weight")
+        delta = lora.delta(adapted[module], shapes[name]) if module in adapted else None
         with source.reading(at) as stored:
-            weights[name] = _weight(name, stored, scale, dtype, device)
+            weights[name] = _weight(name, stored, scale, delta).to(device, dtype, copy=True)
         del stored  # or the file stays mapped behind it
     _check_finite(weights)
     model.load_state_dict(weights, assign=True)
@@ -165,24 +174,21 @@ def _scale(name: str, scales: Mapping[str, str], source: TensorSource) -> Tensor
     return None
 
 
-def _weight(
-    name: str, stored: Tensor, scale: Tensor | None, dtype: torch.dtype, device: torch.device | str
-) -> Tensor:
-    """Copy a stored weight, undoing per-tensor or per-row fp8 scaling."""
+def _weight(name: str, stored: Tensor, scale: Tensor | None, delta: Tensor | None) -> Tensor:
+    """Return a weight as trained: without per-tensor or per-row fp8 scaling, with its LoRA."""
     if not stored.is_floating_point():
         raise ValueError(
             f"weights must be floating point, got {stored.dtype} in {name}: a quantised file; "
             "use the bf16, fp16 or fp8 version"
         )
-    if scale is None:
-        return stored.to(device, dtype, copy=True)
-    if stored.dtype not in FP8 or scale.numel() not in (1, stored.shape[0]):
-        raise ValueError(
-            f"scaled weights must be fp8 with one scale per tensor or row, got {stored.dtype} "
-            f"with {tuple(scale.shape)} scales for {name}; use the bf16 or fp16 version"
-        )
-    per_row = scale.reshape(-1, *[1] * (stored.ndim - 1))
-    return (stored.float() * per_row).to(device, dtype)
+    if scale is not None:
+        if stored.dtype not in FP8 or scale.numel() not in (1, stored.shape[0]):
+            raise ValueError(
+                f"scaled weights must be fp8 with one scale per tensor or row, got {stored.dtype} "
+                f"with {tuple(scale.shape)} scales for {name}; use the bf16 or fp16 version"
+            )
+        stored = stored.float() * scale.reshape(-1, *[1] * (stored.ndim - 1))
+    return stored if delta is None else stored.float() + delta
 
 
 def _check_finite(weights: Mapping[str, Tensor]) -> None:

@@ -48,7 +48,7 @@ def wan_names(stored: Mapping[str, object]) -> dict[str, str]:
         if name.startswith(prefix) or not name.startswith(COMPANIONS)
     }
     if any(name.startswith("condition_embedder.") for name in inside):
-        inside = {_from_diffusers(name): at for name, at in inside.items()}
+        inside = {from_diffusers(name): at for name, at in inside.items()}
     return inside
 
 
@@ -58,7 +58,8 @@ def _without_tokens(name: str) -> str:
     return name
 
 
-def _from_diffusers(name: str) -> str:
+def from_diffusers(name: str) -> str:
+    """Return the authors' name of a diffusers parameter; other names pass unchanged."""
     for pattern, replacement in DIFFUSERS:
         name = re.sub(pattern, replacement, name)
     return name

@@ -18,7 +18,7 @@ from ..families import WAN_VIDEO
 from ..generation import VideoRequest
 from ..positions import PositionRule
 from ..wan import WanModel
-from .make import Made, make
+from .recording import Recording, record
 
 log = logging.getLogger("headforcing")
 TEXT_TOKENS = 16
@@ -54,13 +54,13 @@ def run(options: argparse.Namespace) -> int:
     family = family.tuned(window=options.window, sink=options.sink)
     request = VideoRequest(family, frames, rows, columns, options.seed)
     text = torch.randn(1, TEXT_TOKENS, model.config.text_dim, generator=torch.Generator())
-    made = make(request.rollout(model, text), out / "latents.safetensors", request.settings)
+    made = record(request.rollout(model, text), out / "latents.safetensors", request.settings)
     latent_sheet(made.latents[0], every=family.frames_per_chunk).save(out / "latents.png")
     sys.stdout.write(_report(request, model, made, out))
     return 0
 
 
-def _report(request: VideoRequest, model: WanModel, made: Made, out: Path) -> str:
+def _report(request: VideoRequest, model: WanModel, made: Recording, out: Path) -> str:
     clock, plan = request.clock, request.plan(model)
     keep_all = request.family.tuned(
         window=clock.total_frames, sink=0, positions=PositionRule.ABSOLUTE

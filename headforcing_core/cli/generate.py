@@ -11,8 +11,9 @@ from ..checkpoint import load_checkpoint
 from ..families import FAMILIES, WAN_TEXT_TOKENS, WAN_VIDEO, Family
 from ..generation import VideoRequest
 from ..latent_file import read_latents, read_text_embedding
+from ..lora import Lora
 from ..positions import PositionRule
-from .make import make
+from .recording import record
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EPILOG = "Families:\n" + "\n".join(
@@ -46,6 +47,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--seed", type=int, default=0, help="same seed, same video (default 0)")
     add("--out", required=True, metavar="FILE", help="latents to write, .safetensors")
     add("--start", metavar="FILE", help="latents written earlier, to go on from")
+    add("--lora", metavar="FILE", help="adapter merged into the model, e.g. LongLive's lora.pt")
+    add("--lora-strength", type=float, default=1.0, help="how much of it (default 1)")
     _add_method_options(parser)
     add("--heads", type=int, help="attention heads, if not of 128 channels each")
     add("--text-tokens", type=int, default=WAN_TEXT_TOKENS, help="rows the text is padded to")
@@ -75,8 +78,14 @@ def run(options: argparse.Namespace) -> int:
     dtype = DTYPES[options.dtype or ("float32" if device.type == "cpu" else "bfloat16")]
     rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
     frames = WAN_VIDEO.latent_frames(options.seconds)
+    lora = Lora.open(options.lora, options.lora_strength) if options.lora else None
     loaded = load_checkpoint(
-        options.model, family=options.family, heads=options.heads, dtype=dtype, device=device
+        options.model,
+        family=options.family,
+        heads=options.heads,
+        lora=lora,
+        dtype=dtype,
+        device=device,
     )
     family = _tuned(loaded.family, options)
     request = VideoRequest(family, frames, rows, columns, options.seed, options.first_chunk)
@@ -85,8 +94,15 @@ def run(options: argparse.Namespace) -> int:
     given = None
     if options.start:
         given = read_latents(options.start, (text.shape[0], config.in_dim, rows, columns))
-    settings = {**request.settings, "model": Path(options.model).name, "heads": config.heads}
-    make(request.rollout(loaded.model, text), out, settings, given)
+    settings = {
+        **request.settings,
+        "model": Path(options.model).name,
+        "heads": config.heads,
+        "lora": options.lora and Path(options.lora).name,
+        "lora_strength": options.lora_strength if options.lora else None,
+        "dtype": str(dtype).removeprefix("torch."),
+    }
+    record(request.rollout(loaded.model, text), out, settings, given)
     return 0
 
 

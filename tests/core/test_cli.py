@@ -14,14 +14,19 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.cli import main, recording
 from headforcing.headforcing_core.demo.random_model import TINY, write_random_checkpoint
 
 TESTS = Path(__file__).parents[1]
-# an installed `headforcing` would do; this runs the checkout, installed or not
-START = "import sys; sys.path.insert(0, sys.argv.pop(1)); import conftest; " + (
-    "from headforcing.headforcing_core.cli import main; sys.exit(main(sys.argv[1:]))"
-)
+START = """
+import signal, sys
+# a suite that runs in the background hands down an ignored SIGINT
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.path.insert(0, sys.argv.pop(1))
+import conftest
+from headforcing.headforcing_core.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 class Done(NamedTuple):
@@ -142,6 +147,18 @@ def test_interrupting_keeps_what_is_finished(folder, generate, stop):
     assert 12 <= latents.shape[2] == settings["frames"] < 8000
     assert f"wrote {settings['frames']} of 8001 latent frames" in rest
     assert torch.equal(latents[:, :, :12], read(folder / "whole.safetensors")[0])
+
+
+def test_what_is_finished_is_saved_on_the_way(folder, generate, monkeypatch):
+    saved = []
+    monkeypatch.setattr(recording, "SAVE_EVERY", 0)
+    monkeypatch.setattr(
+        recording, "write_latents", lambda out, latents, done: saved.append((latents, done))
+    )
+    assert generate(seconds=3).returncode == 0
+    assert [done["frames"] for _, done in saved] == [3, 6, 9, 12, 12]
+    assert [done["complete"] for _, done in saved] == [False, False, False, True, True]
+    assert torch.equal(saved[0][0], saved[-1][0][:, :, :3])
 
 
 def test_an_error_on_the_way_keeps_what_is_finished(folder, generate):

@@ -19,17 +19,23 @@ from .progress import progress
 log = logging.getLogger("headforcing")
 
 
-class Made(NamedTuple):
+# a killed process loses at most this much of its work, in seconds
+SAVE_EVERY = 60.0
+
+
+class Recording(NamedTuple):
     """latents: ``[B, C, F, Y, X]`` float32; chunk_seconds: wall time of each chunk."""
 
     latents: Tensor
     chunk_seconds: list[float]
 
 
-def make(
+def record(
     rollout: Rollout, out: Path, settings: Mapping[str, object], given: Tensor | None = None
-) -> Made:
-    """Run a rollout and write its latents; an error or Ctrl-C writes the finished chunks first.
+) -> Recording:
+    """Run a rollout and write its latents, every minute and however it ends.
+
+    After an error or Ctrl-C the file holds the finished chunks, and says that it is not complete.
 
     Args:
         out: a safetensors file, replaced whole.
@@ -43,23 +49,32 @@ def make(
     total_frames = rollout.clock.total_frames
     finished: list[Tensor] = []
     seconds: list[float] = []
-    before = time.perf_counter()
+
+    def save() -> Tensor:
+        latents = torch.cat(finished, 2)
+        frames = latents.shape[2]
+        done = {"frames": frames, "complete": frames == total_frames}
+        write_latents(out, latents, {**settings, **done})
+        return latents
+
+    before = saved = time.perf_counter()
     try:
         for chunk, latent in progress(rollout, given):
             _check_finite(latent, chunk.start)
             finished.append(latent.float().cpu())
-            seconds.append(time.perf_counter() - before)
+            now = time.perf_counter()
+            seconds.append(now - before)
+            if now - saved >= SAVE_EVERY:
+                save()
+                saved = time.perf_counter()
             before = time.perf_counter()
     finally:
         if finished:
-            latents = torch.cat(finished, 2)
-            frames = latents.shape[2]
-            done = {"frames": frames, "complete": frames == total_frames}
-            write_latents(out, latents, {**settings, **done})
-            log.info("wrote %d of %d latent frames to %s", frames, total_frames, out)
+            latents = save()
+            log.info("wrote %d of %d latent frames to %s", latents.shape[2], total_frames, out)
         else:
             log.info("no chunk was finished, nothing is written")
-    return Made(latents, seconds)
+    return Recording(latents, seconds)
 
 
 def _announce(rollout: Rollout) -> None:
