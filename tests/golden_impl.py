@@ -142,15 +142,18 @@ class GoldenModel:
         return torch.cat([done.latent for done in chunks], 2).transpose(1, 2)
 
     def _bank(self, latents: Tensor, spec: dict) -> CacheBank:
-        geometry = self.model.config.geometry
+        geometry, chunk = self.model.config.geometry, spec["chunk"]
         window = spec["local_attn_size"] if spec["local_attn_size"] > 0 else spec["total_frames"]
+        window = max(window, chunk)
+        # asked for more sink than its window holds, the original keeps what fits; we refuse that
+        sink = min(spec["sink_size"], window - chunk)
         return CacheBank(
             CachePlan(
                 geometry=geometry,
                 rope=Rope(geometry.head_dim, self.model.config.grid(*latents.shape[3:])),
-                policy=WindowPolicy.of_window(window, spec["sink_size"], spec["chunk"]),
+                policy=WindowPolicy.of_window(window, sink, chunk),
                 positions=RULES[spec["rope_mode"]],
-                frames_per_chunk=spec["chunk"],
+                frames_per_chunk=chunk,
                 horizon=window,
                 batch=spec["batch"],
             )
