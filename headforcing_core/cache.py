@@ -95,6 +95,7 @@ class CacheBank:
         self.plan = plan
         self._table = SlotTable(plan.policy, plan.frames_per_chunk)
         self._positions: dict[int, int] = {}
+        self._spans: tuple[Span, ...] = ()
         try:
             self._k, self._v, self._unrotated = (
                 [torch.zeros(shape, dtype=plan.dtype, device=device) for _ in self._layers]
@@ -125,13 +126,9 @@ class CacheBank:
         return dict(self._positions)
 
     @property
-    def spans(self) -> list[Span]:
-        """Rows of a layer's pool that each head reads."""
-        tokens, slots = self.plan.rope.grid.tokens_per_frame, self.plan.slots
-        return [
-            Span(head * slots * tokens, self._table.used * tokens)
-            for head in range(self.plan.geometry.heads)
-        ]
+    def spans(self) -> tuple[Span, ...]:
+        """Rows of a layer's pool that each head reads while a chunk is open."""
+        return self._spans
 
     def pools(self, layer: int) -> tuple[Tensor, Tensor]:
         """Return keys and values of a layer, each ``[B, H * slots * P, D]``."""
@@ -141,6 +138,11 @@ class CacheBank:
         """Make room for a chunk and give the past its positions in front of it."""
         self._table.open(chunk)
         self._re_encode(chunk)
+        tokens, slots = self.plan.rope.grid.tokens_per_frame, self.plan.slots
+        self._spans = tuple(
+            Span(head * slots * tokens, self._table.used * tokens)
+            for head in range(self.plan.geometry.heads)
+        )
 
     def write(self, layer: int, k: Tensor, v: Tensor, unrotated: Tensor) -> None:
         """Overwrite the open chunk's keys and values of one layer.
@@ -176,12 +178,13 @@ class CacheBank:
         return range(self.plan.unrotated_shape[2])
 
     def _re_encode(self, chunk: Chunk) -> None:
-        placed = self.plan.positions.place(list(self._table.past), chunk)
+        past = self._table.past
+        placed = self.plan.positions.place(list(past), chunk)
         moved = [frame for frame in placed if placed[frame] != self._positions[frame]]
         self._positions = placed
         if not moved:
             return
-        slots = [self._table.past[frame] for frame in moved]
+        slots = [past[frame] for frame in moved]
         rotation = self.plan.rope.temporal([placed[f] for f in moved], self.device)
         for k, unrotated in zip(self._k, self._unrotated, strict=True):
             k[:, :, slots, :, : unrotated.shape[-1]] = rotate(unrotated[:, :, slots], rotation)

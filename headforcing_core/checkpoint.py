@@ -18,13 +18,22 @@ from .wan import WanConfig, WanModel
 from .weight_names import ROOT, wan_names
 
 HEADS_KEY = "headforcing.heads"
+# weights that, with the root, give the sizes of a model
+SIZED = (
+    "blocks.0.ffn.0.weight",
+    "time_embedding.0.weight",
+    "text_embedding.0.weight",
+    "head.head.weight",
+)
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 SCALES = (".scale_weight", ".weight_scale")
 # what quantised files carry beside the weights and a weight-only reader does not need
-UNUSED = (".scale_input", ".input_scale", ".comfy_quant")
+UNUSED = (".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8")
 
 
 class LoadedModel(NamedTuple):
+    """A model and how it is run."""
+
     model: WanModel
     family: Family
 
@@ -52,7 +61,7 @@ def load_checkpoint(
     chosen = choose_family(path, family)
     source = open_tensors(path, prefer=chosen.weights)
     if heads is None and HEADS_KEY in source.metadata:
-        heads = int(source.metadata[HEADS_KEY])
+        heads = _heads(source.metadata[HEADS_KEY])
     model = build_wan(source, heads=heads, lora=lora, dtype=dtype, device=device)
     return LoadedModel(model, chosen)
 
@@ -82,8 +91,8 @@ def build_wan(
         ValueError: if the tensors are not those of a Wan 2.1 text-to-video model, with the reason.
     """
     names = wan_names(source.shapes)
-    scales = {n: names.pop(n) for n in list(names) if n.endswith(SCALES)}
-    names = {n: at for n, at in names.items() if not n.endswith(UNUSED) and n != "scaled_fp8"}
+    scales = {n: names.pop(n) for n in list(names) if _is_scale(n, names)}
+    names = {n: at for n, at in names.items() if not n.endswith(UNUSED)}
     shapes = {n: source.shapes[at] for n, at in names.items()}
     config = read_config(shapes, heads, eps)
     with torch.device("meta"):
@@ -109,22 +118,25 @@ def read_config(
     """Read the sizes of a Wan text-to-video model from its weights' shapes.
 
     Raises:
-        ValueError: if a weight that gives a size is missing, or the model takes more than text.
+        ValueError: if a weight that gives a size is missing or odd, or the model takes more than
+            text.
     """
-    try:
-        dim, in_dim, *patch = shapes[ROOT]
-        ffn_dim = shapes["blocks.0.ffn.0.weight"][0]
-        freq_dim = shapes["time_embedding.0.weight"][1]
-        text_dim = shapes["text_embedding.0.weight"][1]
-        out_dim = shapes["head.head.weight"][0] // prod(patch)
-    except (KeyError, ValueError, IndexError) as error:
-        raise ValueError(
-            f"the file must hold a whole Wan video model, got none of the sizes from {error}"
-        ) from error
+    for name in (ROOT, *SIZED):
+        if name not in shapes:
+            raise ValueError(f"the file must hold a whole Wan video model, but it has no {name}")
+    if (
+        len(shapes[ROOT]) != 5
+        or not all(shapes[ROOT])
+        or not all(len(shapes[n]) == 2 for n in SIZED)
+    ):
+        raise ValueError(f"{ROOT} must be that of a video model, got {shapes[ROOT]}")
+    dim, in_dim, *patch = shapes[ROOT]
+    (ffn_dim, _), (_, freq_dim), (_, text_dim), (out_rows, _) = (shapes[n] for n in SIZED)
+    out_dim = out_rows / prod(patch)
     extra = next((n for n in shapes if n.startswith(("img_emb.", "vace_", "control_"))), None)
     if in_dim != out_dim or extra:
         raise ValueError(
-            f"the model must be text-to-video, got one that takes {in_dim} and gives {out_dim} "
+            f"the model must be text-to-video, got one that takes {in_dim} and gives {out_dim:g} "
             f"latent channels{f' and has {extra}' if extra else ''}: an image-to-video or control "
             "model; image-to-video works with a text-to-video model by giving it first frames"
         )
@@ -133,14 +145,15 @@ def read_config(
             f"heads must be given for a model of {dim} channels; published Wan models have "
             f"{WAN_HEAD_DIM} channels per head"
         )
-    layers = 1 + max(int(n.split(".")[1]) for n in shapes if re.match(r"blocks\.\d+\.", n))
+    # distinct numbers, not the highest: a stray one shows as an unknown tensor
+    layers = len({n.split(".")[1] for n in shapes if re.match(r"blocks\.\d+\.", n)})
     return WanConfig(
         dim=dim,
         ffn_dim=ffn_dim,
         freq_dim=freq_dim,
         text_dim=text_dim,
         in_dim=in_dim,
-        out_dim=out_dim,
+        out_dim=in_dim,
         heads=heads or dim // WAN_HEAD_DIM,
         layers=layers,
         patch=tuple(patch),
@@ -163,6 +176,16 @@ def _check_shapes(
                 f"{len(names)} {kind}: {', '.join(names[:3])}; the file is incomplete or another "
                 "model"
             )
+
+
+def _heads(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{HEADS_KEY} in the file's metadata must be a number, got {text!r}")
+    return int(text)
+
+
+def _is_scale(name: str, names: Mapping[str, str]) -> bool:
+    return name.endswith(SCALES) and name.rpartition(".")[0] + ".weight" in names
 
 
 def _scale(name: str, scales: Mapping[str, str], source: TensorSource) -> Tensor | None:

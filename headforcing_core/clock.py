@@ -50,25 +50,25 @@ class ChunkClock:
                 f"first_chunk must be 1 to frames_per_chunk={self.frames_per_chunk} frames, "
                 f"got {self._first}"
             )
-        if not self.ends_at(self.total_frames):
+        beyond = self.total_frames - self._first
+        if beyond < 0 or beyond % self.frames_per_chunk:
             raise ValueError(
                 f"total_frames must be {self._first} + a multiple of {self.frames_per_chunk}, "
-                f"got {self.total_frames}; use {self.covering(self.total_frames).total_frames}"
+                f"got {self.total_frames}"
             )
+
+    @classmethod
+    def covering(
+        cls, frames: int, frames_per_chunk: int, first_chunk: int | None = None
+    ) -> ChunkClock:
+        """Return the shortest clock with these chunks and at least ``frames`` frames."""
+        first = frames_per_chunk if first_chunk is None else first_chunk
+        more = max(0, -(-(frames - first) // max(1, frames_per_chunk)))
+        return cls(first + more * frames_per_chunk, frames_per_chunk, first_chunk)
 
     @property
     def _first(self) -> int:
         return self.frames_per_chunk if self.first_chunk is None else self.first_chunk
-
-    def ends_at(self, frames: int) -> bool:
-        """Tell whether a chunk can end after ``frames`` frames."""
-        return frames >= self._first and (frames - self._first) % self.frames_per_chunk == 0
-
-    def covering(self, frames: int) -> ChunkClock:
-        """Return the shortest clock with these chunk sizes and at least ``frames`` frames."""
-        more = max(0, -(-(frames - self._first) // self.frames_per_chunk))
-        total = self._first + more * self.frames_per_chunk
-        return ChunkClock(total, self.frames_per_chunk, self.first_chunk)
 
     def __len__(self) -> int:
         return 1 + (self.total_frames - self._first) // self.frames_per_chunk

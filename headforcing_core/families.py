@@ -1,6 +1,6 @@
-"""Model families: what a checkpoint was trained to be run with.
+"""Model families: how published models are sized and run.
 
-Every number that belongs to a published model stands here and nowhere else.
+Those numbers stand here and nowhere else; what every Wan model shares is in wan.py and rope.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from .geometry import VideoFormat
 from .positions import PositionRule
 from .schedule import NoiseLevel, noise_levels
+from .tensor_files import WRAPPERS
 
 WAN_VIDEO = VideoFormat(time_stride=4, space_stride=8, fps=16)
 WAN_HEAD_DIM = 128
@@ -20,7 +21,6 @@ WAN_EPS = 1e-6
 WAN_HORIZON = 21
 
 FOUR_STEPS = (1000, 750, 500, 250)
-EMA_FIRST = ("generator_ema", "generator", "model", "state_dict")
 PLAIN_FIRST = ("generator", "generator_ema", "model", "state_dict")
 
 
@@ -32,7 +32,7 @@ class Family:
         name: what users type.
         title: what users read.
         source: the paper.
-        file_pattern: matched against ``parent/name`` of a file, lower case, without ``-_ .``.
+        file_pattern: searched in a file's name, lower case, without ``-_ .``.
         frames_per_chunk: frames denoised together.
         steps: denoising steps as the authors list them, warped by ``shift``.
         window: frames seen, sink and current chunk included. The horizon where the authors have
@@ -41,6 +41,7 @@ class Family:
         horizon: frames the model was trained on.
         positions: where RoPE is told kept frames stand.
         weights: state dicts of a torch file, best first.
+        with_lora: whether the authors publish a base model and an adapter for it.
         refusal: why its rollout is not built yet; None when it is.
     """
 
@@ -55,7 +56,8 @@ class Family:
     sink: int = 0
     horizon: int = WAN_HORIZON
     positions: PositionRule = PositionRule.ABSOLUTE
-    weights: tuple[str, ...] = EMA_FIRST
+    weights: tuple[str, ...] = WRAPPERS
+    with_lora: bool = False
     refusal: str | None = None
 
     @property
@@ -80,7 +82,7 @@ class Family:
         rule = PositionRule.CONTIGUOUS if new_sink and sink else self.positions
         return replace(
             self,
-            steps=steps or self.steps,
+            steps=self.steps if steps is None else steps,
             shift=self.shift if shift is None else shift,
             window=self.window if window is None else window,
             sink=self.sink if sink is None else sink,
@@ -90,7 +92,15 @@ class Family:
 
 # ordered: the first pattern that matches a file name wins
 FAMILIES = (
-    Family("longlive", "LongLive", "arXiv 2509.22622", "longlive", window=12, sink=3),
+    Family(
+        "longlive",
+        "LongLive",
+        "arXiv 2509.22622",
+        "longlive",
+        window=12,
+        sink=3,
+        with_lora=True,
+    ),
     Family(
         "rolling_forcing",
         "Rolling Forcing",
@@ -134,6 +144,7 @@ FAMILIES = (
     Family("self_forcing", "Self-Forcing", "arXiv 2506.08009", "selfforcing"),
 )
 FAMILY_NAMES = tuple(family.name for family in FAMILIES)
+SUPPORTED = tuple(family.name for family in FAMILIES if not family.refusal)
 
 
 def family_named(name: str) -> Family:
@@ -147,16 +158,21 @@ def family_named(name: str) -> Family:
             if family.refusal:
                 raise ValueError(
                     f"{family.title} models cannot be run yet: {family.refusal}; "
-                    f"supported are {', '.join(f.name for f in FAMILIES if not f.refusal)}"
+                    f"supported are {', '.join(SUPPORTED)}"
                 )
             return family
     raise ValueError(f"family must be one of {', '.join(FAMILY_NAMES)}, got {name!r}")
 
 
 def recognise(path: str | Path) -> Family | None:
-    """Return the family that a file's name, or its folder's, says; weights alone never tell."""
-    parts = Path(path).resolve().parts[-2:]
-    said = re.sub(r"[-_ .]", "", "/".join(parts).lower())
+    """Return the family that a file's name says; weights alone never tell.
+
+    A folder counts where Causal-Forcing's authors let it: ``framewise/``, ``chunkwise/``.
+    """
+    path = Path(path)
+    said, folder = (re.sub(r"[-_ .]", "", part.lower()) for part in (path.name, path.parent.name))
+    if folder in ("framewise", "chunkwise"):
+        said = folder + said
     return next((f for f in FAMILIES if re.search(f.file_pattern, said)), None)
 
 
@@ -170,7 +186,7 @@ def choose_family(path: str | Path, name: str | None) -> Family:
     if name is None and said is None:
         raise ValueError(
             f"the family of {Path(path).name} must be chosen, its name does not tell and weights "
-            f"never do: {', '.join(FAMILY_NAMES)}"
+            f"never do: {', '.join(SUPPORTED)}"
         )
     family = family_named(name or said.name)
     if said and not said.refusal and said.frames_per_chunk != family.frames_per_chunk:

@@ -14,6 +14,7 @@ from .policy import WindowPolicy
 from .prompts import PromptSchedule
 from .rollout import Rollout
 from .rope import Rope
+from .version import VERSION
 from .wan import WanModel
 
 
@@ -42,15 +43,14 @@ class VideoRequest:
 
     @property
     def clock(self) -> ChunkClock:
-        per_chunk = self.family.frames_per_chunk
-        first = self.first_chunk or per_chunk
-        return ChunkClock(first, per_chunk, self.first_chunk).covering(self.frames)
+        return ChunkClock.covering(self.frames, self.family.frames_per_chunk, self.first_chunk)
 
     @property
     def settings(self) -> dict[str, object]:
         """The request as plain values, for the metadata of what it makes."""
         family = self.family
         return {
+            "version": VERSION,
             "family": family.name,
             "frames_per_chunk": family.frames_per_chunk,
             "steps": list(family.steps),
@@ -68,10 +68,13 @@ class VideoRequest:
     def plan(self, model: WanModel, batch: int = 1) -> CachePlan:
         """Return what the caches will hold; nothing is allocated."""
         family, geometry = self.family, model.config.geometry
+        # a short video never fills the window
+        needed = max(self.clock.total_frames, family.sink + family.frames_per_chunk)
+        window = min(family.window, needed)
         return CachePlan(
             geometry=geometry,
             rope=Rope(geometry.head_dim, model.config.grid(self.rows, self.columns)),
-            policy=WindowPolicy.of_window(family.window, family.sink, family.frames_per_chunk),
+            policy=WindowPolicy.of_window(window, family.sink, family.frames_per_chunk),
             positions=family.positions,
             frames_per_chunk=family.frames_per_chunk,
             horizon=family.horizon,

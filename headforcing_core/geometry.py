@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+DAY = 86_400
+
 
 @dataclass(frozen=True)
 class VideoFormat:
@@ -29,11 +31,11 @@ class VideoFormat:
         The field counts so: 30 s at 16 fps are 120 latent frames, though the first is one picture.
 
         Raises:
-            ValueError: if ``seconds`` is not positive.
+            ValueError: if ``seconds`` is not positive, or longer than a day.
         """
-        if not 0 < seconds < float("inf"):
-            raise ValueError(f"seconds must be a positive number, got {seconds}")
-        return ceil(round(seconds * self.fps / self.time_stride, 6))
+        if not 0 < seconds <= DAY:
+            raise ValueError(f"seconds must be more than 0 and at most {DAY}, got {seconds}")
+        return max(1, ceil(round(seconds * self.fps / self.time_stride, 6)))
 
     def pixel_frames(self, frames: int) -> int:
         return self.time_stride * (frames - 1) + 1

@@ -8,25 +8,70 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .tensor_files import open_tensors
+from .tensor_files import TensorSource, open_tensors
 
 LATENTS = "latents"
 SETTINGS_KEY = "headforcing"
+# safetensors writes files that their owner alone can read
+READABLE = 0o644
 TEXT_NAMES = ("text", "context", "prompt_embeds", "embedding")
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a place where latents could not be written, before there are any to lose.
+
+    Raises:
+        ValueError: if the name is not that of a latent file, or the place cannot be written to.
+    """
+    if path.suffix.lower() != ".safetensors":
+        raise ValueError(f"latents must go to a .safetensors file, got {path.name}")
+    if path.exists() and not (path.is_file() and _is_latent_file(path)):
+        raise ValueError(
+            f"latents may replace only latents, got {path}, which is something else; "
+            "choose another name"
+        )
+    try:
+        _partial(path).write_bytes(b"")
+        _partial(path).unlink()
+    except OSError as error:
+        raise ValueError(
+            f"the folder for the latents must exist and be writable, got {path.parent} "
+            f"({error.strerror})"
+        ) from error
 
 
 def write_latents(path: Path, latents: Tensor, settings: Mapping[str, object]) -> None:
     """Write ``[B, C, F, Y, X]`` latents and what made them, whole or not at all.
 
     The values are those the model sees (normalised, not what a VAE takes).
+
+    Raises:
+        OSError: if the disk is full or the place is gone; an older file stays as it was.
     """
-    partial = path.with_name(path.name + ".partial")
     metadata = {SETTINGS_KEY: json.dumps(settings), "space": "normalised"}
-    save_file({LATENTS: latents.contiguous()}, partial, metadata)
-    os.replace(partial, path)
+    partial = _partial(path)
+    try:
+        save_file({LATENTS: latents.contiguous()}, partial, metadata)
+        os.chmod(partial, READABLE)
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(f"{path} must be writable and its disk not full, got: {error}") from error
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
+
+
+def _is_latent_file(path: Path) -> bool:
+    try:
+        return SETTINGS_KEY in open_tensors(path).metadata
+    except ValueError:
+        return False
 
 
 def read_latents(path: str | Path, shape: tuple[int, int, int, int]) -> Tensor:
@@ -47,12 +92,13 @@ def read_latents(path: str | Path, shape: tuple[int, int, int, int]) -> Tensor:
             f"{Path(path).name} must hold a tensor named {LATENTS!r}, "
             f"got {sorted(source.shapes)[:3]}"
         )
-    with source.reading(LATENTS) as stored:
-        latents = stored.to(torch.float32, copy=True)
+    latents = _read(source, LATENTS)
     batch, channels, rows, columns = shape
     expected = f"[{batch}, {channels}, frames, {rows}, {columns}]"
-    if latents.ndim != 5 or latents.shape[:2] + latents.shape[3:] != shape:
+    if latents.ndim != 5 or (*latents.shape[:2], *latents.shape[3:]) != shape:
         raise ValueError(f"latents to start from must be {expected}, got {list(latents.shape)}")
+    if not latents.isfinite().all():
+        raise ValueError("latents to start from must be finite numbers, got NaN or infinity")
     return latents
 
 
@@ -78,10 +124,10 @@ def read_text_embedding(path: str | Path, text_dim: int, tokens: int) -> Tensor:
             f"{Path(path).name} must hold one tensor, or one named {', '.join(TEXT_NAMES)}, "
             f"got {sorted(source.shapes)[:3]}"
         )
-    with source.reading(named[0]) as stored:
-        text = stored.to(torch.float32, copy=True)
+    text = _read(source, named[0])
     text = text[None] if text.ndim == 2 else text
-    if text.ndim != 3 or text.shape[2] != text_dim or not 1 <= text.shape[1] <= tokens:
+    fits = text.ndim == 3 and text.shape[0] >= 1 and 1 <= text.shape[1] <= tokens
+    if not fits or text.shape[2] != text_dim:
         raise ValueError(
             f"a text embedding must be [rows, {text_dim}] with 1 to {tokens} rows for this model, "
             f"got {list(text.shape)}"
@@ -89,3 +135,13 @@ def read_text_embedding(path: str | Path, text_dim: int, tokens: int) -> Tensor:
     if not text.isfinite().all():
         raise ValueError("a text embedding must hold finite numbers, got NaN or infinity")
     return torch.nn.functional.pad(text, (0, 0, 0, tokens - text.shape[1]))
+
+
+def _read(source: TensorSource, name: str) -> Tensor:
+    with source.reading(name) as stored:
+        if not stored.is_floating_point() or stored.layout is not torch.strided:
+            raise ValueError(
+                f"{name} must be a dense tensor of floating point numbers, got {stored.dtype}, "
+                f"{stored.layout}"
+            )
+        return stored.to(torch.float32, copy=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from .tensor_files import TensorSource, open_tensors
+from .tensor_files import WRAPPERS, TensorSource, open_tensors
 from .weight_names import from_diffusers
 
 PAIRS = {"lora_A": "lora_B", "lora_down": "lora_up"}
@@ -36,6 +36,8 @@ class Lora:
         for name in source.shapes:
             found = FACTOR.match(name)
             if found:
+                if found["module"] in self._factors:
+                    raise ValueError(f"a LoRA must name each layer once, got {name} again")
                 module, down = found["module"], found["factor"]
                 up, alpha = name.replace(down, PAIRS[down]), f"{module}.alpha"
                 self._factors[module] = (name, up, alpha)
@@ -51,7 +53,7 @@ class Lora:
 
     @classmethod
     def open(cls, path: str | Path, strength: float = 1.0) -> Lora:
-        return cls(open_tensors(path, prefer=("generator_lora",)), strength)
+        return cls(open_tensors(path, prefer=("generator_lora", *WRAPPERS)), strength)
 
     def modules(self, known: Iterable[str]) -> dict[str, str]:
         """Map names of ``known`` modules to the adapter's names for them.
@@ -67,6 +69,10 @@ class Lora:
             tails = (from_diffusers(".".join(parts[i:]) + ".")[:-1] for i in range(len(parts)))
             module = next((tail for tail in tails if tail in known), None)
             module = module or flat.get(stored.removeprefix("lora_unet_"))
+            if module in found:
+                raise ValueError(
+                    f"a LoRA must name each layer once, got {found[module]} and {stored}"
+                )
             if module:
                 found[module] = stored
             else:
@@ -85,13 +91,17 @@ class Lora:
             ValueError: if the factors do not make that shape.
         """
         down, up, alpha = self._factors[stored]
+        a_shape, b_shape = self._source.shapes[down], self._source.shapes[up]
+        rank = prod(a_shape[:1])
+        if (b_shape[:1], prod(b_shape[1:]), prod(a_shape[1:])) != (
+            shape[:1],
+            rank,
+            prod(shape[1:]),
+        ):
+            raise ValueError(
+                f"a LoRA must fit the model, got {b_shape} x {a_shape} for {stored} of {shape}"
+            )
         with self._source.reading(down) as a, self._source.reading(up) as b:
-            rank, width = a.shape[0], prod(a.shape[1:])
-            if (b.shape[0], prod(b.shape[1:]), width) != (shape[0], rank, prod(shape[1:])):
-                raise ValueError(
-                    f"a LoRA must fit the model, got {tuple(b.shape)} x {tuple(a.shape)} for "
-                    f"{stored} of {tuple(shape)}"
-                )
             product = b.float().reshape(-1, rank) @ a.float().reshape(rank, -1)
         scale = self._strength
         if alpha in self._source.shapes:

@@ -23,7 +23,7 @@ class NoiseSource(Protocol):
 
 @dataclass(frozen=True)
 class SeededNoise:
-    """Noise that depends on (seed, batch entry, chunk, step) and on nothing else.
+    """Noise that depends on (seed, batch entry, first frame of the chunk, step) and nothing else.
 
     A longer video with the same seed therefore begins with the same frames, a batch entry is the
     same in any batch, and a rollout can be resumed at any chunk. Drawn on the CPU, so that every

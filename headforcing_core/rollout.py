@@ -58,17 +58,21 @@ class Rollout:
         Raises:
             ValueError: if no chunk ends where ``given`` ends.
         """
-        given_frames = 0 if given is None else given.shape[2]
-        if given_frames and not self.clock.ends_at(given_frames):
+        frames = 0 if given is None else given.shape[2]
+        if given is not None and frames not in {chunk.stop for chunk in self.clock}:
+            first, *_ = self.clock
             raise ValueError(
                 f"given frames must fill whole chunks of {self.clock.frames_per_chunk} (the first "
-                f"of {self.clock.first_chunk or self.clock.frames_per_chunk}), got {given_frames}"
+                f"of {len(first)}) of a video of {self.clock.total_frames} frames, got {frames}"
             )
+        return self._chunks(given, frames)
+
+    def _chunks(self, given: Tensor | None, given_frames: int) -> Iterator[FinishedChunk]:
         for chunk in self.clock:
             text = self.prompts.at(chunk.start)
             attend = self._open(chunk)
             if chunk.stop <= given_frames:
-                clean = given[:, :, chunk.start : chunk.stop].to(self.bank.device)
+                clean = given[:, :, chunk.start : chunk.stop].to(self.bank.device).float()
             else:
                 clean = self._draft(chunk, text, attend)
             self.backbone.predict_clean(clean, CLEAN, text, attend)

@@ -31,8 +31,8 @@ def sigma_table(shift: float) -> Tensor:
 
     Source: Self-Forcing (arXiv 2506.08009), its FlowMatchScheduler.
     """
-    if shift <= 0:
-        raise ValueError(f"shift must be positive, got {shift}")
+    if not 0 < shift < float("inf"):
+        raise ValueError(f"shift must be a positive number, got {shift}")
     even = torch.linspace(1.0, 0.0, TRAINING_STEPS + 1)[:-1]
     return shift * even / (1 + (shift - 1) * even)
 
@@ -58,23 +58,28 @@ def sigma_at(timestep: float, shift: float) -> float:
     return sigmas[(sigmas * TRAINING_STEPS - timestep).abs().argmin()].item()
 
 
-def noise_levels(steps: Sequence[int], shift: float, warped: bool = True) -> tuple[NoiseLevel, ...]:
+def noise_levels(steps: Sequence[int], shift: float) -> tuple[NoiseLevel, ...]:
     """Return the levels at which a chunk is denoised, noisiest first.
 
     Args:
         steps: as a model's configuration lists them, e.g. 1000, 750, 500, 250.
         shift: timestep shift the model was trained with.
-        warped: whether the steps count evenly and must be shifted, or are timesteps already.
 
     Raises:
-        ValueError: if the steps do not descend.
+        ValueError: if the steps do not descend from pure noise.
     """
-    if list(steps) != sorted(set(steps), reverse=True):
-        raise ValueError(f"steps must descend from noise to clean, got {list(steps)}")
-    timesteps = warp(steps, shift).tolist() if warped else [float(s) for s in steps]
-    return tuple(NoiseLevel(sigma_at(t, shift), t) for t in timesteps)
+    if list(steps) != sorted({TRAINING_STEPS, *steps}, reverse=True):
+        raise ValueError(
+            f"steps must descend from {TRAINING_STEPS}, which is pure noise, got {list(steps)}"
+        )
+    return tuple(NoiseLevel(sigma_at(t, shift), t) for t in warp(steps, shift).tolist())
 
 
 def add_noise(clean: Tensor, noise: Tensor, level: NoiseLevel) -> Tensor:
     """Mix ``clean`` and ``noise`` (same shape) to the given level."""
     return (1 - level.sigma) * clean + level.sigma * noise
+
+
+def remove_flow(noisy: Tensor, flow: Tensor, level: NoiseLevel) -> Tensor:
+    """Return the clean latent that a flow (noise - clean) at the given level points to."""
+    return noisy - level.sigma * flow

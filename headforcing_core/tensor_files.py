@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +17,20 @@ from torch import Tensor
 
 TORCH_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin")
 INDEX_SUFFIX = ".safetensors.index.json"
+# what trainers call the weights in a torch file
+WRAPPERS = ("generator_ema", "generator", "model", "state_dict")
+# what torch.load raises on bytes that are no torch file, or half of one
+UNREADABLE = (
+    RuntimeError,
+    OSError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    struct.error,
+    zipfile.BadZipFile,
+)
 
 
 class TensorSource(Protocol):
@@ -67,12 +82,12 @@ class SafetensorsFiles:
             yield file.get_tensor(name)
 
 
-def open_tensors(path: str | Path, prefer: Sequence[str] = ()) -> TensorSource:
+def open_tensors(path: str | Path, prefer: Sequence[str] = WRAPPERS) -> TensorSource:
     """Open a file of tensors: safetensors (sharded too, or its folder) or a torch file.
 
     Args:
         path: the file; a folder or an ``.index.json`` stands for a sharded model in it.
-        prefer: names to look for, in this order, when a torch file holds several state dicts.
+        prefer: the state dict to take, best first, when a torch file holds several.
 
     Raises:
         ValueError: if the file is missing, truncated, of another kind, or holds more than tensors.
@@ -82,13 +97,14 @@ def open_tensors(path: str | Path, prefer: Sequence[str] = ()) -> TensorSource:
         path = _model_in(path)
     if not path.is_file():
         raise ValueError(f"the file must exist, got {path}")
+    suffix = path.suffix.lower()
     if path.name.endswith(INDEX_SUFFIX):
         return SafetensorsFiles(_shards(path))
-    if path.suffix == ".safetensors":
+    if suffix == ".safetensors":
         return SafetensorsFiles([path])
-    if path.suffix in TORCH_SUFFIXES:
+    if suffix in TORCH_SUFFIXES:
         return TensorDict(_unwrap(_load_torch(path), path, prefer))
-    if path.suffix == ".gguf":
+    if suffix == ".gguf":
         raise ValueError(f"GGUF files are not read, got {path.name}; use the safetensors version")
     raise ValueError(
         f"the file must be .safetensors or one of {', '.join(TORCH_SUFFIXES)}, got {path.name}"
@@ -107,9 +123,9 @@ def _model_in(folder: Path) -> Path:
 def _shards(index: Path) -> list[Path]:
     try:
         names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        shards = [index.parent / Path(name).name for name in names]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{index.name} must be a safetensors index, got {error!r}") from error
-    shards = [index.parent / Path(name).name for name in names]
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
         raise ValueError(f"all shards of {index.name} must be beside it, missing: {missing[:3]}")
@@ -120,50 +136,45 @@ def _open_safetensors(path: Path) -> Any:
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"{path.name} must be a whole safetensors file, got {path.stat().st_size} bytes that "
-            f"are truncated or of another kind ({error}); download it again"
-        ) from error
+        raise _damaged(path, "safetensors") from error
 
 
 def _load_torch(path: Path) -> object:
-    zipped = zipfile.is_zipfile(path)
     try:
         # mmap works for the zip container only, which torch has written since 1.6
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        mmap = zipfile.is_zipfile(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except UnpicklingError as error:
-        if _starts_as_zip(path) and not zipped:
-            raise _truncated(path) from error
-        raise ValueError(
-            f"{path.name} must hold tensors only, but it holds other objects or is no torch file; "
-            "loading those could run code, so it is refused: convert it to safetensors"
-        ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise _truncated(path) from error
+        if "Unsupported global" in str(error) or "allowed global" in str(error):
+            raise ValueError(
+                f"{path.name} must hold tensors only, but it holds other objects, or is damaged; "
+                "loading those could run code, so it is refused: convert it to safetensors"
+            ) from error
+        raise _damaged(path, "torch") from error
+    except UNREADABLE as error:
+        raise _damaged(path, "torch") from error
 
 
-def _starts_as_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
-
-
-def _truncated(path: Path) -> ValueError:
+def _damaged(path: Path, kind: str) -> ValueError:
     return ValueError(
-        f"{path.name} must be a whole torch file, got {path.stat().st_size} bytes that are "
-        "truncated or of another kind; download it again"
+        f"{path.name} must be a whole {kind} file, got {path.stat().st_size} bytes that are "
+        "truncated, damaged or of another kind; download it again"
     )
 
 
 def _unwrap(loaded: object, path: Path, prefer: Sequence[str]) -> dict[str, Tensor]:
     """Step into {generator_ema: {...}}-like wrappers down to the named tensors."""
-    if isinstance(loaded, Mapping):
-        tensors = {str(n): x for n, x in loaded.items() if isinstance(x, Tensor)}
-        inner = {str(n): x for n, x in loaded.items() if isinstance(x, Mapping) and x}
-        for name in (*prefer, *inner):
-            if name in inner and not tensors:
-                return _unwrap(inner[name], path, prefer)
-        if tensors:
-            return tensors
-    raise ValueError(
-        f"{path.name} must hold named tensors, got {type(loaded).__name__} without any"
-    )
+    if isinstance(loaded, Tensor):
+        return {"tensor": loaded}
+    if not isinstance(loaded, Mapping):
+        raise ValueError(f"{path.name} must hold named tensors, got {type(loaded).__name__}")
+    for name in prefer:
+        if isinstance(loaded.get(name), Mapping):
+            return _unwrap(loaded[name], path, prefer)
+    tensors = {str(name): x for name, x in loaded.items() if isinstance(x, Tensor)}
+    if not tensors:
+        raise ValueError(
+            f"{path.name} must hold named tensors or one of {', '.join(prefer)}, "
+            f"got {[str(name) for name in loaded][:3]}"
+        )
+    return tensors

@@ -12,7 +12,7 @@ from torch.nn.functional import pad, scaled_dot_product_attention
 
 from .backbone import Attend
 from .geometry import LatentGrid, ModelGeometry
-from .schedule import NoiseLevel
+from .schedule import NoiseLevel, remove_flow
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,13 @@ class WanConfig:
     heads: int
     layers: int
     patch: tuple[int, int, int]
-    eps: float = 1e-6
+    eps: float
 
     def __post_init__(self) -> None:
-        if self.dim % self.heads:
+        if self.heads < 1 or self.dim % self.heads:
             raise ValueError(f"heads must divide dim={self.dim}, got {self.heads}")
+        if self.freq_dim % 2:
+            raise ValueError(f"freq_dim must be even, got {self.freq_dim}")
         if self.patch[0] != 1:
             raise ValueError(f"patch must span one latent frame, got {self.patch}")
 
@@ -185,7 +187,7 @@ class WanModel(nn.Module):
         self, noisy: Tensor, level: NoiseLevel, text: WanText, attend: Attend
     ) -> Tensor:
         timesteps = torch.full((noisy.shape[0], noisy.shape[2]), level.timestep)
-        return noisy - level.sigma * self(noisy, timesteps, text, attend)
+        return remove_flow(noisy, self(noisy, timesteps, text, attend), level)
 
     def forward(self, latent: Tensor, timesteps: Tensor, text: WanText, attend: Attend) -> Tensor:
         """Return the flow (noise - clean) of a chunk.

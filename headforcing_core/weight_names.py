@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 ROOT = "patch_embedding.weight"
 TRAINER_TOKENS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.")
@@ -35,21 +35,30 @@ def wan_names(stored: Mapping[str, object]) -> dict[str, str]:
     Raises:
         ValueError: if the file holds no Wan video model, saying what it seems to be.
     """
-    clean = {_without_tokens(name): name for name in stored}
+    clean = _unique((_without_tokens(name), name) for name in stored)
     roots = [name for name in clean if name == ROOT or name.endswith("." + ROOT)]
     if not roots:
         raise ValueError(f"the file must hold a Wan video model, but it {_what_it_is(clean)}")
     if len(roots) > 1:
         raise ValueError(f"the file must hold one model, got {len(roots)}: {sorted(roots)[:3]}")
     prefix = roots[0].removesuffix(ROOT)
-    inside = {
-        name.removeprefix(prefix): at
+    inside = _unique(
+        (name.removeprefix(prefix), at)
         for name, at in clean.items()
         if name.startswith(prefix) or not name.startswith(COMPANIONS)
-    }
+    )
     if any(name.startswith("condition_embedder.") for name in inside):
-        inside = {from_diffusers(name): at for name, at in inside.items()}
+        inside = _unique((from_diffusers(name), at) for name, at in inside.items())
     return inside
+
+
+def _unique(names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, at in names:
+        if name in found:
+            raise ValueError(f"the file must hold each weight once, got {found[name]} and {at}")
+        found[name] = at
+    return found
 
 
 def _without_tokens(name: str) -> str:
@@ -68,9 +77,9 @@ def from_diffusers(name: str) -> str:
 def _what_it_is(names: Mapping[str, object]) -> str:
     joined = "\n".join(names)
     for pattern, kind in (
-        (r"lora_|\.lokr_|\.diff\b", "holds a LoRA; load the base model and apply the LoRA to it"),
+        (r"lora_|lokr_|hada_|\.diff\b", "holds a LoRA; give the base model, and this as the LoRA"),
+        (r"token_embedding|^shared\.|self_attn\.k_proj", "holds a text or image encoder"),
         (r"^(decoder|encoder)\.|first_stage_model", "holds a VAE; give the video model instead"),
-        (r"token_embedding|^shared\.|self_attn\.k_proj", "holds a text encoder"),
         (r"double_blocks|transformer_blocks|joint_blocks", "holds a model of another kind"),
     ):
         if re.search(pattern, joined, re.MULTILINE):

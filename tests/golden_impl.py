@@ -1,7 +1,8 @@
 """The project behind the interface of check_golden.py; run it with that checker.
 
-Nothing is computed here: model, caches, attention and loop are the shipped ones. This file only
-translates the checker's [B, F, C, Y, X] latents and its recorded noise.
+Model, caches, attention and loop are the shipped ones. This file translates the checker's
+[B, F, C, Y, X] latents and its recorded noise, and forms the attention weights the checker asks
+for, from the shipped queries and cached keys: nothing shipped ever forms them.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ def add_noise(clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
 
 def flow_to_x0(flow: Tensor, noisy: Tensor, timesteps: Tensor) -> Tensor:
     return torch.stack(
-        [x - _level(t).sigma * f for f, x, t in zip(flow, noisy, timesteps, strict=True)]
+        [
+            schedule.remove_flow(x, f, _level(t))
+            for f, x, t in zip(flow, noisy, timesteps, strict=True)
+        ]
     )
 
 

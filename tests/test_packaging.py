@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from headforcing.headforcing_core.version import VERSION
+
 ROOT = Path(__file__).parents[1]
 try:
     import tomllib
@@ -40,6 +42,11 @@ def test_the_registry_has_what_it_requires():
     assert project["urls"]["Repository"] and comfy["PublisherId"] and comfy["DisplayName"]
     assert project["license"] == "Apache-2.0" or project["license"] == {"file": "LICENSE"}
     assert "Apache License" in (ROOT / "LICENSE").read_text("utf-8")
+
+
+@needs_toml
+def test_the_version_is_one():
+    assert SETTINGS["project"]["version"] == VERSION
 
 
 def test_recordings_stay_small_and_out_of_the_registry():

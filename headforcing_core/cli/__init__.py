@@ -6,36 +6,68 @@ import argparse
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 from . import demo, generate
 
 INTERRUPTED = 130
 FAILED = 2
+STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 refused or failed, 130 interrupted."""
-    parser = argparse.ArgumentParser(
-        prog="headforcing",
-        description="Long videos from autoregressive video models, with bounded memory.",
-    )
-    parser.add_argument("--traceback", action="store_true", help="show where an error came from")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (generate, demo):
-        command.add_parser(commands)
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
-    # a service that is stopped gets the same orderly end as Ctrl-C
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return options.run(options)
+        with _stopping_once():
+            return options.run(options)
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ValueError, RuntimeError, OSError) as error:
         if options.traceback:
             raise
-        sys.stderr.write(f"headforcing {options.command}: {error}\n")
+        # torch appends its own stack to some messages; the first line is the sentence
+        sentence = (str(error) or repr(error)).splitlines()[0]
+        sys.stderr.write(f"headforcing {options.command}: {sentence}\n")
         return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="headforcing",
+        description="Long videos from autoregressive video models, with bounded memory.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in (generate, demo):
+        added = command.add_parser(commands)
+        added.add_argument("--traceback", action="store_true", help="show where an error came from")
+    return parser
+
+
+@contextmanager
+def _stopping_once() -> Iterator[None]:
+    """End orderly on Ctrl-C or a service's stop; more of them do not disturb the saving.
+
+    After one they stay ignored, because the process is about to end.
+    """
+    before = {number: signal.getsignal(number) for number in STOPS}
+    stopped = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.append(number)
+        for each in STOPS:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as nohup and background jobs ask for
+                signal.signal(number, stop)
+        yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        if not stopped:
+            for number, handler in before.items():
+                signal.signal(number, handler)

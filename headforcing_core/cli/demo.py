@@ -24,7 +24,7 @@ log = logging.getLogger("headforcing")
 TEXT_TOKENS = 16
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "demo",
         help="run a 30-second rollout on a tiny model with random weights",
@@ -40,6 +40,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--window", type=int, default=9, help="frames a head sees (default 9)")
     add("--sink", type=int, default=1, help="first frames that are never forgotten (default 1)")
     parser.set_defaults(run=run)
+    return parser
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,13 +55,14 @@ def run(options: argparse.Namespace) -> int:
     family = family.tuned(window=options.window, sink=options.sink)
     request = VideoRequest(family, frames, rows, columns, options.seed)
     text = torch.randn(1, TEXT_TOKENS, model.config.text_dim, generator=torch.Generator())
-    made = record(request.rollout(model, text), out / "latents.safetensors", request.settings)
-    latent_sheet(made.latents[0], every=family.frames_per_chunk).save(out / "latents.png")
-    sys.stdout.write(_report(request, model, made, out))
+    recording = record(request.rollout(model, text), out / "latents.safetensors", request.settings)
+    latents = torch.cat(recording.latents, 2)
+    latent_sheet(latents[0], every=family.frames_per_chunk).save(out / "latents.png")
+    sys.stdout.write(_report(request, model, recording, out))
     return 0
 
 
-def _report(request: VideoRequest, model: WanModel, made: Recording, out: Path) -> str:
+def _report(request: VideoRequest, model: WanModel, recording: Recording, out: Path) -> str:
     clock, plan = request.clock, request.plan(model)
     keep_all = request.family.tuned(
         window=clock.total_frames, sink=0, positions=PositionRule.ABSOLUTE
@@ -76,7 +78,7 @@ def _report(request: VideoRequest, model: WanModel, made: Recording, out: Path) 
     ]
     quarter = len(clock) // 4
     if quarter:
-        early = median(made.chunk_seconds[quarter : 2 * quarter])
-        late = median(made.chunk_seconds[-quarter:])
+        early = median(recording.chunk_seconds[quarter : 2 * quarter])
+        late = median(recording.chunk_seconds[-quarter:])
         rows.append(("time per chunk", f"last quarter {late / early:.2f} x the second quarter"))
     return "".join(f"{name:21}{value}\n" for name, value in rows)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 import torch
 
-from ..checkpoint import load_checkpoint
+from ..checkpoint import LoadedModel, load_checkpoint
+from ..device import choose_device
 from ..families import FAMILIES, WAN_TEXT_TOKENS, WAN_VIDEO, Family
 from ..generation import VideoRequest
-from ..latent_file import read_latents, read_text_embedding
+from ..latent_file import check_writable, read_latents, read_text_embedding
 from ..lora import Lora
 from ..positions import PositionRule
 from .recording import record
 
+log = logging.getLogger("headforcing")
+SIDE_FILES = ("text_embedding", "lora", "start")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EPILOG = "Families:\n" + "\n".join(
     f"  {f.name:26}{f.title} ({f.source})"
@@ -23,7 +27,7 @@ EPILOG = "Families:\n" + "\n".join(
 )
 
 
-def add_parser(commands: argparse._SubParsersAction) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "generate",
         help="generate latents from a checkpoint and a text embedding",
@@ -48,13 +52,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add("--out", required=True, metavar="FILE", help="latents to write, .safetensors")
     add("--start", metavar="FILE", help="latents written earlier, to go on from")
     add("--lora", metavar="FILE", help="adapter merged into the model, e.g. LongLive's lora.pt")
-    add("--lora-strength", type=float, default=1.0, help="how much of it (default 1)")
+    add("--lora-strength", type=float, help="how much of it (default 1)")
     _add_method_options(parser)
     add("--heads", type=int, help="attention heads, if not of 128 channels each")
     add("--text-tokens", type=int, default=WAN_TEXT_TOKENS, help="rows the text is padded to")
     add("--dtype", choices=DTYPES, help="default: bfloat16 on a GPU, float32 on a CPU")
-    add("--device", help="cuda, cuda:1, mps, cpu (default: a GPU if there is one)")
+    add("--device", help="cuda, cuda:1, mps, xpu, cpu (default: a GPU if there is one)")
     parser.set_defaults(run=run)
+    return parser
 
 
 def _add_method_options(parser: argparse.ArgumentParser) -> None:
@@ -72,13 +77,50 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    out = Path(options.out)
-    _check_out(out)
-    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    out = Path(options.out).resolve()
+    _check_inputs(options, out)
+    check_writable(out)
+    device = choose_device(options.device)
     dtype = DTYPES[options.dtype or ("float32" if device.type == "cpu" else "bfloat16")]
     rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
     frames = WAN_VIDEO.latent_frames(options.seconds)
-    lora = Lora.open(options.lora, options.lora_strength) if options.lora else None
+    model, family = _load(options, dtype, device)
+    tuned = _tuned(family, options)
+    request = VideoRequest(tuned, frames, rows, columns, options.seed, options.first_chunk)
+    text = read_text_embedding(options.text_embedding, model.config.text_dim, options.text_tokens)
+    given = None
+    if options.start:
+        given = read_latents(options.start, (text.shape[0], model.config.in_dim, rows, columns))
+    files = {name: getattr(options, name) for name in ("model", *SIDE_FILES)}
+    settings = {
+        **request.settings,
+        **{name: file and Path(file).name for name, file in files.items()},
+        "lora_strength": options.lora_strength,
+        "text_tokens": options.text_tokens,
+        "heads": model.config.heads,
+        "dtype": str(dtype).removeprefix("torch."),
+        "device": str(device),
+    }
+    record(request.rollout(model, text), out, settings, given)
+    return 0
+
+
+def _check_inputs(options: argparse.Namespace, out: Path) -> None:
+    for name in ("model", *SIDE_FILES):
+        file = getattr(options, name)
+        if file and Path(file).resolve() == out:
+            raise ValueError(
+                f"--out must not be one of the inputs, got the file of --{name.replace('_', '-')}"
+            )
+    if options.lora_strength is not None and not options.lora:
+        raise ValueError("--lora-strength must come with --lora, got no adapter")
+
+
+def _load(options: argparse.Namespace, dtype: torch.dtype, device: torch.device) -> LoadedModel:
+    lora = None
+    if options.lora:
+        strength = 1.0 if options.lora_strength is None else options.lora_strength
+        lora = Lora.open(options.lora, strength)
     loaded = load_checkpoint(
         options.model,
         family=options.family,
@@ -87,23 +129,13 @@ def run(options: argparse.Namespace) -> int:
         dtype=dtype,
         device=device,
     )
-    family = _tuned(loaded.family, options)
-    request = VideoRequest(family, frames, rows, columns, options.seed, options.first_chunk)
-    config = loaded.model.config
-    text = read_text_embedding(options.text_embedding, config.text_dim, options.text_tokens)
-    given = None
-    if options.start:
-        given = read_latents(options.start, (text.shape[0], config.in_dim, rows, columns))
-    settings = {
-        **request.settings,
-        "model": Path(options.model).name,
-        "heads": config.heads,
-        "lora": options.lora and Path(options.lora).name,
-        "lora_strength": options.lora_strength if options.lora else None,
-        "dtype": str(dtype).removeprefix("torch."),
-    }
-    record(request.rollout(loaded.model, text), out, settings, given)
-    return 0
+    if loaded.family.with_lora and not lora:
+        log.warning(
+            "%s is published as a base model and an adapter: without --lora this is the base "
+            "alone, unless the file has both merged",
+            loaded.family.title,
+        )
+    return loaded
 
 
 def _tuned(family: Family, options: argparse.Namespace) -> Family:
@@ -114,14 +146,6 @@ def _tuned(family: Family, options: argparse.Namespace) -> Family:
         sink=options.sink,
         positions=PositionRule(options.positions) if options.positions else None,
     )
-
-
-def _check_out(out: Path) -> None:
-    """Refuse a place that cannot be written now, not after the last chunk."""
-    if out.suffix != ".safetensors":
-        raise ValueError(f"--out must end in .safetensors, got {out.name}")
-    if not out.parent.is_dir():
-        raise ValueError(f"the folder of --out must exist, got {out.parent}")
 
 
 def _steps(text: str) -> tuple[int, ...]:

@@ -19,25 +19,35 @@ class _Counted:
 
     backbone: Backbone
     bar: tqdm
-    calls_per_chunk: int
+    levels: tuple[NoiseLevel, ...]
     chunks: int
 
     def predict_clean(
         self, noisy: Tensor, level: NoiseLevel, text: object, attend: Attend
     ) -> Tensor:
-        chunk, step = divmod(self.bar.n, self.calls_per_chunk)
-        where = f"chunk {chunk + 1}/{self.chunks} step {step + 1}/{self.calls_per_chunk}"
-        self.bar.set_description(where, refresh=False)
+        chunk = self.bar.n // (len(self.levels) + 1) + 1
+        number = self.levels.index(level) + 1 if level in self.levels else 0
+        step = f"step {number}/{len(self.levels)}" if number else "commit"
+        self.bar.set_description(f"chunk {chunk}/{self.chunks} {step}", refresh=False)
         clean = self.backbone.predict_clean(noisy, level, text, attend)
         self.bar.update()
         return clean
 
 
 def progress(rollout: Rollout, given: Tensor | None = None) -> Iterator[FinishedChunk]:
-    """Run a rollout under a bar that counts its chunks and steps, with the time left."""
+    """Run a rollout under a bar that counts its chunks and steps, with the time left.
+
+    Raises:
+        ValueError: at once, if ``given`` does not fit the rollout.
+    """
+    rollout.run(given)  # nothing runs yet; what does not fit is refused before a bar is shown
+    return _with_bar(rollout, given)
+
+
+def _with_bar(rollout: Rollout, given: Tensor | None) -> Iterator[FinishedChunk]:
     calls = len(rollout.levels) + 1
     with tqdm(total=calls * len(rollout.clock), unit="step") as bar:
-        counted = _Counted(rollout.backbone, bar, calls, len(rollout.clock))
+        counted = _Counted(rollout.backbone, bar, rollout.levels, len(rollout.clock))
         for done in replace(rollout, backbone=counted).run(given):
             # given chunks are only committed: their drafts never come
             bar.update((done.chunk.index + 1) * calls - bar.n)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,11 +24,53 @@ log = logging.getLogger("headforcing")
 SAVE_EVERY = 60.0
 
 
-class Recording(NamedTuple):
-    """latents: ``[B, C, F, Y, X]`` float32; chunk_seconds: wall time of each chunk."""
+@dataclass
+class Recording:
+    """The finished chunks of a video, and the file they are kept in.
 
-    latents: Tensor
-    chunk_seconds: list[float]
+    Args:
+        out: a safetensors file, replaced whole.
+        settings: what made the latents, for the file's metadata.
+        total_frames: frames of the complete video.
+    """
+
+    out: Path
+    settings: Mapping[str, object]
+    total_frames: int
+    latents: list[Tensor] = field(default_factory=list)
+    chunk_seconds: list[float] = field(default_factory=list)
+
+    @property
+    def frames(self) -> int:
+        return sum(latent.shape[2] for latent in self.latents)
+
+    def save(self, out: Path) -> None:
+        done = {"frames": self.frames, "complete": self.frames == self.total_frames}
+        write_latents(out, torch.cat(self.latents, 2), {**self.settings, **done})
+
+    def save_or_go_on(self) -> None:
+        """Save while running; a full disk is no reason to stop, it may be mended meanwhile."""
+        try:
+            self.save(self.out)
+        except OSError as error:
+            log.warning("not saved yet: %s", error)
+
+    def close(self) -> None:
+        """Save for good, elsewhere if the place for it is gone.
+
+        Raises:
+            OSError: if the latents are not where they were meant to be; it says where they are.
+        """
+        if not self.latents:
+            log.info("no chunk was finished, nothing is written")
+            return
+        try:
+            self.save(self.out)
+        except OSError as error:
+            elsewhere = Path(tempfile.mkdtemp(prefix="headforcing-")) / self.out.name
+            self.save(elsewhere)
+            raise OSError(f"{error}; the latents are in {elsewhere} instead") from error
+        log.info("wrote %d of %d latent frames to %s", self.frames, self.total_frames, self.out)
 
 
 def record(
@@ -37,44 +80,26 @@ def record(
 
     After an error or Ctrl-C the file holds the finished chunks, and says that it is not complete.
 
-    Args:
-        out: a safetensors file, replaced whole.
-        settings: what made the latents, for the file's metadata.
-        given: see ``Rollout.run``.
-
     Raises:
+        ValueError: if ``given`` does not fit the rollout.
         RuntimeError: if a chunk comes out as NaN or infinite.
     """
+    chunks = progress(rollout, given)
     _announce(rollout)
-    total_frames = rollout.clock.total_frames
-    finished: list[Tensor] = []
-    seconds: list[float] = []
-
-    def save() -> Tensor:
-        latents = torch.cat(finished, 2)
-        frames = latents.shape[2]
-        done = {"frames": frames, "complete": frames == total_frames}
-        write_latents(out, latents, {**settings, **done})
-        return latents
-
+    recording = Recording(out, settings, rollout.clock.total_frames)
     before = saved = time.perf_counter()
     try:
-        for chunk, latent in progress(rollout, given):
+        for chunk, latent in chunks:
             _check_finite(latent, chunk.start)
-            finished.append(latent.float().cpu())
-            now = time.perf_counter()
-            seconds.append(now - before)
-            if now - saved >= SAVE_EVERY:
-                save()
+            recording.latents.append(latent.cpu())
+            recording.chunk_seconds.append(time.perf_counter() - before)
+            if time.perf_counter() - saved >= SAVE_EVERY:
+                recording.save_or_go_on()
                 saved = time.perf_counter()
             before = time.perf_counter()
     finally:
-        if finished:
-            latents = save()
-            log.info("wrote %d of %d latent frames to %s", latents.shape[2], total_frames, out)
-        else:
-            log.info("no chunk was finished, nothing is written")
-    return Recording(latents, seconds)
+        recording.close()
+    return recording
 
 
 def _announce(rollout: Rollout) -> None:

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..checkpoint import HEADS_KEY
+from ..families import WAN_EPS
 from ..wan import WanConfig, WanModel
 
 TINY = WanConfig(
@@ -21,6 +22,7 @@ TINY = WanConfig(
     heads=4,
     layers=4,
     patch=(1, 2, 2),
+    eps=WAN_EPS,
 )
 
 

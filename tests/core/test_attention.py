@@ -78,7 +78,7 @@ def by_hand(clock, q, k, v, kept, place):
     rule=st.sampled_from(PositionRule),
 )
 def test_a_cache_computes_what_its_frames_say(chunk, sink, room, rule):
-    clock = ChunkClock(chunk, chunk).covering(13)
+    clock = ChunkClock.covering(13, chunk)
     policy = WindowPolicy(sink, room)
     q, k, v = projections(clock.total_frames)
     got = run(bank(sink + room + chunk, sink, chunk, rule), clock, q, k, v)

@@ -6,16 +6,25 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from headforcing.headforcing_core import latent_file
+from headforcing.headforcing_core.checkpoint import load_checkpoint
 from headforcing.headforcing_core.cli import main, recording
+from headforcing.headforcing_core.cli.progress import progress
 from headforcing.headforcing_core.demo.random_model import TINY, write_random_checkpoint
+from headforcing.headforcing_core.families import family_named
+from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.latent_file import read_text_embedding
 
 TESTS = Path(__file__).parents[1]
 START = """
@@ -83,7 +92,8 @@ def test_generates_latents_and_says_how(folder, generate):
     assert settings["complete"] and settings["frames"] == 9
     assert settings["family"] == "self_forcing" and settings["seed"] == 3
     assert settings["steps"] == [1000, 750, 500, 250] and settings["model"].startswith("self_")
-    assert "chunk 3/3 step 5/5: 100%" in done.stderr
+    assert "chunk 3/3 commit: 100%" in done.stderr
+    assert (settings["text_embedding"], settings["dtype"]) == ("text.safetensors", "float32")
     assert "9 latent frames (33 pictures, 2.1 s) in 3 chunks; 6 tokens per frame" in done.stderr
 
 
@@ -127,7 +137,9 @@ def test_method_options_reach_the_rollout(folder, generate):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent as POSIX has them")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_interrupting_keeps_what_is_finished(folder, generate, stop):
+@pytest.mark.parametrize("again", [None, 0, 0.002, 0.01])
+def test_interrupting_keeps_what_is_finished(folder, generate, stop, again):
+    """Once, or impatiently twice."""
     generate(out="whole.safetensors", seconds=3)
     process = subprocess.Popen(
         [sys.executable, "-c", START, TESTS, *map(str, generate_line(seconds=2000))],
@@ -139,7 +151,13 @@ def test_interrupting_keeps_what_is_finished(folder, generate, stop):
     while not re.search(r"chunk ([5-9]|\d\d)", seen) and process.poll() is None:
         seen = (seen + process.stderr.read(20))[-40:]
     process.send_signal(stop)
-    _, rest = process.communicate(timeout=60)
+    if again is not None:
+        time.sleep(again)
+        process.send_signal(stop)
+    try:
+        _, rest = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
     latents, settings = read(folder / "out.safetensors")
@@ -187,9 +205,9 @@ def test_an_error_on_the_way_keeps_what_is_finished(folder, generate):
         (("--family", "causal_forcing_framewise"), "family must fit the file"),
         (("--family", "wan"), "family must be one of"),
         (("--width", 41), "width must be a positive multiple of 8 pixels, got 41; the nearest"),
-        (("--seconds", 0), "seconds must be a positive number"),
+        (("--seconds", 0), "seconds must be more than 0 and at most 86400, got 0.0"),
         (("--window", 2), "window must hold the sink and the current chunk, at least 0 + 3"),
-        (("--window", 30, "--sink", 1), "at most horizon=21 frames"),
+        (("--window", 30, "--sink", 1, "--seconds", 9), "at most horizon=21 frames"),
         (("--steps", "250,750"), "steps must descend"),
         (("--steps", "all"), "invalid"),
         (("--seed", -1), "seed must be a non-negative integer"),
@@ -197,19 +215,144 @@ def test_an_error_on_the_way_keeps_what_is_finished(folder, generate):
         (("--model", "text.safetensors", "--family", "longlive"), "has no patch_embedding.weight"),
         (("--text-embedding", "self_forcing.safetensors"), "must hold one tensor"),
         (("--text-tokens", 4), "with 1 to 4 rows for this model, got [1, 5, 64]"),
-        (("--out", "absent/out.safetensors"), "the folder of --out must exist"),
-        (("--out", "out.mp4"), "must end in .safetensors"),
+        (
+            ("--out", "absent/out.safetensors"),
+            "the folder for the latents must exist and be writable",
+        ),
+        (
+            ("--out", "text.safetensors"),
+            "must not be one of the inputs, got the file of --text-",
+        ),
+        (("--out", "self_forcing.safetensors"), "must not be one of the inputs"),
+        (("--out", "notes.safetensors"), "may replace only latents"),
+        (("--out", "folder.safetensors"), "may replace only latents"),
+        (("--lora-strength", 1), "--lora-strength must come with --lora"),
+        (("--heads", 0), "heads must divide dim=96, got 0"),
+        (("--heads", -4), "heads must divide dim=96, got -4"),
+        (("--shift", "nan"), "shift must be a positive number"),
+        (("--steps", "500,250"), "steps must descend from 1000, which is pure noise"),
+        (("--start", "nan.safetensors"), "must be finite numbers, got NaN"),
+        (("--start", "long.safetensors"), "of a video of 9 frames, got 12"),
+        (("--start", "small.safetensors"), "must be [1, 16, frames, 4, 5], got [1, 16, 3, 4, 4]"),
+        (("--device", "meta"), "device must be one this machine and its torch can use, got meta"),
+        (("--out", "out.mp4"), "must go to a .safetensors file"),
         (("--start", "text.safetensors"), "must hold a tensor named 'latents'"),
         (("--device", "abacus"), "abacus"),
     ],
     ids=str,
 )
 def test_bad_input_is_one_sentence(folder, generate, arguments, message):
+    (folder / "notes.safetensors").write_text("mine")
+    (folder / "folder.safetensors").mkdir()
+    for name, latents in {
+        "nan": torch.full((1, 16, 3, 4, 5), torch.nan),
+        "long": torch.zeros(1, 16, 12, 4, 5),
+        "small": torch.zeros(1, 16, 3, 4, 4),
+    }.items():
+        save_file({"latents": latents}, folder / f"{name}.safetensors")
     done = generate(*arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 4 or "usage:" in done.stderr
     assert not (folder / "out.safetensors").exists()
+    assert (folder / "notes.safetensors").read_text() == "mine"
+    assert not list(folder.glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (torch.zeros(0, 5, TINY.text_dim), "got [0, 5, 64]"),
+        (torch.zeros(5, 32), "got [1, 5, 32]"),
+        (torch.zeros(5), "got [5]"),
+        (torch.full((5, TINY.text_dim), torch.inf), "must hold finite numbers"),
+        (torch.ones(5, TINY.text_dim).to_sparse(), "must be a dense tensor"),
+        (torch.ones(5, TINY.text_dim, dtype=torch.complex64), "must be a dense tensor"),
+        (torch.ones(5, TINY.text_dim, dtype=torch.int64), "must be a dense tensor"),
+    ],
+    ids=["no batch", "another width", "one row", "infinite", "sparse", "complex", "integers"],
+)
+def test_text_of_another_kind(folder, generate, stored, message):
+    torch.save({"text": stored}, folder / "text.pt")
+    done = generate("--text-embedding", "text.pt")
+    assert done.returncode == 2 and message in done.stderr
+
+
+def test_text_is_padded_with_zero_rows(folder):
+    text = torch.randn(2, 3, 8)
+    torch.save(text, folder / "bare.pt")
+    padded = read_text_embedding(folder / "bare.pt", text_dim=8, tokens=5)
+    assert torch.equal(padded[:, :3], text)
+    assert torch.equal(padded[:, 3:], torch.zeros(2, 2, 8))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_device_that_is_not_there_is_one_sentence(folder, generate):
+    done = generate("--device", "cuda")
+    assert done.returncode == 2
+    assert "can use, got cuda: " in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_base_without_its_adapter_is_said(folder, generate):
+    assert "without --lora this is the base alone" in generate("--family", "longlive").stderr
+
+
+def test_progress_keeps_what_observes(folder):
+    """The bar replaces the backbone and nothing else."""
+    family, seen = family_named("self_forcing"), []
+    model = load_checkpoint("self_forcing.safetensors").model
+    rollout = VideoRequest(family, 3, 4, 5, seed=0).rollout(model, torch.zeros(1, 4, 64))
+    watched = replace(rollout, observe=lambda layer, q, bank: seen.append(layer))
+    assert len(list(progress(watched))) == 1
+    assert len(seen) == TINY.layers * 5
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """Fill the disk that holds a folder: files in it end half written."""
+
+    def fill(folder):
+        def save(tensors, path, metadata):
+            if path.parent == folder:
+                path.write_bytes(b"half")
+                raise SafetensorError("I/O error: No space left on device (os error 28)")
+            save_file(tensors, path, metadata)
+
+        monkeypatch.setattr(latent_file, "save_file", save)
+
+    return fill
+
+
+def test_a_full_disk_loses_nothing(folder, generate, full_disk, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    generate(seconds=1.5)
+    before = (folder / "out.safetensors").read_bytes()
+    full_disk(folder)
+    done = generate("--seed", 9)
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    elsewhere = Path(re.search(r"the latents are in (\S+) instead", done.stderr)[1])
+    assert read(elsewhere)[1]["complete"]
+    assert (folder / "out.safetensors").read_bytes() == before
+    assert not list(folder.glob("*.partial"))
+
+
+def test_a_failed_save_on_the_way_does_not_stop_the_run(folder, generate, monkeypatch):
+    monkeypatch.setattr(recording, "SAVE_EVERY", 0)
+    tries = []
+    real = recording.write_latents
+
+    def refuse_twice(*arguments):
+        tries.append(arguments)
+        if len(tries) <= 2:
+            raise OSError("the disk is full")
+        real(*arguments)
+
+    monkeypatch.setattr(recording, "write_latents", refuse_twice)
+    done = generate()
+    assert done.returncode == 0 and done.stderr.count("not saved yet: the disk is full") == 2
+    assert read(folder / "out.safetensors")[1]["complete"]
 
 
 def test_help_is_enough(run):

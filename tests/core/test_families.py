@@ -15,6 +15,10 @@ PUBLISHED = {  # where the authors put their files -> family
     "framewise/causal_forcing.pt": "causal_forcing_framewise",
     "causal-forcing_frame-wise_fp16.safetensors": "causal_forcing_framewise",
     "longlive_models/models/longlive_base.pt": "longlive",
+    "chunkwise/model.pt": "causal_forcing_chunkwise",
+    "framewise/model.pt": "causal_forcing_framewise",
+    "causal_forcing_against/self_forcing_dmd.pt": "self_forcing",  # the file's own name counts
+    "Self-Forcing/wan2.1_t2v.safetensors": None,
     "rolling_forcing_dmd.pt": "rolling_forcing",
     "Reward-Forcing/rewardforcing.pt": "reward_forcing",
     "krea-realtime-video-14b.safetensors": "krea_14b",
@@ -51,11 +55,26 @@ def test_an_unknown_family_lists_the_known():
         family_named("wan")
 
 
-def test_every_family_is_complete():
-    assert len({f.name for f in FAMILIES}) == len(FAMILIES)
-    for family in FAMILIES:
-        assert family.levels[0].timestep == 1000
-        assert family.sink + family.frames_per_chunk <= family.window <= family.horizon
+FOUR, FIVE = (1000, 750, 500, 250), (1000, 800, 600, 400, 200)
+AS_PUBLISHED = {  # chunk, steps, shift, window, sink, first choice of weights
+    "self_forcing": (3, FOUR, 5, 21, 0, "generator_ema"),
+    "causal_forcing_chunkwise": (3, FOUR, 5, 21, 0, "generator"),
+    "causal_forcing_framewise": (1, FOUR, 5, 21, 0, "generator_ema"),
+    "longlive": (3, FOUR, 5, 12, 3, "generator_ema"),
+    "rolling_forcing": (3, FIVE, 5, 21, 0, "generator_ema"),
+    "reward_forcing": (3, FOUR, 5, 12, 3, "generator_ema"),
+    "krea_14b": (3, (*FIVE, 0), 5, 6, 0, "generator_ema"),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_families_are_run_as_published(family):
+    chunk, steps, shift, window, sink, weights = AS_PUBLISHED[family.name]
+    assert (family.frames_per_chunk, family.steps, family.shift) == (chunk, steps, shift)
+    assert (family.window, family.sink, family.weights[0]) == (window, sink, weights)
+    assert (family.horizon, family.positions) == (21, PositionRule.ABSOLUTE)
+    assert family.with_lora == (family.name == "longlive")
+    assert family.levels[0].timestep == 1000
 
 
 def test_a_new_sink_is_re_encoded_unless_told():
@@ -65,4 +84,5 @@ def test_a_new_sink_is_re_encoded_unless_told():
     assert family.tuned(sink=1).positions is PositionRule.CONTIGUOUS
     own = family.tuned(sink=1, positions=PositionRule.ABSOLUTE)
     assert own.positions is PositionRule.ABSOLUTE
-    assert family_named("longlive").tuned(sink=3).positions is PositionRule.ABSOLUTE
+    for sink in (0, 3):
+        assert family_named("longlive").tuned(sink=sink).positions is PositionRule.ABSOLUTE

@@ -97,8 +97,9 @@ def test_given_frames_are_only_committed():
 
 
 def test_given_frames_must_fill_chunks():
-    with pytest.raises(ValueError, match=r"whole chunks of 2 \(the first of 2\), got 3"):
-        next(make().run(torch.ones(1, 3, 3, Y, X)))
+    for frames in (0, 3, 8):
+        with pytest.raises(ValueError, match=rf"of 2\) of a video of 6 frames, got {frames}"):
+            make().run(torch.ones(1, 3, frames, Y, X))
 
 
 def test_what_is_forgotten_no_longer_matters():
@@ -118,6 +119,7 @@ def test_noise_depends_on_seed_entry_chunk_and_step_alone():
     for i, x in enumerate(different):
         assert all(not torch.equal(x, y) for y in different[:i])
     assert torch.equal(SeededNoise(3, 1, 4, Y, X).draw(chunk, 1)[0], draws[1][0])
+    assert torch.equal(noise.draw(Chunk(7, 2, 4), 0), draws[2])  # counted in frames, not chunks
     sample = torch.cat([SeededNoise(s, 1, 4, 8, 8).draw(chunk, 0).flatten() for s in range(50)])
     assert abs(sample.mean()) < 0.03 and abs(sample.std() - 1) < 0.03
     with pytest.raises(ValueError, match="seed must be"):

@@ -21,7 +21,7 @@ def test_slots_hold_what_the_original_rolls(sink, room, per_chunk, first):
     window, first = sink + per_chunk + room, min(first, per_chunk)
     table = SlotTable(WindowPolicy.of_window(window, sink, per_chunk), per_chunk)
     contents, past = {}, []  # what a tensor would hold, slot by slot; the original's list
-    for chunk in ChunkClock(first, per_chunk, first).covering(40):
+    for chunk in ChunkClock.covering(40, per_chunk, first):
         table.open(chunk)
         for frame, slot in zip(chunk.frames, table.chunk_slots, strict=True):
             contents[slot] = frame

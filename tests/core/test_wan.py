@@ -1,12 +1,16 @@
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
-from headforcing.headforcing_core import WanConfig, WanModel
+from headforcing.headforcing_core import CLEAN, NoiseLevel, WanModel
 from headforcing.headforcing_core.checkpoint import build_wan
 from headforcing.headforcing_core.demo.random_model import TINY, random_weights
 from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.tensor_files import TensorDict
+from headforcing.headforcing_core.wan import RMSNorm, sinusoid
 
 FAMILY = family_named("self_forcing").tuned(window=6, sink=1)
 TEXT = torch.randn(1, 5, TINY.text_dim, generator=torch.Generator().manual_seed(0))
@@ -44,6 +48,49 @@ def test_an_odd_size_is_a_padded_even_one(model):
     torch.testing.assert_close(model._pad(odd), even)
 
 
+def one_chunk(model, latent, noise_level=CLEAN):
+    request = VideoRequest(FAMILY, 3, *latent.shape[3:], seed=1)
+    rollout = request.rollout(model, TEXT)
+    chunk = next(iter(rollout.clock))
+    return model.predict_clean(latent, noise_level, rollout.prompts.at(0), rollout._open(chunk))
+
+
+def test_an_odd_size_is_cut_from_the_padded_one(model):
+    odd = torch.randn(1, 16, 3, 4, 5)
+    even = torch.cat([odd, odd[..., :1]], -1)
+    level = NoiseLevel(0.5, 500.0)
+    torch.testing.assert_close(one_chunk(model, odd, level), one_chunk(model, even, level)[..., :5])
+
+
+def test_the_model_hears_the_timestep_and_the_sum_uses_sigma(model):
+    """They differ off the original's table: timestep 0 stands for sigma 0.00498."""
+    latent = torch.randn(1, 16, 3, 4, 6)
+    flow = latent - one_chunk(model, latent, NoiseLevel(1.0, 400.0))
+    half = one_chunk(model, latent, NoiseLevel(0.25, 400.0))
+    torch.testing.assert_close(half, latent - 0.25 * flow, atol=1e-5, rtol=1e-5)
+    other = latent - one_chunk(model, latent, NoiseLevel(1.0, 900.0))
+    assert not torch.allclose(flow, other, atol=1e-2)
+
+
+def test_short_videos_allocate_no_window_they_cannot_fill(model):
+    long = VideoRequest(FAMILY, 30, 4, 6, seed=1).plan(model)
+    short = VideoRequest(FAMILY, 3, 4, 6, seed=1).plan(model)
+    assert (long.slots, short.slots) == (6, 4)  # sink and chunk have room at least
+    assert short.bytes < long.bytes
+
+
+def test_dtype_islands():
+    """As in the original: norms in float32, their weights and the rest in the model's dtype."""
+    norm = RMSNorm(64, 1e-6).bfloat16()
+    norm.weight.data = torch.rand(64).bfloat16() + 0.5
+    x = torch.randn(5, 64).bfloat16()
+    unit = x.float() * (x.float().square().mean(-1, keepdim=True) + 1e-6).rsqrt()
+    assert torch.equal(norm(x), unit.bfloat16() * norm.weight)
+    waves = sinusoid(torch.tensor([[937.5, 833.333313]]), 32)
+    assert waves.dtype == torch.float64
+    assert waves[0, 1, 0].item() == pytest.approx(math.cos(833.33331298828125), abs=1e-12)
+
+
 def test_batch_entries_do_not_mix(model):
     other = torch.randn(1, 5, TINY.text_dim)
     two = video(model, text=torch.cat([TEXT, other]))
@@ -69,9 +116,16 @@ def test_another_text_encoder_is_refused(model):
         model.prepare_text(torch.zeros(1, 5, 32))
 
 
-def test_impossible_configurations():
-    sizes = vars(TINY) if hasattr(TINY, "__dict__") else {}
-    with pytest.raises(ValueError, match="heads must divide dim=96, got 5"):
-        WanConfig(**{**sizes, "heads": 5})
-    with pytest.raises(ValueError, match="patch must span one latent frame"):
-        WanConfig(**{**sizes, "patch": (2, 2, 2)})
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"heads": 5}, "heads must divide dim=96, got 5"),
+        ({"heads": 0}, "heads must divide dim=96, got 0"),
+        ({"heads": -4}, "heads must divide dim=96, got -4"),
+        ({"freq_dim": 63}, "freq_dim must be even"),
+        ({"patch": (2, 2, 2)}, "patch must span one latent frame"),
+    ],
+)
+def test_impossible_configurations(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(TINY, **change)
