@@ -4,16 +4,18 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV ?= .venv
 RUN := $(VENV)/bin/python
+# named after the torch, so that another one is installed when asked for
+READY := $(VENV)/ready-$(subst =,-,$(TORCH))
 
 .PHONY: demo test lint clean
 
-demo: $(VENV)/ready
+demo: $(READY)
 	$(VENV)/bin/headforcing demo
 
-test: $(VENV)/ready lint
+test: $(READY) lint
 	$(RUN) -m pytest
 
-lint: $(VENV)/ready
+lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
@@ -21,7 +23,7 @@ clean:
 	rm -rf $(VENV) demo_out
 
 # torch first: the torch that other packages would pull in may be gigabytes larger
-$(VENV)/ready: pyproject.toml Makefile
+$(READY): pyproject.toml Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and \
 	  f"Python 3.10 or newer is needed, got {sys.version.split()[0]}; set PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)

@@ -13,24 +13,44 @@ MAY_IMPORT = {  # folder -> which of our folders it may import
     "headforcing_core": {"headforcing_core", "kernels"},
     "nodes": {"nodes", "headforcing_core"},
 }
+ANYTHING = None
 # what ComfyUI ships, and nothing else, at run time
 PACKAGES = {"torch", "numpy", "safetensors", "einops", "PIL", "tqdm"}
-# nouns of core that know nothing of the loop, and what each may import of core
-NOUNS = {
+# what each module of core may import of core: from the loop to the nouns, never back
+CORE = {
+    "version": set(),
     "geometry": set(),
     "clock": set(),
     "policy": set(),
     "prompts": set(),
     "schedule": set(),
+    "device": set(),
+    "tensor_files": set(),
+    "weight_names": set(),
     "positions": {"clock"},
     "noise": {"clock"},
     "rope": {"geometry"},
     "slots": {"clock", "policy"},
     "backbone": {"schedule"},
+    "latent_file": {"tensor_files"},
+    "lora": {"tensor_files", "weight_names"},
+    "families": {"geometry", "positions", "schedule", "tensor_files"},
     "cache": {"clock", "geometry", "policy", "positions", "rope", "slots"},
     "attention": {"cache", "rope"},
     "wan": {"backbone", "geometry", "schedule"},
+    "checkpoint": {"families", "lora", "tensor_files", "wan", "weight_names"},
+    "rollout": {
+        *("attention", "backbone", "cache", "clock", "noise", "prompts", "schedule"),
+    },
+    "generation": {
+        *("cache", "clock", "families", "noise", "policy", "prompts", "rollout", "rope"),
+        *("version", "wan"),
+    },
+    "__init__": ANYTHING,
 }
+# bookkeeping: integers, no tensors
+INTEGERS = {"geometry", "clock", "policy", "positions", "slots", "prompts"}
+NO_NAMES = {"utils", "common", "helpers", "misc"}
 # numbers of published models; they belong to families.py
 MODEL_NUMBERS = {1560, 32760, 21, 30, 12, 128}
 HAS_MODEL_NUMBERS = {"headforcing_core/families.py"}
@@ -74,10 +94,9 @@ def complaints(source: str, path: str) -> list[str]:
         said += [f"only nodes may import {a}" for a in absolute & HOST]
         known = PACKAGES | HOST | set(MAY_IMPORT) | set(sys.stdlib_module_names)
         said += [f"{a} is not shipped with ComfyUI" for a in absolute - known]
-    noun = path.removeprefix("headforcing_core/").removesuffix(".py")
-    if path == f"headforcing_core/{noun}.py" and noun in NOUNS:
-        core = {o[1] for o in ours if o[0] == "headforcing_core" and len(o) > 1}
-        said += [f"{noun} may not import {o}" for o in core - NOUNS[noun]]
+    said += core_complaints(path, ours, absolute)
+    if Path(path).stem in NO_NAMES:
+        said.append("a module is named after its noun")
     if source.count("\n") > 300:
         said.append("over 300 lines: two nouns?")
     if not ast.get_docstring(tree):
@@ -92,25 +111,46 @@ def complaints(source: str, path: str) -> list[str]:
     return said
 
 
+def core_complaints(path: str, ours: set, absolute: set[str]) -> list[str]:
+    noun = Path(path).stem
+    if path != f"headforcing_core/{noun}.py":
+        return []
+    if noun not in CORE:
+        return ["say in CORE what this module may import"]
+    said = []
+    if CORE[noun] is not ANYTHING:
+        imported = {o[1] for o in ours if o[0] == "headforcing_core" and len(o) > 1}
+        said += [f"{noun} may not import {other}" for other in imported - CORE[noun]]
+    if noun in INTEGERS and "torch" in absolute:
+        said.append(f"{noun} decides with integers, not tensors")
+    return said
+
+
 def habits(node: ast.AST) -> list[str]:
     match node:
         case ast.Global() | ast.Nonlocal():
             return [f"line {node.lineno}: global state"]
         case ast.ExceptHandler(type=None):
             return [f"line {node.lineno}: bare except"]
-        case ast.ExceptHandler(type=ast.Name(id="Exception" | "BaseException")):
+        case ast.ExceptHandler() if {"Exception", "BaseException"} & names_in(node.type):
             return [f"line {node.lineno}: an exception must be named"]
+        case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="torch" | "comfy" | "app"))]):
+            return [f"line {node.lineno}: nobody else's module is changed"]
         case ast.Call(func=ast.Name(id="print")):
             return [f"line {node.lineno}: print; use logging"]
-        case ast.FunctionDef() if node.args.kwarg:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() if node.args.kwarg:
             return [f"line {node.lineno}: **{node.args.kwarg.arg} hides parameters"]
         case ast.FunctionDef() if node.end_lineno - node.lineno > 50:
             return [f"line {node.lineno}: {node.name} is longer than a screen"]
-        case ast.Attribute(value=ast.Name(id="os"), attr="environ" | "getenv"):
+        case ast.Attribute(attr="environ" | "getenv") | ast.alias(name="environ" | "getenv"):
             return [f"line {node.lineno}: settings are values, not environment variables"]
         case ast.Name(id="TYPE_CHECKING"):
             return [f"line {node.lineno}: TYPE_CHECKING hides an import cycle"]
     return []
+
+
+def names_in(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
 @by_path
@@ -125,7 +165,7 @@ VIOLATIONS = {
         "import comfy",
         "n = lengths.tolist()",
     ],
-    "headforcing_core/x.py": [
+    "headforcing_core/__init__.py": [
         "from ..nodes import y",
         "from .. import nodes",
         "from nodes import y",
@@ -145,7 +185,16 @@ VIOLATIONS = {
         "\n" * 301,
         "def f():\n" + "    x = 1\n" * 52,
     ],
-    "headforcing_core/cli/x.py": ["from ...nodes import y"],
+    "headforcing_core/cli/x.py": [
+        "from ...nodes import y",
+        "try: f()\nexcept (Exception, OSError): pass",
+        "async def f(**options): pass",
+        "from os import environ",
+        "torch.backends = 1",
+    ],
+    "headforcing_core/rollout.py": ["from .cli import main", "from .generation import x"],
+    "headforcing_core/families.py": ["from .rollout import Rollout"],
+    "headforcing_core/policy.py": ["import torch"],
     "headforcing_core/wan.py": ["x = y.sum().item()"],
     "headforcing_core/cache.py": ["from .rollout import Rollout", "from . import rollout"],
     "nodes/x.py": ["from ..kernels import y", "import kernels"],
@@ -158,6 +207,11 @@ VIOLATIONS = {
 def test_a_planted_violation_is_seen(path, source):
     assert complaints('"""A module."""\n', path) == []
     assert complaints(f'"""A module."""\n{source}\n', path)
+
+
+def test_a_module_says_what_it_may_import_and_has_a_noun():
+    assert complaints('"""A module."""\n', "headforcing_core/new.py")
+    assert complaints('"""A module."""\n', "kernels/utils.py")
 
 
 def test_a_module_without_a_docstring_is_seen():

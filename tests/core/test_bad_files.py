@@ -53,7 +53,7 @@ BAD = {
         "27 missing|26 missing|1 unknown",
     ),
     "infinity": (
-        {**WEIGHTS, "head.head.bias": torch.full((64,), -torch.inf)},
+        {**WEIGHTS, "head.head.bias": torch.tensor([0.0] * 63 + [-torch.inf])},
         "got NaN or infinity in 1 tensors: head.head.bias",
     ),
     "twice": (
