@@ -28,6 +28,9 @@ UNREADABLE = (
     ValueError,
     TypeError,
     AttributeError,
+    AssertionError,
+    ArithmeticError,
+    MemoryError,
     struct.error,
     zipfile.BadZipFile,
 )

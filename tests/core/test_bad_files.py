@@ -133,6 +133,7 @@ def test_a_truncated_file_says_so(tmp_path, writer):
             load(path)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
 @given(content=st.binary(max_size=300))
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -23,7 +23,7 @@ from headforcing.headforcing_core.demo.random_model import random_weights
 from headforcing.headforcing_core.tensor_files import TensorDict
 
 sizes = dict(dim=256, ffn_dim=512, freq_dim=256, text_dim=64, in_dim=16, out_dim=16)
-config = WanConfig(**sizes, heads=2, layers=3, patch=(1, 2, 2))
+config = WanConfig(**sizes, heads=2, layers=3, patch=(1, 2, 2), eps=1e-6)
 weights = random_weights(config)
 ours = build_wan(TensorDict(weights))
 theirs = HostModel(model_type="t2v", **sizes, num_heads=2, num_layers=3, device="cpu",
