@@ -22,7 +22,11 @@ SIDE_FILES = ("text_embedding", "lora", "start")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EPILOG = "Families:\n" + "\n".join(
     f"  {f.name:26}{f.title} ({f.source})"
-    + (f"; not yet: {f.refusal}" if f.refusal else f"; {f.frames_per_chunk} frames per chunk")
+    + (
+        f"\n{'':28}not yet: {f.refusal}"
+        if f.refusal
+        else f"\n{'':28}chunks of {f.frames_per_chunk}, window {f.window}, sink {f.sink}"
+    )
     for f in FAMILIES
 )
 
@@ -31,49 +35,86 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "generate",
         help="generate latents from a checkpoint and a text embedding",
-        description="Run the autoregressive rollout of a checkpoint and write the latents. "
-        "Ctrl-C stops it and keeps what is finished.",
+        description="Run the autoregressive rollout of a checkpoint and write the latents.\n"
+        "What is finished is saved every minute; Ctrl-C stops and keeps it. Frames are latent\n"
+        "frames, a quarter of a second each.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
     add("--model", required=True, metavar="FILE", help=".safetensors, .pt, or a sharded folder")
-    add("--family", help="how the model is run (below); needed when the file name does not tell")
+    add(
+        "--family",
+        metavar="NAME",
+        help="how the model is run (below); needed when the file name does not tell",
+    )
     add(
         "--text-embedding",
         required=True,
         metavar="FILE",
         help="umT5 embedding of the prompt, [rows, width], safetensors or .pt",
     )
-    add("--seconds", type=float, default=5.0, help="length of the video (default 5)")
-    add("--width", type=int, default=832, help="pixels, a multiple of 8 (default 832)")
-    add("--height", type=int, default=480, help="pixels, a multiple of 8 (default 480)")
-    add("--seed", type=int, default=0, help="same seed, same video (default 0)")
+    add("--seconds", metavar="N", type=float, default=5.0, help="length of the video (default 5)")
+    add("--width", metavar="N", type=int, default=832, help="pixels, a multiple of 8 (default 832)")
+    add(
+        "--height", metavar="N", type=int, default=480, help="pixels, a multiple of 8 (default 480)"
+    )
+    add("--seed", metavar="N", type=int, default=0, help="same seed, same video (default 0)")
     add("--out", required=True, metavar="FILE", help="latents to write, .safetensors")
     add("--start", metavar="FILE", help="latents written earlier, to go on from")
     add("--lora", metavar="FILE", help="adapter merged into the model, e.g. LongLive's lora.pt")
-    add("--lora-strength", type=float, help="how much of it (default 1)")
+    add("--lora-strength", metavar="N", type=float, help="how much of it (default 1)")
     _add_method_options(parser)
-    add("--heads", type=int, help="attention heads, if not of 128 channels each")
-    add("--text-tokens", type=int, default=WAN_TEXT_TOKENS, help="rows the text is padded to")
+    add("--heads", metavar="N", type=int, help="attention heads, if not of 128 channels each")
+    add(
+        "--text-tokens",
+        metavar="N",
+        type=int,
+        default=WAN_TEXT_TOKENS,
+        help="rows the text is padded to",
+    )
     add("--dtype", choices=DTYPES, help="default: bfloat16 on a GPU, float32 on a CPU")
-    add("--device", help="cuda, cuda:1, mps, xpu, cpu (default: a GPU if there is one)")
+    add(
+        "--device",
+        metavar="NAME",
+        help="cuda, cuda:1, mps, xpu, cpu (default: a GPU if there is one)",
+    )
     parser.set_defaults(run=run)
     return parser
 
 
 def _add_method_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--window", type=int, help="frames a head sees, sink and current chunk included")
-    add("--sink", type=int, help="first frames that are never forgotten")
+    add(
+        "--window",
+        metavar="N",
+        type=int,
+        help="frames a head sees, sink and current chunk included",
+    )
+    add("--sink", metavar="N", type=int, help="first frames that are never forgotten")
     add(
         "--positions",
         choices=[rule.value for rule in PositionRule],
         help="where RoPE is told kept frames stand (contiguous: closed up, within the horizon)",
     )
-    add("--steps", type=_steps, help="denoising steps before the shift, e.g. 1000,750,500,250")
-    add("--shift", type=float, help="timestep shift; models of all families were trained with 5")
-    add("--first-chunk", type=int, help="frames of the first chunk (1 to start from an image)")
+    add(
+        "--steps",
+        metavar="N,N",
+        type=_steps,
+        help="denoising steps before the shift, e.g. 1000,750,500,250",
+    )
+    add(
+        "--shift",
+        metavar="N",
+        type=float,
+        help="timestep shift; models of all families were trained with 5",
+    )
+    add(
+        "--first-chunk",
+        metavar="N",
+        type=int,
+        help="frames of the first chunk (1 to start from an image)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -121,6 +162,7 @@ def _load(options: argparse.Namespace, dtype: torch.dtype, device: torch.device)
     if options.lora:
         strength = 1.0 if options.lora_strength is None else options.lora_strength
         lora = Lora.open(options.lora, strength)
+    log.info("loading %s", Path(options.model).name)
     loaded = load_checkpoint(
         options.model,
         family=options.family,
