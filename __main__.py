@@ -1,5 +1,6 @@
 """``headforcing`` and ``python -m headforcing``."""
 
+import signal
 import sys
 
 
@@ -10,6 +11,7 @@ def main() -> int:
 
         return command_line()
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         return 130
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..kernels import Span
 from .clock import Chunk
+from .device import memory_of
 from .geometry import ModelGeometry
 from .policy import WindowPolicy
 from .positions import PositionRule
@@ -90,8 +91,10 @@ class CacheBank:
         """Allocate everything the video will ever need.
 
         Raises:
-            RuntimeError: if the memory is not there.
+            RuntimeError: if the device has not that much memory.
         """
+        if plan.bytes > memory_of(device):
+            raise _no_room(plan, device)
         self.plan = plan
         self._table = SlotTable(plan.policy, plan.frames_per_chunk)
         self._positions: dict[int, int] = {}
@@ -102,10 +105,7 @@ class CacheBank:
                 for shape in (plan.pool_shape, plan.pool_shape, plan.unrotated_shape)
             )
         except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU
-            raise RuntimeError(
-                f"the caches need {plan.bytes / 1024**3:.2f} GiB, which {device} does not have; "
-                "use a smaller window or a smaller picture"
-            ) from error
+            raise _no_room(plan, device) from error
 
     @property
     def _layers(self) -> range:
@@ -184,7 +184,14 @@ class CacheBank:
         self._positions = placed
         if not moved:
             return
-        slots = [past[frame] for frame in moved]
+        slots = torch.tensor([past[frame] for frame in moved], device=self.device)
         rotation = self.plan.rope.temporal([placed[f] for f in moved], self.device)
         for k, unrotated in zip(self._k, self._unrotated, strict=True):
             k[:, :, slots, :, : unrotated.shape[-1]] = rotate(unrotated[:, :, slots], rotation)
+
+
+def _no_room(plan: CachePlan, device: torch.device | str) -> RuntimeError:
+    return RuntimeError(
+        f"the caches need {plan.bytes / 1024**3:.2f} GiB, which {device} does not have; "
+        "use a smaller window or a smaller picture"
+    )

@@ -1,31 +1,45 @@
-"""Where a model runs."""
+"""Where a model runs, and how much room there is."""
 
 from __future__ import annotations
+
+import os
+import sys
 
 import torch
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """Return the named device, or the best one here, after trying it.
+    """Return the named device after trying it, or the best one here.
 
     Raises:
         RuntimeError: if a named device cannot be used.
     """
     if name is None:
-        return torch.device(_candidates()[0])
+        return torch.device(_available()[0])
     try:
         device = torch.device(name)
         torch.ones(1, device=device).sum().item()
-    # torch built without a backend asserts; one that is not there raises RuntimeError
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+    # a torch built without a backend asserts or misses a module, another raises RuntimeError
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        reason = str(error).splitlines()[0].split(". ")[0]
         raise RuntimeError(
             f"device must be one this machine and its torch can use, got {name}: {reason}"
         ) from error
     return device
 
 
-def _candidates() -> list[str]:
+def memory_of(device: torch.device | str) -> int:
+    """Return the bytes of memory a device has in all; a huge number where it cannot be told."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    # the CPU hands out memory it does not have and ends the process when it is used
+    if device.type == "cpu" and hasattr(os, "sysconf"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return sys.maxsize
+
+
+def _available() -> list[str]:
     here = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),

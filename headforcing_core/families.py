@@ -21,7 +21,7 @@ WAN_EPS = 1e-6
 WAN_HORIZON = 21
 
 FOUR_STEPS = (1000, 750, 500, 250)
-PLAIN_FIRST = ("generator", "generator_ema", "model", "state_dict")
+PLAIN_FIRST = ("generator", *WRAPPERS)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,8 @@ def choose_family(path: str | Path, name: str | None) -> Family:
     """Return the family to run a file with: the user's choice, else what the file says.
 
     Raises:
-        ValueError: if neither says, or the choice denoises chunks of another size than the file's.
+        ValueError: if neither says, or the choice does not fit what the file says: its rollout is
+            of another kind, or its chunks are of another size.
     """
     said = recognise(path)
     if name is None and said is None:
@@ -188,8 +189,13 @@ def choose_family(path: str | Path, name: str | None) -> Family:
             f"the family of {Path(path).name} must be chosen, its name does not tell and weights "
             f"never do: {', '.join(SUPPORTED)}"
         )
-    family = family_named(name or said.name)
-    if said and not said.refusal and said.frames_per_chunk != family.frames_per_chunk:
+    family = family_named(said.name if name is None else name)
+    if said and said.refusal:
+        raise ValueError(
+            f"family must fit the file: {Path(path).name} says {said.name}, which cannot be run "
+            f"yet, got {family.name}; rename the file if it is wrong"
+        )
+    if said and said.frames_per_chunk != family.frames_per_chunk:
         raise ValueError(
             f"family must fit the file: {Path(path).name} says {said.name}, which denoises "
             f"{said.frames_per_chunk} frames at a time, got {family.name} with "

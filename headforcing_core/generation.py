@@ -9,7 +9,7 @@ from torch import Tensor
 from .cache import CacheBank, CachePlan
 from .clock import ChunkClock
 from .families import Family
-from .noise import SeededNoise
+from .noise import SeededNoise, check_seed
 from .policy import WindowPolicy
 from .prompts import PromptSchedule
 from .rollout import Rollout
@@ -40,6 +40,9 @@ class VideoRequest:
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise ValueError(f"frames must be at least 1, got {self.frames}")
+        check_seed(self.seed)
+        # each of these refuses what cannot be run, before a model is loaded for it
+        _ = self.clock, self.family.levels, self.policy
 
     @property
     def clock(self) -> ChunkClock:
@@ -65,16 +68,21 @@ class VideoRequest:
             "first_chunk": self.first_chunk,
         }
 
+    @property
+    def policy(self) -> WindowPolicy:
+        """Which frames are kept; a short video never fills the family's window."""
+        family = self.family
+        needed = max(self.clock.total_frames, family.sink + family.frames_per_chunk)
+        window = min(family.window, needed)
+        return WindowPolicy.of_window(window, family.sink, family.frames_per_chunk)
+
     def plan(self, model: WanModel, batch: int = 1) -> CachePlan:
         """Return what the caches will hold; nothing is allocated."""
         family, geometry = self.family, model.config.geometry
-        # a short video never fills the window
-        needed = max(self.clock.total_frames, family.sink + family.frames_per_chunk)
-        window = min(family.window, needed)
         return CachePlan(
             geometry=geometry,
             rope=Rope(geometry.head_dim, model.config.grid(self.rows, self.columns)),
-            policy=WindowPolicy.of_window(window, family.sink, family.frames_per_chunk),
+            policy=self.policy,
             positions=family.positions,
             frames_per_chunk=family.frames_per_chunk,
             horizon=family.horizon,

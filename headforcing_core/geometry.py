@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+# what nobody means: a day of video, a picture of 65,536 pixels
 DAY = 86_400
+WIDEST = 65_536
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class VideoFormat:
             ValueError: if a side is not a positive multiple of ``space_stride`` pixels.
         """
         for name, side in (("width", width), ("height", height)):
+            if side > WIDEST:
+                raise ValueError(f"{name} must be at most {WIDEST} pixels, got {side}")
             if side < 1 or side % self.space_stride:
                 near = max(1, round(side / self.space_stride)) * self.space_stride
                 raise ValueError(

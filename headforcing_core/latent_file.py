@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,8 +17,7 @@ from .tensor_files import TensorSource, open_tensors
 
 LATENTS = "latents"
 SETTINGS_KEY = "headforcing"
-# safetensors writes files that their owner alone can read
-READABLE = 0o644
+PARTIAL = ".partial"
 TEXT_NAMES = ("text", "context", "prompt_embeds", "embedding")
 
 
@@ -29,13 +29,12 @@ def check_writable(path: Path) -> None:
     """
     if path.suffix.lower() != ".safetensors":
         raise ValueError(f"latents must go to a .safetensors file, got {path.name}")
-    if path.exists() and not (path.is_file() and _is_latent_file(path)):
+    if path.exists() and not (path.is_file() and is_latent_file(path)):
         raise ValueError(
             f"latents may replace only latents, got {path}, which is something else; "
             "choose another name"
         )
     try:
-        _partial(path).write_bytes(b"")
         _partial(path).unlink()
     except OSError as error:
         raise ValueError(
@@ -53,25 +52,45 @@ def write_latents(path: Path, latents: Tensor, settings: Mapping[str, object]) -
         OSError: if the disk is full or the place is gone; an older file stays as it was.
     """
     metadata = {SETTINGS_KEY: json.dumps(settings), "space": "normalised"}
-    partial = _partial(path)
+    partial = None
     try:
+        partial = _partial(path)
         save_file({LATENTS: latents.contiguous()}, partial, metadata)
-        os.chmod(partial, READABLE)
+        os.chmod(partial, 0o666 & ~_umask())  # safetensors writes for the owner alone
         os.replace(partial, path)
     except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
         raise OSError(f"{path} must be writable and its disk not full, got: {error}") from error
+    finally:
+        if partial is not None:  # after an interrupt, too
+            partial.unlink(missing_ok=True)
+
+
+def is_latent_file(path: Path) -> bool:
+    """Tell whether a file was written by ``write_latents``."""
+    try:
+        source = open_tensors(path)
+    except ValueError:
+        return False
+    return SETTINGS_KEY in source.metadata and LATENTS in source.shapes
 
 
 def _partial(path: Path) -> Path:
-    return path.with_name(path.name + ".partial")
+    """Make a file beside ``path`` under a name nobody has."""
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:50]}.", suffix=PARTIAL)
+    os.close(number)
+    return Path(name)
 
 
-def _is_latent_file(path: Path) -> bool:
-    try:
-        return SETTINGS_KEY in open_tensors(path).metadata
-    except ValueError:
-        return False
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def read_settings(path: str | Path) -> dict[str, object] | None:
+    """Return what made a file of latents, None if the file does not say."""
+    text = open_tensors(path).metadata.get(SETTINGS_KEY)
+    return json.loads(text) if text else None
 
 
 def read_latents(path: str | Path, shape: tuple[int, int, int, int]) -> Tensor:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from numpy.random import SeedSequence
+from numpy import float32
+from numpy.random import Generator, Philox, SeedSequence
 from torch import Tensor
 
 from .clock import Chunk
@@ -41,20 +42,21 @@ class SeededNoise:
     columns: int
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"seed must be a non-negative integer, got {self.seed}")
+        check_seed(self.seed)
 
     def draw(self, chunk: Chunk, step: int) -> Tensor:
         shape = (self.channels, len(chunk), self.rows, self.columns)
-        return torch.stack(
-            [
-                torch.randn(shape, generator=_generator((self.seed, entry, chunk.start, step)))
-                for entry in range(self.batch)
-            ]
-        )
+        keys = ((self.seed, entry, chunk.start, step) for entry in range(self.batch))
+        return torch.stack([_normal(key, shape) for key in keys])
 
 
-def _generator(key: Sequence[int]) -> torch.Generator:
-    # torch seeds of neighbouring integers are not promised to be independent; hash the whole key
-    seed = SeedSequence(list(key)).generate_state(2)
-    return torch.Generator().manual_seed(int(seed[0]) << 31 ^ int(seed[1]))
+def check_seed(seed: int) -> None:
+    if seed < 0:
+        raise ValueError(f"seed must be a non-negative integer, got {seed}")
+
+
+def _normal(key: Sequence[int], shape: Sequence[int]) -> Tensor:
+    # numpy hashes the whole key into a 128-bit state; torch's CPU generator takes 32 bits of a
+    # seed, too few for the thousands of draws of a long video to be all different
+    generator = Generator(Philox(SeedSequence(list(key))))
+    return torch.from_numpy(generator.standard_normal(shape, dtype=float32))

@@ -58,14 +58,18 @@ class Rollout:
         Raises:
             ValueError: if no chunk ends where ``given`` ends.
         """
-        frames = 0 if given is None else given.shape[2]
-        if given is not None and frames not in {chunk.stop for chunk in self.clock}:
+        self.check(given)
+        return self._chunks(given, 0 if given is None else given.shape[2])
+
+    def check(self, given: Tensor | None) -> None:
+        """Refuse ``given`` frames that are not whole chunks of this video."""
+        if given is not None and given.shape[2] not in {chunk.stop for chunk in self.clock}:
             first, *_ = self.clock
             raise ValueError(
                 f"given frames must fill whole chunks of {self.clock.frames_per_chunk} (the first "
-                f"of {len(first)}) of a video of {self.clock.total_frames} frames, got {frames}"
+                f"of {len(first)}) of a video of {self.clock.total_frames} frames, "
+                f"got {given.shape[2]}"
             )
-        return self._chunks(given, frames)
 
     def _chunks(self, given: Tensor | None, given_frames: int) -> Iterator[FinishedChunk]:
         for chunk in self.clock:
@@ -85,10 +89,10 @@ class Rollout:
         return HeadAttention(self.bank, rotation, self.observe)
 
     def _draft(self, chunk: Chunk, text: object, attend: HeadAttention) -> Tensor:
-        clean = None
-        for step, level in enumerate(self.levels):
-            noise = self._draw(chunk, step)
-            noisy = noise if clean is None else add_noise(clean, noise, level)
+        noise = self._draw(chunk, 0)
+        clean = self.backbone.predict_clean(noise, self.levels[0], text, attend)
+        for step, level in enumerate(self.levels[1:], start=1):
+            noisy = add_noise(clean, self._draw(chunk, step), level)
             clean = self.backbone.predict_clean(noisy, level, text, attend)
         return clean
 

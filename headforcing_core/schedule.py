@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 TRAINING_STEPS = 1000
+# beyond these all steps fall together in float32
+SHIFTS = (0.01, 100)
 
 
 class NoiseLevel(NamedTuple):
@@ -31,8 +33,9 @@ def sigma_table(shift: float) -> Tensor:
 
     Source: Self-Forcing (arXiv 2506.08009), its FlowMatchScheduler.
     """
-    if not 0 < shift < float("inf"):
-        raise ValueError(f"shift must be a positive number, got {shift}")
+    low, high = SHIFTS
+    if not low <= shift <= high:
+        raise ValueError(f"shift must be {low} to {high}, got {shift}")
     even = torch.linspace(1.0, 0.0, TRAINING_STEPS + 1)[:-1]
     return shift * even / (1 + (shift - 1) * even)
 

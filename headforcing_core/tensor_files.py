@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,6 +75,8 @@ class SafetensorsFiles:
             with _open_safetensors(path) as file:
                 self.metadata |= file.metadata() or {}
                 for name in file.keys():
+                    if name in self.shapes:
+                        raise ValueError(f"shards must hold each tensor once, got {name} again")
                     self.shapes[name] = tuple(file.get_slice(name).get_shape())
                     self._path[name] = path
 
@@ -100,6 +103,8 @@ def open_tensors(path: str | Path, prefer: Sequence[str] = WRAPPERS) -> TensorSo
         path = _model_in(path)
     if not path.is_file():
         raise ValueError(f"the file must exist, got {path}")
+    if not os.access(path, os.R_OK):
+        raise ValueError(f"{path.name} must be readable by this user, got no permission")
     suffix = path.suffix.lower()
     if path.name.endswith(INDEX_SUFFIX):
         return SafetensorsFiles(_shards(path))

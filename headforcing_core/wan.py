@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 from .backbone import Attend
 from .geometry import LatentGrid, ModelGeometry
@@ -200,15 +200,14 @@ class WanModel(nn.Module):
             ``[B, out_dim, F, Y, X]`` in the dtype of ``latent``.
         """
         rows, columns = latent.shape[3:]
-        x = self.patch_embedding(self._pad(latent).to(self.dtype))
-        grid = x.shape[2:]
-        x = x.flatten(2).transpose(1, 2)
+        latent = self._pad(latent)
+        x = self._patch(latent.to(self.dtype))
         waves = sinusoid(timesteps, self.config.freq_dim).to(self.dtype)
         time = self.time_embedding(waves.to(self.device))
         per_block = self.time_projection(time).unflatten(-1, (6, -1))
         for layer, block in enumerate(self.blocks):
             x = block(x, per_block, text.layers[layer], layer, attend)
-        flow = self._unpatch(self.head(x, time), *grid)
+        flow = self._unpatch(self.head(x, time), latent)
         return flow[..., :rows, :columns].to(latent.dtype)
 
     def _pad(self, latent: Tensor) -> Tensor:
@@ -217,9 +216,17 @@ class WanModel(nn.Module):
         bottom, right = -latent.shape[3] % rows, -latent.shape[4] % columns
         return pad(latent, (0, right, 0, bottom, 0, 0), "circular") if bottom or right else latent
 
-    def _unpatch(self, x: Tensor, frames: int, rows: int, columns: int) -> Tensor:
+    def _patch(self, latent: Tensor) -> Tensor:
+        # the convolution's kernel is its stride: a matrix product, which a GPU does not round
+        # to TF32 unless asked to
         _, p, q = self.config.patch
-        shape = {"f": frames, "r": rows, "k": columns, "p": p, "q": q}
+        patches = rearrange(latent, "b c f (r p) (k q) -> b (f r k) (c p q)", p=p, q=q)
+        return linear(patches, self.patch_embedding.weight.flatten(1), self.patch_embedding.bias)
+
+    def _unpatch(self, x: Tensor, latent: Tensor) -> Tensor:
+        _, p, q = self.config.patch
+        frames, rows, columns = latent.shape[2:]
+        shape = {"f": frames, "r": rows // p, "k": columns // q, "p": p, "q": q}
         return rearrange(x, "b (f r k) (p q c) -> b c f (r p) (k q)", **shape)
 
 

@@ -35,7 +35,7 @@ CORE = {
     "latent_file": {"tensor_files"},
     "lora": {"tensor_files", "weight_names"},
     "families": {"geometry", "positions", "schedule", "tensor_files"},
-    "cache": {"clock", "geometry", "policy", "positions", "rope", "slots"},
+    "cache": {"clock", "device", "geometry", "policy", "positions", "rope", "slots"},
     "attention": {"cache", "rope"},
     "wan": {"backbone", "geometry", "schedule"},
     "checkpoint": {"families", "lora", "tensor_files", "wan", "weight_names"},

@@ -15,6 +15,8 @@ from . import demo, generate
 INTERRUPTED = 130
 FAILED = 2
 STOPS = (signal.SIGINT, signal.SIGTERM)
+# after that many stops the process ends at once, saved or not
+PATIENCE = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,18 +51,21 @@ def _parser() -> argparse.ArgumentParser:
 
 @contextmanager
 def _stopping_once() -> Iterator[None]:
-    """End orderly on Ctrl-C or a service's stop; more of them do not disturb the saving.
+    """End orderly on Ctrl-C or a service's stop: the first one interrupts.
 
-    After one they stay ignored, because the process is about to end.
+    Impatient ones while the finished chunks are saved are ignored, but not for ever. After one
+    they stay ignored, because the process is about to end.
     """
     before = {number: signal.getsignal(number) for number in STOPS}
     stopped = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.append(number)
-        for each in STOPS:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        if len(stopped) == 1:
+            raise KeyboardInterrupt
+        if len(stopped) > PATIENCE:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     try:
         for number, handler in before.items():
@@ -68,6 +73,6 @@ def _stopping_once() -> Iterator[None]:
                 signal.signal(number, stop)
         yield
     finally:
-        if not stopped:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        for number, handler in before.items():
+            # all is saved; the interpreter itself would let a late one end it with a signal's code
+            signal.signal(number, signal.SIG_IGN if stopped else handler)

@@ -16,12 +16,14 @@ from ..demo.contact_sheet import latent_sheet
 from ..demo.random_model import write_random_checkpoint
 from ..families import WAN_VIDEO
 from ..generation import VideoRequest
+from ..latent_file import is_latent_file
 from ..positions import PositionRule
 from ..wan import WanModel
 from .recording import Recording, record
 
 log = logging.getLogger("headforcing")
 TEXT_TOKENS = 16
+LATENTS = "latents.safetensors"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
@@ -47,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
     rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
     frames = WAN_VIDEO.latent_frames(options.seconds)
     out = Path(options.out)
+    _check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "random_model.safetensors"
     write_random_checkpoint(checkpoint)
@@ -55,11 +58,19 @@ def run(options: argparse.Namespace) -> int:
     family = family.tuned(window=options.window, sink=options.sink)
     request = VideoRequest(family, frames, rows, columns, options.seed)
     text = torch.randn(1, TEXT_TOKENS, model.config.text_dim, generator=torch.Generator())
-    recording = record(request.rollout(model, text), out / "latents.safetensors", request.settings)
+    recording = record(request.rollout(model, text), out / LATENTS, request.settings)
     latents = torch.cat(recording.latents, 2)
     latent_sheet(latents[0], every=family.frames_per_chunk).save(out / "latents.png")
     sys.stdout.write(_report(request, model, recording, out))
     return 0
+
+
+def _check_folder(out: Path) -> None:
+    taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
+    if taken and not is_latent_file(out / LATENTS):
+        raise ValueError(
+            f"--out must be a new or empty folder, or that of an earlier demo, got {out}"
+        )
 
 
 def _report(request: VideoRequest, model: WanModel, recording: Recording, out: Path) -> str:
@@ -74,7 +85,7 @@ def _report(request: VideoRequest, model: WanModel, recording: Recording, out: P
         ("a head sees", f"{plan.slots} frames, the first {plan.policy.sink} for ever"),
         ("caches", f"{plan.bytes / 2**20:.1f} MiB at any length"),
         ("to keep all frames", f"{all_bytes / 2**20:.1f} MiB"),
-        ("files", f"{out}/latents.safetensors, {out}/latents.png"),
+        ("files", f"{out}/{LATENTS}, {out}/latents.png"),
     ]
     quarter = len(clock) // 4
     if quarter:

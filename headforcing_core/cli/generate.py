@@ -8,17 +8,19 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoint import LoadedModel, load_checkpoint
+from ..checkpoint import load_checkpoint
 from ..device import choose_device
-from ..families import FAMILIES, WAN_TEXT_TOKENS, WAN_VIDEO, Family
+from ..families import FAMILIES, WAN_TEXT_TOKENS, WAN_VIDEO, Family, choose_family
 from ..generation import VideoRequest
-from ..latent_file import check_writable, read_latents, read_text_embedding
+from ..latent_file import check_writable, read_latents, read_settings, read_text_embedding
 from ..lora import Lora
 from ..positions import PositionRule
+from ..wan import WanModel
 from .recording import record
 
 log = logging.getLogger("headforcing")
-SIDE_FILES = ("text_embedding", "lora", "start")
+INPUTS = ("model", "text_embedding", "lora", "start")
+LONGEST_TEXT = 65_536
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EPILOG = "Families:\n" + "\n".join(
     f"  {f.name:26}{f.title} ({f.source})"
@@ -119,76 +121,96 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     out = Path(options.out).resolve()
-    _check_inputs(options, out)
-    check_writable(out)
+    _check_files(options, out)
+    request = _request(options)
     device = choose_device(options.device)
     dtype = DTYPES[options.dtype or ("float32" if device.type == "cpu" else "bfloat16")]
-    rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
-    frames = WAN_VIDEO.latent_frames(options.seconds)
-    model, family = _load(options, dtype, device)
-    tuned = _tuned(family, options)
-    request = VideoRequest(tuned, frames, rows, columns, options.seed, options.first_chunk)
+    model = _load(options, request.family, dtype, device)
     text = read_text_embedding(options.text_embedding, model.config.text_dim, options.text_tokens)
     given = None
-    if options.start:
-        given = read_latents(options.start, (text.shape[0], model.config.in_dim, rows, columns))
-    files = {name: getattr(options, name) for name in ("model", *SIDE_FILES)}
-    settings = {
-        **request.settings,
-        **{name: file and Path(file).name for name, file in files.items()},
-        "lora_strength": options.lora_strength,
-        "text_tokens": options.text_tokens,
-        "heads": model.config.heads,
-        "dtype": str(dtype).removeprefix("torch."),
-        "device": str(device),
-    }
-    record(request.rollout(model, text), out, settings, given)
+    if options.start is not None:
+        shape = (text.shape[0], model.config.in_dim, request.rows, request.columns)
+        given = read_latents(options.start, shape)
+    record(request.rollout(model, text), out, _settings(options, request, model), given)
     return 0
 
 
-def _check_inputs(options: argparse.Namespace, out: Path) -> None:
-    for name in ("model", *SIDE_FILES):
+def _check_files(options: argparse.Namespace, out: Path) -> None:
+    for name in INPUTS:
         file = getattr(options, name)
-        if file and Path(file).resolve() == out:
-            raise ValueError(
-                f"--out must not be one of the inputs, got the file of --{name.replace('_', '-')}"
-            )
-    if options.lora_strength is not None and not options.lora:
+        if file is None:
+            continue
+        option = "--" + name.replace("_", "-")
+        if not file or not Path(file).exists():
+            raise ValueError(f"{option} must be a file that exists, got {file!r}")
+        if out.exists() and Path(file).samefile(out):
+            raise ValueError(f"--out must not be one of the inputs, got the file of {option}")
+    if options.lora_strength is not None and options.lora is None:
         raise ValueError("--lora-strength must come with --lora, got no adapter")
+    check_writable(out)
 
 
-def _load(options: argparse.Namespace, dtype: torch.dtype, device: torch.device) -> LoadedModel:
-    lora = None
-    if options.lora:
-        strength = 1.0 if options.lora_strength is None else options.lora_strength
-        lora = Lora.open(options.lora, strength)
-    log.info("loading %s", Path(options.model).name)
-    loaded = load_checkpoint(
-        options.model,
-        family=options.family,
-        heads=options.heads,
-        lora=lora,
-        dtype=dtype,
-        device=device,
-    )
-    if loaded.family.with_lora and not lora:
-        log.warning(
-            "%s is published as a base model and an adapter: without --lora this is the base "
-            "alone, unless the file has both merged",
-            loaded.family.title,
-        )
-    return loaded
-
-
-def _tuned(family: Family, options: argparse.Namespace) -> Family:
-    return family.tuned(
+def _request(options: argparse.Namespace) -> VideoRequest:
+    """Check all that can be checked before a model is loaded."""
+    family = choose_family(options.model, options.family).tuned(
         steps=options.steps,
         shift=options.shift,
         window=options.window,
         sink=options.sink,
         positions=PositionRule(options.positions) if options.positions else None,
     )
+    if not 1 <= options.text_tokens <= LONGEST_TEXT:
+        raise ValueError(f"--text-tokens must be 1 to {LONGEST_TEXT}, got {options.text_tokens}")
+    rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
+    frames = WAN_VIDEO.latent_frames(options.seconds)
+    return VideoRequest(family, frames, rows, columns, options.seed, options.first_chunk)
+
+
+def _settings(
+    options: argparse.Namespace, request: VideoRequest, model: WanModel
+) -> dict[str, object]:
+    files = {name: getattr(options, name) for name in INPUTS}
+    return {
+        **request.settings,
+        **{name: file and Path(file).name for name, file in files.items()},
+        "start_settings": read_settings(options.start) if options.start else None,
+        "lora_strength": options.lora_strength,
+        "text_tokens": options.text_tokens,
+        "heads": model.config.heads,
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "device": str(model.device),
+    }
+
+
+def _load(
+    options: argparse.Namespace, family: Family, dtype: torch.dtype, device: torch.device
+) -> WanModel:
+    lora = None
+    if options.lora is not None:
+        strength = 1.0 if options.lora_strength is None else options.lora_strength
+        lora = Lora.open(options.lora, strength)
+    elif family.with_lora:
+        log.warning(
+            "%s is published as a base model and an adapter: without --lora this is the base "
+            "alone, unless the file has both merged",
+            family.title,
+        )
+    log.info("loading %s", Path(options.model).name)
+    loaded = load_checkpoint(
+        options.model,
+        family=family.name,
+        heads=options.heads,
+        lora=lora,
+        dtype=dtype,
+        device=device,
+    )
+    return loaded.model
 
 
 def _steps(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be whole numbers with commas between them, got {text!r}"
+        ) from None

@@ -40,7 +40,7 @@ def progress(rollout: Rollout, given: Tensor | None = None) -> Iterator[Finished
     Raises:
         ValueError: at once, if ``given`` does not fit the rollout.
     """
-    rollout.run(given)  # nothing runs yet; what does not fit is refused before a bar is shown
+    rollout.check(given)
     return _with_bar(rollout, given)
 
 

@@ -6,6 +6,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,7 +57,7 @@ class Recording:
             log.warning("not saved yet: %s", error)
 
     def close(self) -> None:
-        """Save for good, elsewhere if the place for it is gone.
+        """Save for good, elsewhere if the place for it is gone; an interrupt waits for it.
 
         Raises:
             OSError: if the latents are not where they were meant to be; it says where they are.
@@ -64,6 +65,13 @@ class Recording:
         if not self.latents:
             log.info("no chunk was finished, nothing is written")
             return
+        try:
+            self._save_somewhere()
+        except KeyboardInterrupt:
+            self._save_somewhere()
+            raise
+
+    def _save_somewhere(self) -> None:
         try:
             self.save(self.out)
         except OSError as error:
@@ -89,14 +97,15 @@ def record(
     recording = Recording(out, settings, rollout.clock.total_frames)
     before = saved = time.perf_counter()
     try:
-        for chunk, latent in chunks:
-            _check_finite(latent, chunk.start)
-            recording.latents.append(latent.cpu())
-            recording.chunk_seconds.append(time.perf_counter() - before)
-            if time.perf_counter() - saved >= SAVE_EVERY:
-                recording.save_or_go_on()
-                saved = time.perf_counter()
-            before = time.perf_counter()
+        with closing(chunks):  # the bar ends before anything else is said
+            for chunk, latent in chunks:
+                _check_finite(latent, chunk.start)
+                recording.latents.append(latent.cpu())
+                recording.chunk_seconds.append(time.perf_counter() - before)
+                if time.perf_counter() - saved >= SAVE_EVERY:
+                    recording.save_or_go_on()
+                    saved = time.perf_counter()
+                before = time.perf_counter()
     finally:
         recording.close()
     return recording
@@ -116,6 +125,12 @@ def _announce(rollout: Rollout) -> None:
         plan.positions.value,
         plan.bytes / 2**20,
     )
+    if plan.slots > plan.horizon:
+        log.warning(
+            "a head sees %d frames, the model was trained on %d: expect worse pictures",
+            plan.slots,
+            plan.horizon,
+        )
 
 
 def _check_finite(latent: Tensor, frame: int) -> None:

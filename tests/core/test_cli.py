@@ -186,7 +186,7 @@ def test_an_error_on_the_way_keeps_what_is_finished(folder, generate):
     save_file({"text": text}, folder / "text.safetensors")
     (folder / "out.safetensors").unlink()
     done = generate("--start", "begin.safetensors", "--dtype", "float16")
-    assert done.returncode == 2 and "the file must exist" in done.stderr
+    assert done.returncode == 2 and "--start must be a file that exists" in done.stderr
     done = generate("--dtype", "float16")
     assert done.returncode == 2, done.stderr
     assert "got NaN or infinity from frame 0 on" in done.stderr
@@ -209,7 +209,7 @@ def test_an_error_on_the_way_keeps_what_is_finished(folder, generate):
         (("--window", 2), "window must hold the sink and the current chunk, at least 0 + 3"),
         (("--window", 30, "--sink", 1, "--seconds", 9), "at most horizon=21 frames"),
         (("--steps", "250,750"), "steps must descend"),
-        (("--steps", "all"), "invalid"),
+        (("--steps", "all"), "--steps: must be whole numbers with commas between them, got 'all'"),
         (("--seed", -1), "seed must be a non-negative integer"),
         (("--heads", 5), "heads must divide dim=96, got 5"),
         (("--model", "text.safetensors", "--family", "longlive"), "has no patch_embedding.weight"),
@@ -226,10 +226,17 @@ def test_an_error_on_the_way_keeps_what_is_finished(folder, generate):
         (("--out", "self_forcing.safetensors"), "must not be one of the inputs"),
         (("--out", "notes.safetensors"), "may replace only latents"),
         (("--out", "folder.safetensors"), "may replace only latents"),
+        (("--width", 80_000_000), "width must be at most 65536 pixels"),
+        (("--width", 65_536, "--height", 65_536, "--seconds", 9), "GiB, which cpu does not have"),
+        (("--text-tokens", 0), "--text-tokens must be 1 to 65536, got 0"),
+        (("--start", ""), "--start must be a file that exists, got ''"),
+        (("--family", ""), "family must be one of"),
+        (("--first-chunk", 4), "first_chunk must be 1 to frames_per_chunk=3 frames, got 4"),
+        (("--device", "hpu"), "device must be one this machine and its torch can use, got hpu"),
         (("--lora-strength", 1), "--lora-strength must come with --lora"),
         (("--heads", 0), "heads must divide dim=96, got 0"),
         (("--heads", -4), "heads must divide dim=96, got -4"),
-        (("--shift", "nan"), "shift must be a positive number"),
+        (("--shift", "nan"), "shift must be 0.01 to 100, got nan"),
         (("--steps", "500,250"), "steps must descend from 1000, which is pure noise"),
         (("--start", "nan.safetensors"), "must be finite numbers, got NaN"),
         (("--start", "long.safetensors"), "of a video of 9 frames, got 12"),
@@ -257,7 +264,86 @@ def test_bad_input_is_one_sentence(folder, generate, arguments, message):
     assert len(done.stderr.splitlines()) <= 4 or "usage:" in done.stderr
     assert not (folder / "out.safetensors").exists()
     assert (folder / "notes.safetensors").read_text() == "mine"
-    assert not list(folder.glob("*.partial"))
+    assert not list(folder.glob(".*.partial"))
+
+
+def test_what_can_be_checked_is_checked_before_the_model_is_loaded(folder, generate):
+    (folder / "self_forcing.safetensors").write_bytes(b"not read yet")
+    for arguments in (
+        *(("--window", 2), ("--sink", -1), ("--steps", "1000,1000"), ("--shift", 0)),
+        *(("--first-chunk", 4), ("--seed", -1), ("--seconds", 0), ("--text-embedding", "typo.pt")),
+    ):
+        done = generate(*arguments)
+        assert done.returncode == 2 and "loading" not in done.stderr, arguments
+
+
+def test_names_of_others_are_left_alone(folder, generate):
+    """A file under a name like that of our temporary one, and a link to an input."""
+    (folder / "out.safetensors.partial").write_text("mine")
+    os.link(folder / "text.safetensors", folder / "link.safetensors")
+    assert generate().returncode == 0
+    assert (folder / "out.safetensors.partial").read_text() == "mine"
+    done = generate("--out", "link.safetensors")
+    assert "must not be one of the inputs" in done.stderr
+    save_file({"profile": torch.ones(1)}, folder / "profile.safetensors", {"headforcing": "{}"})
+    assert "may replace only latents" in generate("--out", "profile.safetensors").stderr
+
+
+def test_the_demo_takes_no_folder_of_others(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "latents.safetensors").write_text("mine")
+    for out in ("mine", "mine/latents.safetensors"):
+        done = run("demo", "--seconds", 1, "--out", out)
+        assert done.returncode == 2 and "--out must be a new or empty folder" in done.stderr
+    assert (tmp_path / "mine" / "latents.safetensors").read_text() == "mine"
+    for _ in range(2):  # its own folder it takes again
+        assert run("demo", "--seconds", 1, "--out", "new").returncode == 0
+
+
+def test_an_interrupt_of_the_last_save_waits_for_it(folder, generate, monkeypatch):
+    real, interrupted = latent_file.save_file, []
+
+    def impatient(*arguments):
+        real(*arguments)
+        if not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(latent_file, "save_file", impatient)
+    assert generate().returncode == 130
+    assert read(folder / "out.safetensors")[1]["complete"]
+    assert not list(folder.glob(".*.partial"))
+
+
+def test_the_sentence_comes_last(folder, generate):
+    """The bar has ended by then, or it would be drawn over it."""
+    save_file({"text": torch.full((5, TINY.text_dim), 6e4)}, folder / "text.safetensors")
+    done = generate("--dtype", "float16")
+    assert done.stderr.splitlines()[-1].startswith("headforcing generate: latents must stay finite")
+
+
+def test_a_window_beyond_the_trained_range_is_said(folder, generate):
+    said = "a head sees 30 frames, the model was trained on 21"
+    assert said in generate("--window", 30, seconds=9).stderr
+    assert said not in generate(seconds=9).stderr
+
+
+def test_going_on_records_what_made_the_beginning(folder, generate):
+    generate(out="begin.safetensors", seconds=1.5)
+    generate("--start", "begin.safetensors", "--shift", 3)
+    _, settings = read(folder / "out.safetensors")
+    assert (settings["shift"], settings["start_settings"]["shift"]) == (3, 5)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are POSIX")
+def test_latents_are_as_readable_as_other_files(folder, generate):
+    before = os.umask(0o027)
+    try:
+        generate()
+    finally:
+        os.umask(before)
+    assert (folder / "out.safetensors").stat().st_mode & 0o777 == 0o640
 
 
 @pytest.mark.parametrize(
@@ -335,7 +421,7 @@ def test_a_full_disk_loses_nothing(folder, generate, full_disk, monkeypatch):
     elsewhere = Path(re.search(r"the latents are in (\S+) instead", done.stderr)[1])
     assert read(elsewhere)[1]["complete"]
     assert (folder / "out.safetensors").read_bytes() == before
-    assert not list(folder.glob("*.partial"))
+    assert not list(folder.glob(".*.partial"))
 
 
 def test_a_failed_save_on_the_way_does_not_stop_the_run(folder, generate, monkeypatch):

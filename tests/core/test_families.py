@@ -44,6 +44,11 @@ def test_families_of_another_kind_are_refused_with_the_reason(name):
         family_named(name)
 
 
+def test_a_family_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match="says rolling_forcing, which cannot be run yet, got self"):
+        choose_family("rolling_forcing_dmd.pt", "self_forcing")
+
+
 def test_a_family_of_another_chunk_size_is_refused():
     with pytest.raises(ValueError, match=r"1 frames at a time, got self_forcing with 3"):
         choose_family("framewise/x.pt", "self_forcing")

@@ -120,6 +120,9 @@ def test_noise_depends_on_seed_entry_chunk_and_step_alone():
         assert all(not torch.equal(x, y) for y in different[:i])
     assert torch.equal(SeededNoise(3, 1, 4, Y, X).draw(chunk, 1)[0], draws[1][0])
     assert torch.equal(noise.draw(Chunk(7, 2, 4), 0), draws[2])  # counted in frames, not chunks
+    # draws that shared their 32-bit seed when noise came from torch's CPU generator
+    far = SeededNoise(514, 1, 4, Y, X)
+    assert not torch.equal(far.draw(Chunk(0, 12, 13), 1), far.draw(Chunk(0, 1000, 1001), 0))
     sample = torch.cat([SeededNoise(s, 1, 4, 8, 8).draw(chunk, 0).flatten() for s in range(50)])
     assert abs(sample.mean()) < 0.03 and abs(sample.std() - 1) < 0.03
     with pytest.raises(ValueError, match="seed must be"):

@@ -53,5 +53,5 @@ def test_impossible_steps(steps):
 
 @pytest.mark.parametrize("shift", [0, -5, float("nan"), float("inf")])
 def test_impossible_shift(shift):
-    with pytest.raises(ValueError, match="shift must be a positive number"):
+    with pytest.raises(ValueError, match=r"shift must be 0\.01 to 100"):
         sigma_table(shift)
