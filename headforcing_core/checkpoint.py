@@ -27,8 +27,23 @@ SIZED = (
 )
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 SCALES = (".scale_weight", ".weight_scale")
+# says that every fp8 weight of a file has a scale
+SCALED = "scaled_fp8"
 # what quantised files carry beside the weights and a weight-only reader does not need
-UNUSED = (".scale_input", ".input_scale", ".comfy_quant", "scaled_fp8")
+UNUSED = (".scale_input", ".input_scale", ".comfy_quant", SCALED)
+
+
+class StoredWeight(NamedTuple):
+    """A parameter, the name under which a file stores it, and that of its fp8 scale."""
+
+    name: str
+    at: str
+    scale: str | None
+    must_scale: bool
+
+    @property
+    def module(self) -> str | None:
+        return self.name.removesuffix(".weight") if self.name.endswith(".weight") else None
 
 
 class LoadedModel(NamedTuple):
@@ -90,23 +105,20 @@ def build_wan(
     Raises:
         ValueError: if the tensors are not those of a Wan 2.1 text-to-video model, with the reason.
     """
-    names = wan_names(source.shapes)
-    scales = {n: names.pop(n) for n in list(names) if _is_scale(n, names)}
-    names = {n: at for n, at in names.items() if not n.endswith(UNUSED)}
-    shapes = {n: source.shapes[at] for n, at in names.items()}
+    stored = _stored_weights(wan_names(source.shapes))
+    shapes = {weight.name: source.shapes[weight.at] for weight in stored}
     config = read_config(shapes, heads, eps)
     with torch.device("meta"):
         model = WanModel(config)
     _check_shapes({n: tuple(x.shape) for n, x in model.state_dict().items()}, shapes)
-    adapted = lora.modules(n.removesuffix(".weight") for n in names) if lora else {}
+    adapted = lora.modules(w.module for w in stored if w.module) if lora else {}
     weights = {}
-    for name, at in names.items():
-        scale = _scale(name, scales, source)
-        module = name.removesuffix(".weight")
-        delta = lora.delta(adapted[module], shapes[name]) if module in adapted else None
-        with source.reading(at) as stored:
-            weights[name] = _weight(name, stored, scale, delta).to(device, dtype, copy=True)
-        del stored  # or the file stays mapped behind it
+    for weight in stored:
+        value = _read(weight, source)
+        if weight.module in adapted:
+            value = value.float() + lora.delta(adapted[weight.module], value.shape)
+        weights[weight.name] = value.to(device, dtype, copy=True)
+        del value  # or the file stays mapped behind it
     _check_finite(weights)
     model.load_state_dict(weights, assign=True)
     return model.eval().requires_grad_(False)
@@ -145,8 +157,9 @@ def read_config(
             f"heads must be given for a model of {dim} channels; published Wan models have "
             f"{WAN_HEAD_DIM} channels per head"
         )
-    # distinct numbers, not the highest: a stray one shows as an unknown tensor
-    layers = len({n.split(".")[1] for n in shapes if re.match(r"blocks\.\d+\.", n)})
+    numbers = {int(n.split(".")[1]) for n in shapes if re.match(r"blocks\.\d{1,9}\.", n)}
+    # a number no model of so few tensors can have is a stray one, and will be named as unknown
+    layers = 1 + max(number for number in numbers if number < len(shapes))
     return WanConfig(
         dim=dim,
         ffn_dim=ffn_dim,
@@ -184,34 +197,49 @@ def _heads(text: str) -> int:
     return int(text)
 
 
-def _is_scale(name: str, names: Mapping[str, str]) -> bool:
-    return name.endswith(SCALES) and name.rpartition(".")[0] + ".weight" in names
+def _stored_weights(names: Mapping[str, str]) -> list[StoredWeight]:
+    """Tell weights from their scales and from what only an fp8 matrix product needs."""
+    scales: dict[str, str] = {}
+    for name, at in names.items():
+        stem, _, kind = name.rpartition(".")
+        if f".{kind}" in SCALES and f"{stem}.weight" in names:
+            if f"{stem}.weight" in scales:
+                raise ValueError(
+                    f"a weight must have one scale, got {scales[f'{stem}.weight']} and {at}"
+                )
+            scales[f"{stem}.weight"] = at
+    known = set(scales.values())
+    return [
+        StoredWeight(name, at, scales.get(name), SCALED in names)
+        for name, at in names.items()
+        if at not in known and not name.endswith(UNUSED)
+    ]
 
 
-def _scale(name: str, scales: Mapping[str, str], source: TensorSource) -> Tensor | None:
-    stem = name.removesuffix(".weight")
-    for suffix in SCALES:
-        if stem + suffix in scales:
-            with source.reading(scales[stem + suffix]) as stored:
-                return stored.float().clone()
-    return None
-
-
-def _weight(name: str, stored: Tensor, scale: Tensor | None, delta: Tensor | None) -> Tensor:
-    """Return a weight as trained: without per-tensor or per-row fp8 scaling, with its LoRA."""
-    if not stored.is_floating_point():
-        raise ValueError(
-            f"weights must be floating point, got {stored.dtype} in {name}: a quantised file; "
-            "use the bf16, fp16 or fp8 version"
-        )
-    if scale is not None:
-        if stored.dtype not in FP8 or scale.numel() not in (1, stored.shape[0]):
+def _read(weight: StoredWeight, source: TensorSource) -> Tensor:
+    """Return a weight as trained, without per-tensor or per-row fp8 scaling; it may be mapped."""
+    with source.reading(weight.at) as stored:
+        if not stored.is_floating_point() or stored.layout is not torch.strided:
             raise ValueError(
-                f"scaled weights must be fp8 with one scale per tensor or row, got {stored.dtype} "
-                f"with {tuple(scale.shape)} scales for {name}; use the bf16 or fp16 version"
+                f"weights must be dense floating point numbers, got {stored.dtype} in "
+                f"{weight.name}: a quantised file; use the bf16, fp16 or fp8 version"
             )
-        stored = stored.float() * scale.reshape(-1, *[1] * (stored.ndim - 1))
-    return stored if delta is None else stored.float() + delta
+        if weight.scale is None:
+            if weight.must_scale and stored.dtype in FP8:
+                raise ValueError(
+                    f"fp8 weights of a scaled file must have scales, got none for {weight.name}; "
+                    "the file is incomplete"
+                )
+            return stored
+        with source.reading(weight.scale) as scale:
+            fits = scale.is_floating_point() and scale.numel() in (1, stored.shape[0])
+            if stored.dtype not in FP8 or not fits or not (scale.float() > 0).all():
+                raise ValueError(
+                    "scaled weights must be fp8 with one positive scale per tensor or row, got "
+                    f"{stored.dtype} with {scale.dtype} {tuple(scale.shape)} for {weight.name}; "
+                    "use the bf16 or fp16 version"
+                )
+            return stored.float() * scale.float().reshape(-1, *[1] * (stored.ndim - 1))
 
 
 def _check_finite(weights: Mapping[str, Tensor]) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from math import prod
+from collections.abc import Collection, Iterable
+from math import isfinite, prod
 from pathlib import Path
+from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from .tensor_files import WRAPPERS, TensorSource, open_tensors
 from .weight_names import from_diffusers
 
 PAIRS = {"lora_A": "lora_B", "lora_down": "lora_up"}
-FACTOR = re.compile(r"(?P<module>.+)\.(?P<factor>lora_A|lora_down)(\.default)?\.weight$")
+FACTOR = re.compile(r"(?P<layer>.+)\.(?P<factor>lora_A|lora_down)(\.default)?\.weight$")
 
 
 class Lora:
@@ -30,26 +32,10 @@ class Lora:
     """
 
     def __init__(self, source: TensorSource, strength: float = 1.0):
+        if not isfinite(strength):
+            raise ValueError(f"the strength of a LoRA must be a finite number, got {strength}")
         self._source, self._strength = source, strength
-        self._factors: dict[str, tuple[str, str, str]] = {}
-        used = set()
-        for name in source.shapes:
-            found = FACTOR.match(name)
-            if found:
-                if found["module"] in self._factors:
-                    raise ValueError(f"a LoRA must name each layer once, got {name} again")
-                module, down = found["module"], found["factor"]
-                up, alpha = name.replace(down, PAIRS[down]), f"{module}.alpha"
-                self._factors[module] = (name, up, alpha)
-                used |= {name, up, alpha}
-        rest = sorted(source.shapes.keys() - used)
-        absent = sorted(up for _, up, _ in self._factors.values() if up not in source.shapes)
-        if rest or absent or not self._factors:
-            raise ValueError(
-                "a LoRA must hold pairs of lora_A and lora_B (or lora_down and lora_up), got "
-                f"{len(self._factors)} pairs, {len(absent)} halves and {len(rest)} other tensors: "
-                f"{', '.join((absent + rest)[:3])}"
-            )
+        self._factors = _pairs(source.shapes)
 
     @classmethod
     def open(cls, path: str | Path, strength: float = 1.0) -> Lora:
@@ -62,21 +48,19 @@ class Lora:
             ValueError: if the adapter is for modules that the model does not have.
         """
         known = set(known)
-        flat = {module.replace(".", "_"): module for module in known}
-        found, strange = {}, []
+        flat = {f"lora_unet_{module.replace('.', '_')}": module for module in known}
+        found: dict[str, str] = {}
+        strange = []
         for stored in self._factors:
-            parts = stored.split(".")
-            tails = (from_diffusers(".".join(parts[i:]) + ".")[:-1] for i in range(len(parts)))
-            module = next((tail for tail in tails if tail in known), None)
-            module = module or flat.get(stored.removeprefix("lora_unet_"))
+            module = flat.get(stored) or _longest_tail(stored, known)
             if module in found:
                 raise ValueError(
                     f"a LoRA must name each layer once, got {found[module]} and {stored}"
                 )
-            if module:
-                found[module] = stored
-            else:
+            if module is None:
                 strange.append(stored)
+            else:
+                found[module] = stored
         if strange:
             raise ValueError(
                 f"a LoRA must be for this model, got {len(strange)} of {len(self._factors)} layers "
@@ -84,27 +68,79 @@ class Lora:
             )
         return found
 
-    def delta(self, stored: str, shape: tuple[int, ...]) -> Tensor:
+    def delta(self, stored: str, shape: torch.Size) -> Tensor:
         """Return what is added to a weight of ``shape``, in float32.
 
         Raises:
-            ValueError: if the factors do not make that shape.
+            ValueError: if the factors do not make that shape, or are no finite numbers.
         """
-        down, up, alpha = self._factors[stored]
-        a_shape, b_shape = self._source.shapes[down], self._source.shapes[up]
-        rank = prod(a_shape[:1])
-        if (b_shape[:1], prod(b_shape[1:]), prod(a_shape[1:])) != (
-            shape[:1],
-            rank,
-            prod(shape[1:]),
-        ):
+        factors = self._factors[stored]
+        down, up = (self._source.shapes[name] for name in factors[:2])
+        rank, width = prod(down[:1]), prod(shape[1:])
+        if (up[:1], prod(up[1:]), prod(down[1:])) != (shape[:1], rank, width) or rank < 1:
             raise ValueError(
-                f"a LoRA must fit the model, got {b_shape} x {a_shape} for {stored} of {shape}"
+                f"a LoRA must fit the model, got {up} x {down} for {stored} of {tuple(shape)}"
             )
-        with self._source.reading(down) as a, self._source.reading(up) as b:
-            product = b.float().reshape(-1, rank) @ a.float().reshape(rank, -1)
-        scale = self._strength
-        if alpha in self._source.shapes:
-            with self._source.reading(alpha) as value:
-                scale *= float(value) / rank
-        return scale * product.reshape(shape)
+        b, a = self._read(factors.up), self._read(factors.down)
+        product = b.reshape(-1, rank) @ a.reshape(rank, -1)
+        delta = self._strength * self._scale(factors, rank) * product.reshape(shape)
+        if not delta.isfinite().all():
+            raise ValueError(f"a LoRA must hold finite numbers, got NaN or infinity for {stored}")
+        return delta
+
+    def _scale(self, factors: _Factors, rank: int) -> float:
+        if factors.alpha not in self._source.shapes:
+            return 1.0
+        alpha = self._read(factors.alpha)
+        if alpha.numel() != 1:
+            raise ValueError(f"alpha must be one number, got {alpha.numel()} in {factors.alpha}")
+        return alpha.item() / rank
+
+    def _read(self, name: str) -> Tensor:
+        with self._source.reading(name) as stored:
+            if not stored.is_floating_point() or stored.layout is not torch.strided:
+                raise ValueError(
+                    f"a LoRA must hold dense floating point numbers, got {stored.dtype} in {name}"
+                )
+            return stored.to(torch.float32, copy=True)
+
+
+class _Factors(NamedTuple):
+    """Names of the tensors of one layer; alpha may be absent."""
+
+    down: str
+    up: str
+    alpha: str
+
+
+def _pairs(names: Collection[str]) -> dict[str, _Factors]:
+    """Pair the factors of every layer, by the adapter's name of the layer."""
+    factors: dict[str, _Factors] = {}
+    for name in names:
+        found = FACTOR.match(name)
+        if found is None:
+            continue
+        layer, down = found["layer"], found["factor"]
+        if layer in factors:
+            raise ValueError(f"a LoRA must name each layer once, got {name} again")
+        factors[layer] = _Factors(name, name.replace(down, PAIRS[down]), f"{layer}.alpha")
+    used = {name for each in factors.values() for name in each}
+    rest = sorted(set(names) - used)
+    absent = sorted(each.up for each in factors.values() if each.up not in names)
+    if rest or absent or not factors:
+        raise ValueError(
+            "a LoRA must hold pairs of lora_A and lora_B (or lora_down and lora_up), got "
+            f"{len(factors)} pairs, {len(absent)} halves and {len(rest)} other tensors: "
+            f"{', '.join((absent + rest)[:3])}"
+        )
+    return factors
+
+
+def _longest_tail(stored: str, known: Collection[str]) -> str | None:
+    """Find a known module at the end of a dotted name, whatever stands before it."""
+    parts = stored.split(".")
+    for i in range(len(parts)):
+        tail = from_diffusers(".".join(parts[i:]) + ".").removesuffix(".")
+        if tail in known:
+            return tail
+    return None

@@ -65,6 +65,12 @@ def test_alpha_is_counted_against_the_rank():
     assert_is(build_wan(TensorDict(WEIGHTS), heads=4, lora=lora), merged(2.0 / RANK))
 
 
+def test_an_alpha_of_several_numbers_is_refused():
+    named = {**tensors("peft"), "base_model.model.head.head.alpha": torch.ones(2)}
+    with pytest.raises(ValueError, match="alpha must be one number, got 2"):
+        build_wan(TensorDict(WEIGHTS), heads=4, lora=Lora(TensorDict(named)))
+
+
 def test_published_files_merge_into_any_layout(tmp_path):
     """LongLive: a base under ``model.`` and a bare or wrapped adapter."""
     torch.save({"generator": {f"model.{n}": w for n, w in WEIGHTS.items()}}, tmp_path / "base.pt")
@@ -97,9 +103,28 @@ def test_merging_precedes_the_cast():
             lambda t: {n: x[..., :90] if "lora_A" in n else x for n, x in t.items()},
             r"must fit the model, got \(96, 4\) x \(4, 90\)",
         ),
+        (
+            lambda t: {n: x[:0] if "lora_A" in n else x[:, :0] for n, x in t.items()},
+            r"must fit the model, got \(96, 0\) x \(0, 96\)",
+        ),
+        (lambda t: {n: x * torch.inf for n, x in t.items()}, "must hold finite numbers, got NaN"),
+        (lambda t: {n: x.to(torch.int8) for n, x in t.items()}, "got torch.int8 in base_model"),
+        (
+            lambda t: {n.replace("attn.q.", "attn.q.bias."): x for n, x in t.items()},
+            "got 1 of 3 layers that it does not have",
+        ),
+        (
+            lambda t: {**t, **{n.replace("base_model.model.", ""): x for n, x in t.items()}},
+            "must name each layer once",
+        ),
     ],
 )
 def test_an_adapter_that_does_not_fit_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         lora = Lora(TensorDict(change(tensors("peft"))))
         build_wan(TensorDict(WEIGHTS), heads=4, lora=lora)
+
+
+def test_a_strength_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="strength of a LoRA must be a finite number, got nan"):
+        Lora(TensorDict(tensors("peft")), float("nan"))
