@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .geometry import VideoFormat
 from .positions import PositionRule
-from .schedule import NoiseLevel, noise_levels
+from .schedule import TRAINING_STEPS, NoiseLevel, noise_levels
 from .tensor_files import WRAPPERS
 
 WAN_VIDEO = VideoFormat(time_stride=4, space_stride=8, fps=16)
@@ -59,6 +59,13 @@ class Family:
     weights: tuple[str, ...] = WRAPPERS
     with_lora: bool = False
     refusal: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps[:1] != (TRAINING_STEPS,):
+            raise ValueError(
+                f"steps must begin at {TRAINING_STEPS}: a chunk starts as pure noise, "
+                f"got {list(self.steps)}"
+            )
 
     @property
     def levels(self) -> tuple[NoiseLevel, ...]:

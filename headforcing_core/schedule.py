@@ -69,12 +69,10 @@ def noise_levels(steps: Sequence[int], shift: float) -> tuple[NoiseLevel, ...]:
         shift: timestep shift the model was trained with.
 
     Raises:
-        ValueError: if the steps do not descend from pure noise.
+        ValueError: if the steps do not descend.
     """
-    if list(steps) != sorted({TRAINING_STEPS, *steps}, reverse=True):
-        raise ValueError(
-            f"steps must descend from {TRAINING_STEPS}, which is pure noise, got {list(steps)}"
-        )
+    if list(steps) != sorted(set(steps), reverse=True):
+        raise ValueError(f"steps must descend from noise to clean, got {list(steps)}")
     return tuple(NoiseLevel(sigma_at(t, shift), t) for t in warp(steps, shift).tolist())
 
 

@@ -15,6 +15,7 @@ from headforcing.headforcing_core import (
     PositionRule,
     Rope,
     WindowPolicy,
+    cache,
     rotate,
 )
 from headforcing.headforcing_core.attention import Observer
@@ -159,6 +160,16 @@ def test_bytes_are_known_before_anything_is_allocated(rule):
     caches = bank(9, 2, 3, rule, layers=4)
     held = [*caches._k, *caches._v, *caches._unrotated]
     assert caches.plan.bytes == sum(x.numel() * x.element_size() for x in held)
+
+
+def test_memory_that_is_not_there_is_not_asked_for(monkeypatch):
+    """Linux hands out memory it does not have and ends the process when it is used."""
+    plan = bank(9, 2, 3).plan
+    monkeypatch.setattr(cache, "memory_of", lambda device: plan.bytes - 1)
+    with pytest.raises(RuntimeError, match=r"the caches need .* GiB, which cpu does not have"):
+        CacheBank(plan)
+    monkeypatch.setattr(cache, "memory_of", lambda device: plan.bytes)
+    CacheBank(plan)
 
 
 def test_no_memory_is_one_sentence():

@@ -82,6 +82,12 @@ def test_families_are_run_as_published(family):
     assert family.levels[0].timestep == 1000
 
 
+@pytest.mark.parametrize("steps", [(), (500, 250), (250, 1000)])
+def test_a_chunk_starts_as_noise(steps):
+    with pytest.raises(ValueError, match="steps must begin at 1000: a chunk starts as pure noise"):
+        family_named("self_forcing").tuned(steps=steps)
+
+
 def test_a_new_sink_is_re_encoded_unless_told():
     family = family_named("self_forcing")
     assert family.positions is PositionRule.ABSOLUTE

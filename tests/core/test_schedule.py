@@ -44,7 +44,7 @@ def test_noise_is_mixed_linearly():
 
 
 @pytest.mark.parametrize(
-    "steps", [(), (1001,), (1000, -1), (250, 750), (1000, 500, 500), (1000, 1.5), (500, 250)]
+    "steps", [(), (1001,), (1000, -1), (250, 750), (1000, 500, 500), (1000, 1.5)]
 )
 def test_impossible_steps(steps):
     with pytest.raises(ValueError, match="steps must"):
