@@ -29,4 +29,4 @@ $(READY): pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(RUN) -m pip install --quiet --disable-pip-version-check -e ".[dev]"
-	@touch $@
+	@rm -f $(VENV)/ready-* && touch $@

@@ -47,20 +47,12 @@ class CachePlan:
     dtype: torch.dtype = torch.float32
 
     def __post_init__(self) -> None:
-        if self.re_encodes and self.slots > self.horizon:
-            raise ValueError(
-                f"a head may see at most horizon={self.horizon} frames when positions are "
-                f"re-encoded, got {self.slots}; shrink the window"
-            )
+        self.positions.check(self.slots, self.horizon)
 
     @property
     def slots(self) -> int:
         """Frames one head can read, the current chunk included."""
         return self.policy.capacity + self.frames_per_chunk
-
-    @property
-    def re_encodes(self) -> bool:
-        return self.positions is not PositionRule.ABSOLUTE
 
     @property
     def pool_shape(self) -> tuple[int, ...]:
@@ -71,7 +63,7 @@ class CachePlan:
     @property
     def unrotated_shape(self) -> tuple[int, ...]:
         """``[B, H, sink, P, time]``: time channels of keys whose position will move."""
-        moving = self.policy.sink if self.re_encodes else 0
+        moving = self.policy.sink if self.positions.re_encodes else 0
         return (*self.pool_shape[:2], moving, self.pool_shape[3], self.rope.channels[0])
 
     @property

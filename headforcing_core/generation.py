@@ -42,7 +42,9 @@ class VideoRequest:
             raise ValueError(f"frames must be at least 1, got {self.frames}")
         check_seed(self.seed)
         # each of these refuses what cannot be run, before a model is loaded for it
-        _ = self.clock, self.family.levels, self.policy
+        _ = self.clock, self.family.levels
+        seen = self.policy.capacity + self.family.frames_per_chunk
+        self.family.positions.check(seen, self.family.horizon)
 
     @property
     def clock(self) -> ChunkClock:

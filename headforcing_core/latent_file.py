@@ -90,7 +90,12 @@ def _umask() -> int:
 def read_settings(path: str | Path) -> dict[str, object] | None:
     """Return what made a file of latents, None if the file does not say."""
     text = open_tensors(path).metadata.get(SETTINGS_KEY)
-    return json.loads(text) if text else None
+    try:
+        return json.loads(text) if text else None
+    except ValueError as error:
+        raise ValueError(
+            f"the settings in {Path(path).name} must be JSON, got {text[:40]!r}"
+        ) from error
 
 
 def read_latents(path: str | Path, shape: tuple[int, int, int, int]) -> Tensor:

@@ -22,6 +22,23 @@ class PositionRule(Enum):
     ABSOLUTE = "absolute"
     CONTIGUOUS = "contiguous"
 
+    @property
+    def re_encodes(self) -> bool:
+        """Whether kept frames move as the video grows."""
+        return self is not PositionRule.ABSOLUTE
+
+    def check(self, seen: int, horizon: int) -> None:
+        """Refuse a head that sees more frames than the range positions are closed up into.
+
+        Raises:
+            ValueError: if ``seen`` frames, the current chunk included, exceed ``horizon``.
+        """
+        if self.re_encodes and seen > horizon:
+            raise ValueError(
+                f"a head may see at most horizon={horizon} frames when positions are re-encoded, "
+                f"got {seen}; shrink the window"
+            )
+
     def place(self, kept: Sequence[int], chunk: Chunk) -> dict[int, int]:
         """Return the position of each kept frame while ``chunk`` is denoised.
 
@@ -32,6 +49,6 @@ class PositionRule(Enum):
         re-encoding of Head Forcing (arXiv 2605.14487), where LongLive's relative RoPE gives the
         same differences.
         """
-        if self is PositionRule.ABSOLUTE:
+        if not self.re_encodes:
             return {frame: frame for frame in kept}
         return {frame: chunk.start - len(kept) + i for i, frame in enumerate(kept)}

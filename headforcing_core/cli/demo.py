@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -14,9 +15,9 @@ import torch
 from ..checkpoint import load_checkpoint
 from ..demo.contact_sheet import latent_sheet
 from ..demo.random_model import write_random_checkpoint
-from ..families import WAN_VIDEO
+from ..families import WAN_VIDEO, family_named
 from ..generation import VideoRequest
-from ..latent_file import is_latent_file
+from ..latent_file import check_writable, is_latent_file
 from ..positions import PositionRule
 from ..wan import WanModel
 from .recording import Recording, record
@@ -48,21 +49,29 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
     frames = WAN_VIDEO.latent_frames(options.seconds)
+    family = family_named("self_forcing").tuned(window=options.window, sink=options.sink)
+    request = VideoRequest(family, frames, rows, columns, options.seed)
     out = Path(options.out)
     _check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = out / "random_model.safetensors"
-    write_random_checkpoint(checkpoint)
+    check_writable(out / LATENTS)
     log.info("the model has RANDOM weights: the picture is noise, the numbers are real")
-    model, family = load_checkpoint(checkpoint, family="self_forcing")
-    family = family.tuned(window=options.window, sink=options.sink)
-    request = VideoRequest(family, frames, rows, columns, options.seed)
-    text = torch.randn(1, TEXT_TOKENS, model.config.text_dim, generator=torch.Generator())
+    model = _random_model()
+    rng = torch.Generator().manual_seed(0)
+    text = torch.randn(1, TEXT_TOKENS, model.config.text_dim, generator=rng)
     recording = record(request.rollout(model, text), out / LATENTS, request.settings)
     latents = torch.cat(recording.latents, 2)
     latent_sheet(latents[0], every=family.frames_per_chunk).save(out / "latents.png")
     sys.stdout.write(_report(request, model, recording, out))
     return 0
+
+
+def _random_model() -> WanModel:
+    """Load through a file, as every model is loaded."""
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "random.safetensors"
+        write_random_checkpoint(checkpoint)
+        return load_checkpoint(checkpoint, family="self_forcing").model
 
 
 def _check_folder(out: Path) -> None:

@@ -19,8 +19,6 @@ from ..rollout import Rollout
 from .progress import progress
 
 log = logging.getLogger("headforcing")
-
-
 # a killed process loses at most this much of its work, in seconds
 SAVE_EVERY = 60.0
 

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from headforcing.headforcing_core import latent_file
 from headforcing.headforcing_core.checkpoint import load_checkpoint
-from headforcing.headforcing_core.cli import main, recording
+from headforcing.headforcing_core.cli import demo, main, recording
 from headforcing.headforcing_core.cli.progress import progress
 from headforcing.headforcing_core.demo.random_model import TINY, write_random_checkpoint
 from headforcing.headforcing_core.families import family_named
@@ -271,6 +271,7 @@ def test_what_can_be_checked_is_checked_before_the_model_is_loaded(folder, gener
     (folder / "self_forcing.safetensors").write_bytes(b"not read yet")
     for arguments in (
         *(("--window", 2), ("--sink", -1), ("--steps", "1000,1000"), ("--shift", 0)),
+        ("--window", 30, "--sink", 1, "--seconds", 9),
         *(("--first-chunk", 4), ("--seed", -1), ("--seconds", 0), ("--text-embedding", "typo.pt")),
     ):
         done = generate(*arguments)
@@ -327,6 +328,28 @@ def test_a_window_beyond_the_trained_range_is_said(folder, generate):
     said = "a head sees 30 frames, the model was trained on 21"
     assert said in generate("--window", 30, seconds=9).stderr
     assert said not in generate(seconds=9).stderr
+
+
+def test_a_demo_that_was_stopped_can_be_run_again(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(demo, "record", stopped)
+        assert run("demo", "--seconds", 1).returncode == 130
+    assert run("demo", "--seconds", 1).returncode == 0
+    made = {path.name for path in (tmp_path / "demo_out").iterdir()}
+    assert made == {"latents.png", "latents.safetensors"}
+
+
+def test_a_beginning_with_broken_settings_is_one_sentence(folder, generate):
+    save_file(
+        {"latents": torch.zeros(1, 16, 3, 4, 5)}, folder / "x.safetensors", {"headforcing": "x"}
+    )
+    done = generate("--start", "x.safetensors")
+    assert done.returncode == 2 and "settings in x.safetensors must be JSON, got 'x'" in done.stderr
 
 
 def test_going_on_records_what_made_the_beginning(folder, generate):
