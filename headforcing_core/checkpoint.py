@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +15,11 @@ from torch import Tensor
 from .families import WAN_EPS, WAN_HEAD_DIM, Family, choose_family
 from .lora import Lora
 from .tensor_files import TensorSource, open_tensors
-from .wan import WanConfig, WanModel
+from .wan import FLOW, WanConfig, WanModel
 from .weight_names import ROOT, wan_names
 
 HEADS_KEY = "headforcing.heads"
+PREDICTS_KEY = "headforcing.predicts"
 # weights that, with the root, give the sizes of a model
 SIZED = (
     "blocks.0.ffn.0.weight",
@@ -77,7 +79,8 @@ def load_checkpoint(
     source = open_tensors(path, prefer=chosen.weights)
     if heads is None and HEADS_KEY in source.metadata:
         heads = _heads(source.metadata[HEADS_KEY])
-    model = build_wan(source, heads=heads, lora=lora, dtype=dtype, device=device)
+    predicts = source.metadata.get(PREDICTS_KEY, FLOW)
+    model = build_wan(source, heads=heads, predicts=predicts, lora=lora, dtype=dtype, device=device)
     return LoadedModel(model, chosen)
 
 
@@ -86,6 +89,7 @@ def build_wan(
     *,
     heads: int | None = None,
     eps: float = WAN_EPS,
+    predicts: str = FLOW,
     lora: Lora | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
@@ -100,6 +104,7 @@ def build_wan(
         heads: attention heads. Weights do not tell; None takes the 128 channels per head that all
             published Wan models have.
         eps: of all norms.
+        predicts: what the model gives, see ``WanConfig``.
         lora: merged in float32, before weights are cast.
 
     Raises:
@@ -107,7 +112,7 @@ def build_wan(
     """
     stored = _stored_weights(wan_names(source.shapes))
     shapes = {weight.name: source.shapes[weight.at] for weight in stored}
-    config = read_config(shapes, heads, eps)
+    config = replace(read_config(shapes, heads, eps), predicts=predicts)
     with torch.device("meta"):
         model = WanModel(config)
     _check_shapes({n: tuple(x.shape) for n, x in model.state_dict().items()}, shapes)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
+from .attention import Observer
 from .cache import CacheBank, CachePlan
 from .clock import ChunkClock
 from .families import Family
@@ -92,18 +91,22 @@ class VideoRequest:
             dtype=model.dtype,
         )
 
-    def rollout(self, model: WanModel, text_embedding: Tensor) -> Rollout:
+    def rollout(
+        self, model: WanModel, prompts: PromptSchedule, observe: Observer | None = None
+    ) -> Rollout:
         """Allocate the caches and return the rollout, ready to run once.
 
         Args:
-            text_embedding: ``[B, S, text_dim]``; its batch is the video's.
+            prompts: of text embeddings ``[B, S, text_dim]``; their batch is the video's.
+            observe: sees the attention of every model call.
         """
-        batch = text_embedding.shape[0]
+        (batch,) = {embedding.shape[0] for embedding in prompts.texts}
         return Rollout(
             backbone=model,
             clock=self.clock,
-            prompts=PromptSchedule.constant(model.prepare_text(text_embedding)),
+            prompts=prompts.prepared(model.prepare_text),
             bank=CacheBank(self.plan(model, batch), model.device),
             levels=self.family.levels,
             noise=SeededNoise(self.seed, batch, model.config.in_dim, self.rows, self.columns),
+            observe=observe,
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class PromptSchedule:
     @classmethod
     def constant(cls, text: object) -> PromptSchedule:
         return cls((0,), (text,))
+
+    def prepared(self, prepare: Callable[[Any], object]) -> PromptSchedule:
+        """Return the schedule with every text replaced by what ``prepare`` makes of it, once."""
+        return PromptSchedule(self.starts, tuple(prepare(text) for text in self.texts))
 
     def at(self, frame: int) -> object:
         return self.texts[bisect_right(self.starts, frame) - 1]

@@ -14,10 +14,15 @@ from .backbone import Attend
 from .geometry import LatentGrid, ModelGeometry
 from .schedule import NoiseLevel, remove_flow
 
+FLOW, CLEAN_LATENT = PREDICTIONS = ("flow", "clean")
+
 
 @dataclass(frozen=True)
 class WanConfig:
-    """Sizes of a Wan 2.1 text-to-video model; names as in the field."""
+    """Sizes of a Wan 2.1 text-to-video model; names as in the field.
+
+    predicts: what the last layer gives, "flow" (noise - clean, all published models) or "clean".
+    """
 
     dim: int
     ffn_dim: int
@@ -29,8 +34,11 @@ class WanConfig:
     layers: int
     patch: tuple[int, int, int]
     eps: float
+    predicts: str = FLOW
 
     def __post_init__(self) -> None:
+        if self.predicts not in PREDICTIONS:
+            raise ValueError(f"predicts must be one of {PREDICTIONS}, got {self.predicts!r}")
         if self.heads < 1 or self.dim % self.heads:
             raise ValueError(f"heads must divide dim={self.dim}, got {self.heads}")
         if self.freq_dim % 2:
@@ -47,7 +55,10 @@ class WanConfig:
 
 
 class WanText(NamedTuple):
-    """Cross-attention keys and values of one prompt, a ``[B, S, H, D]`` pair per layer."""
+    """Cross-attention keys and values of prompts, a ``[B * n, S, H, D]`` pair per layer.
+
+    Frames fall into n equal runs, each with its own prompt; in a rollout n is 1.
+    """
 
     layers: tuple[tuple[Tensor, Tensor], ...]
 
@@ -116,8 +127,12 @@ class Block(nn.Module):
         return x + gate(y, gate_f)
 
     def _cross(self, x: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        q, k, v = (y.transpose(1, 2) for y in (self.cross_attn.queries(x), k, v))
-        return self.cross_attn.merge(scaled_dot_product_attention(q, k, v).transpose(1, 2))
+        q = self.cross_attn.queries(x).unflatten(1, (k.shape[0] // x.shape[0], -1))
+        q, k, v = (y.transpose(1, 2) for y in (q.flatten(0, 1), k, v))
+        # under autocast, as in training, a CPU would do this in bfloat16: far slower backwards
+        with torch.autocast(x.device.type, enabled=False):
+            y = scaled_dot_product_attention(q, k, v.to(q.dtype)).transpose(1, 2)
+        return self.cross_attn.merge(y.reshape(x.shape[0], x.shape[1], *y.shape[2:]))
 
 
 class Head(nn.Module):
@@ -179,6 +194,9 @@ class WanModel(nn.Module):
                 f"text embedding must be [B, S, {self.config.text_dim}], "
                 f"got {tuple(embedding.shape)}; it belongs to another text encoder"
             )
+        return self.project_text(embedding)
+
+    def project_text(self, embedding: Tensor) -> WanText:
         text = self.text_embedding(embedding.to(self.device, self.dtype))
         return WanText(tuple(block.cross_attn.keys_values(text) for block in self.blocks))
 
@@ -187,10 +205,13 @@ class WanModel(nn.Module):
         self, noisy: Tensor, level: NoiseLevel, text: WanText, attend: Attend
     ) -> Tensor:
         timesteps = torch.full((noisy.shape[0], noisy.shape[2]), level.timestep)
-        return remove_flow(noisy, self(noisy, timesteps, text, attend), level)
+        predicted = self(noisy, timesteps, text, attend)
+        if self.config.predicts == CLEAN_LATENT:
+            return predicted
+        return remove_flow(noisy, predicted, level)
 
     def forward(self, latent: Tensor, timesteps: Tensor, text: WanText, attend: Attend) -> Tensor:
-        """Return the flow (noise - clean) of a chunk.
+        """Return what the model predicts of a chunk.
 
         Args:
             latent: ``[B, in_dim, F, Y, X]``; odd sides are padded to whole patches and cropped.

@@ -15,10 +15,15 @@ MAY_IMPORT = {  # folder -> which of our folders it may import
 }
 ANYTHING = None
 # what ComfyUI ships, and nothing else, at run time
-PACKAGES = {"torch", "numpy", "safetensors", "einops", "PIL", "tqdm"}
+PACKAGES = {"torch", "numpy", "safetensors", "einops", "PIL", "tqdm", "av"}
+# extras, imported where they are used
+EXTRAS = {"headforcing_core/demo/report.py": {"matplotlib"}}
+ALL_EXTRAS = set().union(*EXTRAS.values())
 # what each module of core may import of core: from the loop to the nouns, never back
 CORE = {
     "version": set(),
+    "drift": set(),
+    "video_file": set(),
     "geometry": set(),
     "clock": set(),
     "policy": set(),
@@ -43,8 +48,8 @@ CORE = {
         *("attention", "backbone", "cache", "clock", "noise", "prompts", "schedule"),
     },
     "generation": {
-        *("cache", "clock", "families", "noise", "policy", "prompts", "rollout", "rope"),
-        *("version", "wan"),
+        *("attention", "cache", "clock", "families", "noise", "policy", "prompts", "rollout"),
+        *("rope", "version", "wan"),
     },
     "__init__": ANYTHING,
 }
@@ -53,7 +58,8 @@ INTEGERS = {"geometry", "clock", "policy", "positions", "slots", "prompts"}
 NO_NAMES = {"utils", "common", "helpers", "misc"}
 # numbers of published models; they belong to families.py
 MODEL_NUMBERS = {1560, 32760, 21, 30, 12, 128}
-HAS_MODEL_NUMBERS = {"headforcing_core/families.py"}
+# the demo's numbers are those of its own world
+HAS_MODEL_NUMBERS = ("headforcing_core/families.py", "headforcing_core/demo/")
 # code that runs inside the loop reads nothing back from the device
 LOOP = ("kernels/", *(f"headforcing_core/{m}.py" for m in ("rollout", "attention", "cache", "wan")))
 READS_BACK = {"item", "tolist", "cpu", "numpy", "nonzero"}
@@ -93,6 +99,9 @@ def complaints(source: str, path: str) -> list[str]:
     if folder != "nodes":
         said += [f"only nodes may import {a}" for a in absolute & HOST]
         known = PACKAGES | HOST | set(MAY_IMPORT) | set(sys.stdlib_module_names)
+        known |= EXTRAS.get(path, set())
+        top = imports(ast.Module([n for n in tree.body if is_import(n)], []), package)[1]
+        said += [f"{a} is an extra: import it where it is used" for a in top & ALL_EXTRAS]
         said += [f"{a} is not shipped with ComfyUI" for a in absolute - known]
     said += core_complaints(path, ours, absolute)
     if Path(path).stem in NO_NAMES:
@@ -105,10 +114,14 @@ def complaints(source: str, path: str) -> list[str]:
         said += habits(node)
         if path.startswith(LOOP) and isinstance(node, ast.Attribute) and node.attr in READS_BACK:
             said.append(f"line {node.lineno}: .{node.attr} waits for the device")
-        if path not in HAS_MODEL_NUMBERS and isinstance(node, ast.Constant):
+        if not path.startswith(HAS_MODEL_NUMBERS) and isinstance(node, ast.Constant):
             if type(node.value) is int and node.value in MODEL_NUMBERS:
                 said.append(f"line {node.lineno}: {node.value} belongs to a model family")
     return said
+
+
+def is_import(node: ast.AST) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def core_complaints(path: str, ours: set, absolute: set[str]) -> list[str]:
@@ -197,6 +210,7 @@ VIOLATIONS = {
     "headforcing_core/policy.py": ["import torch"],
     "headforcing_core/wan.py": ["x = y.sum().item()"],
     "headforcing_core/cache.py": ["from .rollout import Rollout", "from . import rollout"],
+    "headforcing_core/demo/report.py": ["import matplotlib", "from matplotlib import figure"],
     "nodes/x.py": ["from ..kernels import y", "import kernels"],
 }
 

@@ -1,77 +1,143 @@
-"""``headforcing demo``: the main job on a small model, with nothing to download."""
+"""``headforcing demo``: the main job on the model that ships, with nothing to download."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import sys
-import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
 import torch
+from torch import Tensor
 
-from ..checkpoint import load_checkpoint
-from ..demo.contact_sheet import latent_sheet
-from ..demo.random_model import write_random_checkpoint
-from ..families import WAN_VIDEO, family_named
+from ..demo.contact_sheet import contact_sheet
+from ..demo.memory import delay, ground_change, shade_changes
+from ..demo.methods import METHODS, method_named
+from ..demo.model import FAMILY, LATENT_SIDE, SHIPPED, VIDEO, DemoModel
+from ..demo.rollouts import schedule
+from ..demo.scene import WORDS, Cut, Story, parse, scene_at
+from ..demo.score import sampled
+from ..demo.world import FPS, SIDE, STRIDE
+from ..device import choose_device
 from ..generation import VideoRequest
 from ..latent_file import check_writable, is_latent_file
 from ..positions import PositionRule
-from ..wan import WanModel
+from ..rollout import FinishedChunk
+from ..video_file import VideoWriter
 from .recording import Recording, record
 
 log = logging.getLogger("headforcing")
-TEXT_TOKENS = 16
-LATENTS = "latents.safetensors"
+LATENTS, VIDEO_FILE, SHEET = "latents.safetensors", "video.mp4", "contact_sheet.png"
+PROMPTS = (
+    "a red ball and a blue square moving slowly on striped navy",
+    "a yellow ring and a blue square moving slowly on striped navy",
+    "a red ball and a blue square moving fast on striped navy",
+)
+# stretches that are held against each other, in frames
+STRETCH = 24
+# latent frames between two pictures of the contact sheet
+SHEET_STEP = 3
 
 
 def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         "demo",
-        help="run a 30-second rollout on a tiny model with random weights",
-        description="Run a rollout on a tiny model with RANDOM weights: it shows that the rollout, "
-        "its caches and its files work on this machine, not what a trained model makes.",
+        help="make a 30-second video with the small model that ships",
+        description="Make a video with the small model that ships: no download, no GPU. It knows "
+        "a world of shapes; prompts take their place one after the other.",
+        epilog="Words the model knows: " + ", ".join(WORDS),
     )
     add = parser.add_argument
     add("--out", default="demo_out", metavar="FOLDER", help="where to write (default demo_out)")
-    add("--seconds", type=float, default=30.0, help="length of the video (default 30)")
-    add("--width", type=int, default=160, help="pixels, a multiple of 8 (default 160)")
-    add("--height", type=int, default=96, help="pixels, a multiple of 8 (default 96)")
-    add("--seed", type=int, default=0, help="same seed, same video (default 0)")
-    add("--window", type=int, default=9, help="frames a head sees (default 9)")
-    add("--sink", type=int, default=1, help="first frames that are never forgotten (default 1)")
+    add("--seconds", type=float, default=30.0, metavar="N", help="length (default 30)")
+    add(
+        "--prompt",
+        action="append",
+        metavar="TEXT",
+        help="can be repeated; prompts share the time evenly. Default: " + "; ".join(PROMPTS),
+    )
+    add("--seed", type=int, default=0, metavar="N", help="same seed, same video (default 0)")
+    add(
+        "--method",
+        default="sink_window",
+        metavar="NAME",
+        help=f"what is remembered: {', '.join(m.name for m in METHODS)} (default sink_window)",
+    )
+    add("--window", type=int, metavar="N", help="frames a head sees, instead of the method's")
+    add("--sink", type=int, metavar="N", help="first frames never forgotten, likewise")
+    add("--zoom", type=int, default=6, metavar="N", help=f"times {SIDE} pixels (default 6)")
+    add("--model", metavar="FOLDER", help="a demo model trained elsewhere (default the shipped)")
+    add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
     parser.set_defaults(run=run)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
-    rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
-    frames = WAN_VIDEO.latent_frames(options.seconds)
-    family = family_named("self_forcing").tuned(window=options.window, sink=options.sink)
-    request = VideoRequest(family, frames, rows, columns, options.seed)
+    request = _request(options)
+    story = story_of(options.prompt or PROMPTS, request.clock.total_frames)
+    if not 1 <= options.zoom <= 64:
+        raise ValueError(f"--zoom must be 1 to 64, got {options.zoom}")
     out = Path(options.out)
     _check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     check_writable(out / LATENTS)
-    log.info("the model has RANDOM weights: the picture is noise, the numbers are real")
-    model = _random_model()
-    rng = torch.Generator().manual_seed(0)
-    text = torch.randn(1, TEXT_TOKENS, model.config.text_dim, generator=rng)
-    recording = record(request.rollout(model, text), out / LATENTS, request.settings)
-    latents = torch.cat(recording.latents, 2)
-    latent_sheet(latents[0], every=family.frames_per_chunk).save(out / "latents.png")
-    sys.stdout.write(_report(request, model, recording, out))
+    folder = SHIPPED if options.model is None else Path(options.model)
+    model = DemoModel.load(folder, choose_device(options.device))
+    rollout = request.rollout(model.wan, schedule(model, [story]))
+    settings = {**request.settings, "prompts": {c.start: c.scene.text for c in story}}
+    begin = time.perf_counter()
+    with VideoWriter(out / VIDEO_FILE, SIDE, SIDE, FPS, options.zoom) as video:
+        screen = Screen(model, video)
+        recording = record(rollout, out / LATENTS, settings, watch=screen.show)
+    seconds = time.perf_counter() - begin
+    pictures = torch.cat(screen.pictures)
+    _sheet(pictures, story).save(out / SHEET)
+    rows = _report(request, model, recording, seconds) + _seen(sampled(pictures), story)
+    rows.append(("files", ", ".join(f"{out}/{name}" for name in (VIDEO_FILE, SHEET, LATENTS))))
+    sys.stdout.write("".join(f"{name:20}{value}\n" for name, value in rows))
     return 0
 
 
-def _random_model() -> WanModel:
-    """Load through a file, as every model is loaded."""
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoint = Path(folder) / "random.safetensors"
-        write_random_checkpoint(checkpoint)
-        return load_checkpoint(checkpoint, family="self_forcing").model
+class Screen:
+    """Where finished chunks are decoded to, one by one, while the next is not yet begun."""
+
+    def __init__(self, model: DemoModel, video: VideoWriter):
+        self.model, self.video = model, video
+        self.pictures: list[Tensor] = []
+
+    def show(self, done: FinishedChunk) -> None:
+        pictures = self.model.decode(done.latent)[0]
+        if done.chunk.start == 0:
+            pictures = pictures[STRIDE - 1 :]
+        self.video.write(pictures)
+        self.pictures.append(pictures)
+
+
+def story_of(prompts: list[str] | tuple[str, ...], frames: int) -> Story:
+    """Give each prompt an equal share of a video, beginning where a chunk begins.
+
+    Raises:
+        ValueError: if there are more prompts than chunks, or one is not of the demo's world.
+    """
+    chunk = FAMILY.frames_per_chunk
+    if len(prompts) > frames // chunk:
+        raise ValueError(
+            f"a video of {frames} latent frames must have at most {frames // chunk} prompts, one "
+            f"per chunk, got {len(prompts)}"
+        )
+    starts = [
+        round(number * frames / len(prompts) / chunk) * chunk for number in range(len(prompts))
+    ]
+    return tuple(Cut(start, parse(text)) for start, text in zip(starts, prompts, strict=True))
+
+
+def _request(options: argparse.Namespace) -> VideoRequest:
+    frames = VIDEO.latent_frames(options.seconds)
+    family = method_named(options.method).run(FAMILY, frames)
+    family = family.tuned(window=options.window, sink=options.sink)
+    return VideoRequest(family, frames, LATENT_SIDE, LATENT_SIDE, options.seed)
 
 
 def _check_folder(out: Path) -> None:
@@ -82,23 +148,55 @@ def _check_folder(out: Path) -> None:
         )
 
 
-def _report(request: VideoRequest, model: WanModel, recording: Recording, out: Path) -> str:
-    clock, plan = request.clock, request.plan(model)
+def _sheet(pictures: Tensor, story: Story):
+    frames = range(0, (len(pictures) - 1) // STRIDE + 1, SHEET_STEP)
+    return contact_sheet(
+        pictures[:: STRIDE * SHEET_STEP],
+        [STRIDE * frame / FPS for frame in frames],
+        [scene_at(story, frame).text for frame in frames],
+    )
+
+
+def _report(
+    request: VideoRequest, model: DemoModel, recording: Recording, seconds: float
+) -> list[tuple[str, str]]:
+    clock, plan = request.clock, request.plan(model.wan)
     keep_all = request.family.tuned(
         window=clock.total_frames, sink=0, positions=PositionRule.ABSOLUTE
     )
-    all_bytes = replace(request, family=keep_all).plan(model).bytes
-    rows = [
-        ("latent frames", f"{clock.total_frames} in {len(clock)} chunks"),
-        ("as video", f"{WAN_VIDEO.seconds(clock.total_frames):.1f} s, {WAN_VIDEO.fps} fps"),
-        ("a head sees", f"{plan.slots} frames, the first {plan.policy.sink} for ever"),
-        ("caches", f"{plan.bytes / 2**20:.1f} MiB at any length"),
-        ("to keep all frames", f"{all_bytes / 2**20:.1f} MiB"),
-        ("files", f"{out}/{LATENTS}, {out}/latents.png"),
+    all_bytes = replace(request, family=keep_all).plan(model.wan).bytes
+    pictures = VIDEO.pixel_frames(clock.total_frames)
+    denoising = sum(recording.chunk_seconds)
+    return [
+        (
+            "video",
+            f"{pictures / FPS:.1f} s: {clock.total_frames} latent frames, {pictures} pictures",
+        ),
+        ("made in", f"{seconds:.1f} s on this machine, {denoising:.1f} s of it denoising"),
+        (
+            "frames per second",
+            f"{pictures / seconds:.1f} in all, {pictures / denoising:.1f} denoising",
+        ),
+        ("a head sees", f"{plan.slots} latent frames, the first {plan.policy.sink} for ever"),
+        ("caches", f"{plan.bytes} bytes at any length; all frames would be {all_bytes}"),
     ]
-    quarter = len(clock) // 4
-    if quarter:
-        early = median(recording.chunk_seconds[quarter : 2 * quarter])
-        late = median(recording.chunk_seconds[-quarter:])
-        rows.append(("time per chunk", f"last quarter {late / early:.2f} x the second quarter"))
-    return "".join(f"{name:21}{value}\n" for name, value in rows)
+
+
+def _seen(pictures: Tensor, story: Story) -> list[tuple[str, str]]:
+    """Say what the pictures, one per latent frame, show: prompts obeyed, and drift."""
+    ends = [cut.start for cut in story[1:]] + [len(pictures)]
+    rows = []
+    for cut, end in zip(story, ends, strict=True):
+        late = delay(pictures[cut.start : end], cut.scene, FAMILY.frames_per_chunk)
+        said = "not obeyed" if late == float("inf") else f"obeyed after {late:.0f} chunks"
+        rows.append((f"from {STRIDE * cut.start / FPS:.1f} s", f"{said}: {cut.scene.text}"))
+    first, last = story[0].scene, story[-1].scene
+    early, late = pictures[:STRETCH], pictures[-STRETCH:]
+    if len(pictures) < 2 * STRETCH or first.texture != last.texture or first.tint != last.tint:
+        return [*rows, ("drift", "not measured: too short, or the prompts changed the ground")]
+    shade = ground_change(early, late)
+    rows.append(("drift of the ground", f"{shade:.4f} of 1, last 6 s against the first"))
+    for thing in set(first.things) & set(last.things):
+        (moved,) = shade_changes(early, late, replace(first, things=(thing,)))
+        rows.append((f"drift of the {thing.shape}", f"{moved:.4f} of 1, RGB distance"))
+    return rows

@@ -15,6 +15,7 @@ from ..generation import VideoRequest
 from ..latent_file import check_writable, read_latents, read_settings, read_text_embedding
 from ..lora import Lora
 from ..positions import PositionRule
+from ..prompts import PromptSchedule
 from ..wan import WanModel
 from .recording import record
 
@@ -131,7 +132,8 @@ def run(options: argparse.Namespace) -> int:
     if options.start is not None:
         shape = (text.shape[0], model.config.in_dim, request.rows, request.columns)
         given = read_latents(options.start, shape)
-    record(request.rollout(model, text), out, _settings(options, request, model), given)
+    prompts = PromptSchedule.constant(text)
+    record(request.rollout(model, prompts), out, _settings(options, request, model), given)
     return 0
 
 

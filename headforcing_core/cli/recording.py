@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..families import WAN_VIDEO
 from ..latent_file import write_latents
-from ..rollout import Rollout
+from ..rollout import FinishedChunk, Rollout
 from .progress import progress
 
 log = logging.getLogger("headforcing")
@@ -80,9 +80,15 @@ class Recording:
 
 
 def record(
-    rollout: Rollout, out: Path, settings: Mapping[str, object], given: Tensor | None = None
+    rollout: Rollout,
+    out: Path,
+    settings: Mapping[str, object],
+    given: Tensor | None = None,
+    watch: Callable[[FinishedChunk], None] | None = None,
 ) -> Recording:
     """Run a rollout and write its latents, every minute and however it ends.
+
+    ``watch`` sees every chunk once it is safe, and its time is not the chunk's.
 
     After an error or Ctrl-C the file holds the finished chunks, and says that it is not complete.
 
@@ -100,6 +106,8 @@ def record(
                 _check_finite(latent, chunk.start)
                 recording.latents.append(latent.cpu())
                 recording.chunk_seconds.append(time.perf_counter() - before)
+                if watch is not None:
+                    watch(FinishedChunk(chunk, latent))
                 if time.perf_counter() - saved >= SAVE_EVERY:
                     recording.save_or_go_on()
                     saved = time.perf_counter()

@@ -6,10 +6,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from random_model import TINY, random_weights
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.checkpoint import load_checkpoint
-from headforcing.headforcing_core.demo.random_model import TINY, random_weights
 from headforcing.headforcing_core.tensor_files import open_tensors
 
 WEIGHTS = random_weights(TINY)

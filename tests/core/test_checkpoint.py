@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from random_model import TINY, random_weights
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.checkpoint import build_wan, load_checkpoint
-from headforcing.headforcing_core.demo.random_model import TINY, random_weights
 from headforcing.headforcing_core.tensor_files import TensorDict
 
 WEIGHTS = random_weights(TINY)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from random_model import TINY, write_random_checkpoint
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -21,10 +22,10 @@ from headforcing.headforcing_core import latent_file
 from headforcing.headforcing_core.checkpoint import load_checkpoint
 from headforcing.headforcing_core.cli import demo, main, recording
 from headforcing.headforcing_core.cli.progress import progress
-from headforcing.headforcing_core.demo.random_model import TINY, write_random_checkpoint
 from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.latent_file import read_text_embedding
+from headforcing.headforcing_core.prompts import PromptSchedule
 
 TESTS = Path(__file__).parents[1]
 START = """
@@ -333,7 +334,7 @@ def test_a_window_beyond_the_trained_range_is_said(folder, generate):
 def test_a_demo_that_was_stopped_can_be_run_again(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
 
-    def stopped(*arguments):
+    def stopped(*arguments, **named):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -411,7 +412,9 @@ def test_progress_keeps_what_observes(folder):
     """The bar replaces the backbone and nothing else."""
     family, seen = family_named("self_forcing"), []
     model = load_checkpoint("self_forcing.safetensors").model
-    rollout = VideoRequest(family, 3, 4, 5, seed=0).rollout(model, torch.zeros(1, 4, 64))
+    rollout = VideoRequest(family, 3, 4, 5, seed=0).rollout(
+        model, PromptSchedule.constant(torch.zeros(1, 4, 64))
+    )
     watched = replace(rollout, observe=lambda layer, q, bank: seen.append(layer))
     assert len(list(progress(watched))) == 1
     assert len(seen) == TINY.layers * 5

@@ -9,12 +9,13 @@ from statistics import median
 import psutil
 import pytest
 import torch
+from random_model import TINY, random_weights
 
 from headforcing.headforcing_core import FinishedChunk, Rollout
 from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.demo.random_model import TINY, random_weights
 from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.prompts import PromptSchedule
 from headforcing.headforcing_core.tensor_files import TensorDict
 
 FAMILY = family_named("self_forcing").tuned(window=12, sink=2)
@@ -37,7 +38,7 @@ def memory() -> int:
 def new_rollout() -> Rollout:
     model = build_wan(TensorDict(random_weights(TINY)), heads=TINY.heads)
     request = VideoRequest(FAMILY, FRAMES, rows=16, columns=16, seed=0)
-    return request.rollout(model, torch.zeros(1, 4, TINY.text_dim))
+    return request.rollout(model, PromptSchedule.constant(torch.zeros(1, 4, TINY.text_dim)))
 
 
 def timed(chunks: Iterator[FinishedChunk]) -> float:

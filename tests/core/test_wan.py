@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from random_model import TINY, random_weights
 
 from headforcing.headforcing_core import CLEAN, NoiseLevel, WanModel
 from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.demo.random_model import TINY, random_weights
 from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.prompts import PromptSchedule
 from headforcing.headforcing_core.tensor_files import TensorDict
 from headforcing.headforcing_core.wan import RMSNorm, sinusoid
 
@@ -23,7 +24,9 @@ def model():
 
 def video(model, rows=4, columns=6, frames=9, text=TEXT):
     request = VideoRequest(FAMILY, frames, rows, columns, seed=1)
-    return torch.cat([done.latent for done in request.rollout(model, text).run()], 2)
+    return torch.cat(
+        [done.latent for done in request.rollout(model, PromptSchedule.constant(text)).run()], 2
+    )
 
 
 def test_published_names_and_count():
@@ -50,7 +53,7 @@ def test_an_odd_size_is_a_padded_even_one(model):
 
 def one_chunk(model, latent, noise_level=CLEAN):
     request = VideoRequest(FAMILY, 3, *latent.shape[3:], seed=1)
-    rollout = request.rollout(model, TEXT)
+    rollout = request.rollout(model, PromptSchedule.constant(TEXT))
     chunk = next(iter(rollout.clock))
     return model.predict_clean(latent, noise_level, rollout.prompts.at(0), rollout._open(chunk))
 

@@ -19,7 +19,7 @@ from comfy.ldm.wan.model import WanModel as HostModel
 from headforcing.headforcing_core import (CacheBank, CachePlan, Chunk, HeadAttention, PositionRule,
     Rope, WanConfig, WindowPolicy)
 from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.demo.random_model import random_weights
+from random_model import random_weights
 from headforcing.headforcing_core.tensor_files import TensorDict
 
 sizes = dict(dim=256, ffn_dim=512, freq_dim=256, text_dim=64, in_dim=16, out_dim=16)

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ..checkpoint import HEADS_KEY
-from ..families import WAN_EPS
-from ..wan import WanConfig, WanModel
+from headforcing.headforcing_core.checkpoint import HEADS_KEY
+from headforcing.headforcing_core.families import WAN_EPS
+from headforcing.headforcing_core.wan import WanConfig, WanModel
 
 TINY = WanConfig(
     dim=96,

@@ -1,0 +1,135 @@
+"""``headforcing compare``: what each method keeps of a minute, in numbers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import platform
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..demo.compare import Comparison
+from ..demo.head_shares import measure_shares
+from ..demo.methods import METHODS, method_named
+from ..demo.model import SHIPPED, VIDEO, DemoModel
+from ..demo.report import LEGEND, as_json, plot, table
+from ..demo.scene import parse
+from ..demo.stories import RETURNS, Trial, trial, trial_of
+from ..device import choose_device
+from ..version import VERSION
+
+log = logging.getLogger("headforcing")
+RESULTS, PICTURE = "compare.json", "compare.png"
+SHORTEST = 48
+EPILOG = "Methods:\n" + "\n".join(f"  {m.name:15}{m.says}" for m in METHODS)
+
+
+def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        "compare",
+        help="score methods on held-out prompts of the demo model",
+        description="Roll several methods out on the same held-out prompts and noise, find the\n"
+        "things in their pictures, and score them against the prompts and against the world the\n"
+        "demo model learned. Prints a table, writes compare.json and compare.png.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    names = [method.name for method in METHODS]
+    add("--methods", nargs="+", default=names, metavar="NAME", help="which (default all)")
+    add("--prompts", type=int, default=8, metavar="N", help="how many of them (default 8)")
+    add("--first", type=int, default=0, metavar="N", help="number of the first (default 0)")
+    add("--prompt", action="append", metavar="TEXT", help="a prompt of your own; can be repeated")
+    add("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="N", help="default 0 1 2")
+    add("--seconds", nargs="+", type=float, default=[30.0, 60.0], metavar="N", help="default 30 60")
+    add("--out", default="compare_out", metavar="FOLDER", help="default compare_out")
+    add("--model", metavar="FOLDER", help="a demo model trained elsewhere (default the shipped)")
+    add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    methods = [method_named(name) for name in options.methods]
+    trials = _trials(options)
+    lengths = sorted({VIDEO.latent_frames(seconds) for seconds in options.seconds})
+    if lengths[0] < SHORTEST:
+        raise ValueError(
+            f"seconds must be at least {SHORTEST / 4:g}, so that a video has a beginning and an "
+            f"end to compare, got {min(options.seconds)}"
+        )
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    folder = SHIPPED if options.model is None else Path(options.model)
+    model = DemoModel.load(folder, choose_device(options.device))
+    comparison = Comparison(model, methods, trials, options.seeds, lengths)
+    with tqdm(total=comparison.work, unit="frame", desc="rolling out and scoring") as bar:
+        for frames in comparison.run():
+            bar.update(frames)
+    shares = measure_shares(model, options.first, options.seeds[0])
+    result = {
+        "command": ["headforcing", *sys.argv[1:]],
+        "machine": _machine(model.wan.device),
+        "version": VERSION,
+        "prompts": [trial.scene.text for trial in trials],
+        "seeds": options.seeds,
+        "head_shares": {"columns": ["sink", "middle", "current"], "layers": shares.tolist()},
+        "results": {str(n): as_json(comparison.rows(n)) for n in lengths},
+    }
+    (out / RESULTS).write_text(json.dumps(result, indent=1))
+    sys.stdout.write(_text(comparison, shares))
+    _plot(comparison, shares, out / PICTURE)
+    sys.stdout.write(f"wrote {out / RESULTS}\n")
+    return 0
+
+
+def _trials(options: argparse.Namespace) -> list[Trial]:
+    if options.prompt:
+        return [trial_of(parse(text), options.first + n) for n, text in enumerate(options.prompt)]
+    if options.prompts < 1:
+        raise ValueError(f"prompts must be at least 1, got {options.prompts}")
+    return [trial(options.first + number) for number in range(options.prompts)]
+
+
+def _text(comparison: Comparison, shares: Tensor) -> str:
+    parts = []
+    for frames in comparison.lengths:
+        parts.append(f"\n{VIDEO.seconds(frames):.0f} s, {frames} latent frames\n")
+        parts.append(table(comparison.rows(frames)))
+    parts.append("\n" + LEGEND)
+    low, high = shares.flatten(0, 1).aminmax(dim=0)
+    spans = ", ".join(
+        f"{name} {a:.2f} to {b:.2f}"
+        for name, a, b in zip(("sink", "middle", "current"), low, high, strict=True)
+    )
+    parts.append(f"attention of the {shares[..., 0].numel()} heads: {spans}\n")
+    if comparison.frames <= RETURNS[0]:
+        parts.append(f"too short for a thing to leave and return: {RETURNS[0]} frames are needed\n")
+    return "".join(parts)
+
+
+def _plot(comparison: Comparison, shares: Tensor, path: Path) -> None:
+    rows = comparison.rows(comparison.frames)
+    returns = {r.name: r.scores["ground_return"] for r in rows if "ground_return" in r.scores}
+    try:
+        plot(path, comparison.curves(), returns, shares)
+    except RuntimeError as error:
+        log.warning("%s", error)
+        return
+    sys.stdout.write(f"wrote {path}\n")
+
+
+def _machine(device: torch.device) -> dict[str, object]:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "device": f"{device.type} {name}".strip(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }

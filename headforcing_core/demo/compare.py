@@ -1,0 +1,164 @@
+"""Several methods on the same held-out prompts, scored, in one run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from .autoencoder import whole_video
+from .comparison import Away, Spread, Steady, score_away, score_steady, spread
+from .memory import ground_change, shade_changes
+from .methods import Method
+from .model import DemoModel
+from .pictures import draw
+from .report import Row
+from .rollouts import Rolled, roll_side_by_side
+from .scene import Story
+from .score import sampled
+from .stories import RETURNS, Trial
+from .training_data import FRAMES
+from .world import FPS, STRIDE
+
+TRUTH, ROUND_TRIP = "truth", "autoencoder"
+# frames between two points of a curve
+STEP = 24
+Curve = list[float]
+
+
+@dataclass
+class Scores:
+    """What was scored of one method: a list of prompts for every seed.
+
+    Args:
+        steady, away: per length in frames.
+        curves: per measure; one value per STEP.
+    """
+
+    steady: dict[int, list[list[Steady]]] = field(default_factory=dict)
+    away: dict[int, list[list[Away]]] = field(default_factory=dict)
+    curves: dict[str, list[list[Curve]]] = field(default_factory=dict)
+    cache_bytes: int | None = None
+    seconds: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Comparison:
+    """A comparison under way.
+
+    Args:
+        lengths: of the videos, in frames. Only the longest is made: the beginning of a long video
+            is the short one, frame by frame.
+        scores: per row of the table, filled by ``run``.
+    """
+
+    model: DemoModel
+    methods: Sequence[Method]
+    trials: Sequence[Trial]
+    seeds: Sequence[int]
+    lengths: Sequence[int]
+    scores: dict[str, Scores] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> int:
+        return max(self.lengths)
+
+    @property
+    def stories(self) -> list[tuple[str, Callable[[Trial], Story]]]:
+        steady = ("steady", lambda trial: trial.steady)
+        away = ("away", lambda trial: tuple(c for c in trial.away if c.start < self.frames))
+        return [steady, away] if self.frames > RETURNS[0] else [steady]
+
+    @property
+    def work(self) -> int:
+        """Frames to be made in all."""
+        return self.frames * len(self.stories) * len(self.seeds) * len(self.methods)
+
+    def run(self) -> Iterator[int]:
+        """Make and score everything; yield the frames made, as they are."""
+        for kind, story in self.stories:
+            stories = [story(trial) for trial in self.trials]
+            self._score_truth(kind, stories)
+            for seed in self.seeds:
+                for done in roll_side_by_side(self.model, stories, self.methods, self.frames, seed):
+                    if isinstance(done, int):
+                        yield done
+                    else:
+                        self._score(kind, done)
+
+    def _score_truth(self, kind: str, stories: Sequence[Story]) -> None:
+        pairs = zip(self.trials, stories, strict=True)
+        drawn = [draw(trial.truth(story, self.frames)) for trial, story in pairs]
+        coder = self.model.autoencoder
+        again = [whole_video(self.model.decode(coder.encode(v[None])))[0] for v in drawn]
+        self._add(TRUTH, kind, [sampled(video) for video in drawn])
+        self._add(ROUND_TRIP, kind, [sampled(video) for video in again])
+
+    def _score(self, kind: str, made: Sequence[Rolled]) -> None:
+        for rolled in made:
+            videos = [self.model.decode(z[None])[0, STRIDE - 1 :: STRIDE] for z in rolled.latents]
+            self._add(rolled.method.name, kind, videos)
+            scores = self.scores[rolled.method.name]
+            scores.cache_bytes = rolled.cache_bytes
+            # once all windows are full
+            scores.seconds += rolled.seconds[len(rolled.seconds) // 2 :]
+
+    def _add(self, name: str, kind: str, videos: Sequence[Tensor]) -> None:
+        scores = self.scores.setdefault(name, Scores())
+        pairs = list(zip(videos, self.trials, strict=True))
+        for frames in self.lengths:
+            if kind == "steady":
+                done = [score_steady(video[:frames], trial) for video, trial in pairs]
+                scores.steady.setdefault(frames, []).append(done)
+            elif frames > RETURNS[0]:
+                done = [score_away(video[:frames], trial) for video, trial in pairs]
+                scores.away.setdefault(frames, []).append(done)
+        if kind == "steady":
+            curves = [_curves(video, trial) for video, trial in pairs]
+            for measure in curves[0]:
+                by_prompt = [curve[measure] for curve in curves]
+                scores.curves.setdefault(measure, []).append(by_prompt)
+
+    def rows(self, frames: int) -> list[Row]:
+        """Return the table of one length."""
+        first = self.scores[self.methods[0].name]
+        rows = []
+        for name, scores in self.scores.items():
+            values = spread(scores.steady[frames])
+            if frames in scores.away:
+                values |= spread(scores.away[frames])
+            timed = median(scores.seconds) / median(first.seconds) if scores.seconds else None
+            rows.append(Row(name, values, scores.cache_bytes, timed))
+        return rows
+
+    def curves(self) -> dict[str, dict[str, list[tuple[float, Spread]]]]:
+        """Return, per measure and method, (seconds, value) along the longest video."""
+        drawn: dict[str, dict[str, list[tuple[float, Spread]]]] = {}
+        for name, scores in self.scores.items():
+            for measure, by_seed in scores.curves.items():
+                means = torch.tensor(by_seed).nanmean(1)
+                points = [
+                    (STRIDE * STEP * (at + 1) / FPS, _spread(means[:, at]))
+                    for at in range(means.shape[1])
+                ]
+                drawn.setdefault(measure, {})[name] = points
+        return drawn
+
+
+def _curves(video: Tensor, trial: Trial) -> dict[str, Curve]:
+    first = video[:FRAMES]
+    parts = [part for part in video.split(STEP) if len(part) == STEP]
+    return {
+        "ground drift": [ground_change(first, part) for part in parts],
+        "shade drift": [
+            float(torch.tensor(shade_changes(first, part, trial.scene)).nanmean()) for part in parts
+        ],
+    }
+
+
+def _spread(means: Tensor) -> Spread:
+    return Spread(float(means.mean()), float(means.std()) if len(means) > 1 else math.nan)

@@ -1,0 +1,145 @@
+"""Finding things in pictures of the demo world, from what the world knows of colours and shapes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from .pictures import lit, outline, pixel_centres
+from .scene import COLOURS, SHAPES, TEXTURES, TINTS
+from .world import GROUNDS, PALETTE, RELIEF, SIDE, STONE
+
+# fewer pixels of a colour than this are no thing
+LEAST_PIXELS = 40
+# a mask must cover this share of (mask or shape) to be that shape
+LEAST_OVERLAP = 0.6
+RADII = torch.linspace(9.5, 14.0, 10)
+PARTS_OF_A_PIXEL = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Found:
+    """One colour in one video. Nothing here knows what the prompt asked for.
+
+    Args:
+        pixels: ``[pictures]`` how many have this colour.
+        shape: ``[pictures]`` index of the shape that fits best, -1 where none does.
+        x, y: ``[pictures]`` centre in pixels; NaN where there is no thing.
+        rgb: ``[pictures, 3]`` median colour, 0 to 1; NaN where there is no thing.
+    """
+
+    pixels: Tensor
+    shape: Tensor
+    x: Tensor
+    y: Tensor
+    rgb: Tensor
+
+    @property
+    def present(self) -> Tensor:
+        return self.pixels >= LEAST_PIXELS
+
+
+def colour_map(video: Tensor) -> Tensor:
+    """Name the colour of every pixel: ``[pictures, Y, X]``, an index of COLOURS or -1 for ground.
+
+    Args:
+        video: ``[pictures, 3, Y, X]``, 0 to 1.
+    """
+    high, low = video.amax(1), video.amin(1)
+    likeness = torch.einsum(
+        "pcyx,kc->pkyx", normalize(video, dim=1), normalize(torch.from_numpy(PALETTE), dim=1)
+    )
+    best, index = likeness.max(1)
+    # a lit navy ground has the hue of blue, but not its brightness
+    bright = torch.where(index == COLOURS.index("blue"), 0.62, 0.55)
+    vivid = (high - low > 0.35) & (high > bright) & (best > 0.96)
+    return torch.where(vivid, index, torch.full_like(index, -1))
+
+
+def find(video: Tensor) -> list[Found]:
+    """Find the thing of every colour in every picture, one ``Found`` per colour of COLOURS."""
+    colours = colour_map(video)
+    return [_find_one(video, colours == index) for index in range(len(COLOURS))]
+
+
+def _find_one(video: Tensor, mask: Tensor) -> Found:
+    y, x = pixel_centres()
+    pixels = mask.sum((1, 2))
+    there = pixels >= LEAST_PIXELS
+    weight = torch.where(there, pixels, math.nan)
+    centre_x, centre_y = ((mask * axis).sum((1, 2)) / weight for axis in (x, y))
+    rgb = torch.full((len(video), 3), math.nan)
+    for at in torch.nonzero(there).flatten().tolist():
+        # the median: pixels on the edge are mixed with the ground
+        rgb[at] = video[at][:, mask[at]].median(1).values
+    shape = torch.full_like(pixels, -1)
+    fitted = torch.nonzero(there).flatten()
+    if len(fitted):
+        shape[fitted] = _shapes_of(mask[fitted], centre_x[fitted], centre_y[fitted])
+    return Found(pixels, shape, centre_x, centre_y, rgb)
+
+
+def _shapes_of(masks: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Return the shape that fits each mask ``[N, Y, X]`` best, -1 where none fits: ``[N]``."""
+    templates = _templates().flatten(1)
+    middle = SIDE // 2
+    # brought to the middle by whole pixels; what is left of the centre picks the template
+    down, right = (middle - centre.floor().long() for centre in (y, x))
+    moved = torch.stack(
+        [mask.roll((int(d), int(r)), (0, 1)) for mask, d, r in zip(masks, down, right, strict=True)]
+    )
+    flat = moved.flatten(1).float()
+    both = flat @ templates.T
+    either = flat.sum(1, keepdim=True) + templates.sum(1) - both
+    overlap, best = (both / either).max(1)
+    kind = best // (len(templates) // len(SHAPES))
+    return torch.where(overlap >= LEAST_OVERLAP, kind, torch.full_like(kind, -1))
+
+
+@cache
+def _templates() -> Tensor:
+    """Draw every shape at every radius and half pixel: ``[SHAPES * n, SIDE, SIDE]`` of 0 and 1."""
+    y, x = pixel_centres()
+    middle = SIDE // 2
+    return torch.stack(
+        [
+            (outline(shape, x - middle - right, y - middle - down, float(radius)) < 0).float()
+            for shape in SHAPES
+            for radius in RADII
+            for right, down in product(PARTS_OF_A_PIXEL, repeat=2)
+        ]
+    )
+
+
+def ground_of(video: Tensor) -> Tensor:
+    """Return what stands still in ``[pictures, 3, Y, X]``: the median picture, ``[3, Y, X]``."""
+    return video.median(0).values
+
+
+def name_ground(picture: Tensor) -> tuple[int, int]:
+    """Return (tint, texture) of the ground that a picture ``[3, Y, X]`` without things fits best.
+
+    The brightness of the ground is free: shades differ from clip to clip.
+    """
+    best, found = float("inf"), (-1, -1)
+    stone = torch.from_numpy(STONE)[:, None, None]
+    seen = ((picture - stone).abs().amax(0) > 0.15) & (colour_map(picture[None])[0] < 0)
+    if not seen.any():
+        return found
+    for texture, name in enumerate(TEXTURES):
+        pattern = (1 + RELIEF * lit(name))[seen]
+        for tint in range(len(TINTS)):
+            base = torch.from_numpy(GROUNDS[tint])
+            pixels = picture[:, seen]
+            # least squares within the shades a clip can have
+            shade = ((pixels * pattern).sum(1) / (pattern * pattern).sum() / base).clamp(0.8, 1.2)
+            error = float((pixels - (base * shade)[:, None] * pattern).square().mean())
+            if error < best:
+                best, found = error, (tint, texture)
+    return found

@@ -1,0 +1,106 @@
+"""The demo model: a small Wan, a text encoder and an autoencoder that ship with this project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ..checkpoint import HEADS_KEY, PREDICTS_KEY, load_checkpoint
+from ..geometry import VideoFormat
+from ..wan import CLEAN_LATENT, WanConfig, WanModel
+from .autoencoder import CHANNELS, SPACE_STRIDE, Autoencoder
+from .text_encoder import TextEncoder
+from .training_data import FAMILY as FAMILY
+from .world import FPS, SIDE, STRIDE
+
+VIDEO = VideoFormat(time_stride=STRIDE, space_stride=SPACE_STRIDE, fps=FPS)
+LATENT_SIDE = SIDE // SPACE_STRIDE
+SHIPPED = Path(__file__).with_name("weights")
+MODEL_FILE = "headforcing_demo.safetensors"
+TEXT_ENCODER_FILE = "headforcing_demo_text_encoder.safetensors"
+AUTOENCODER_FILE = "headforcing_demo_autoencoder.safetensors"
+DIM = 192
+CONFIG = WanConfig(
+    dim=DIM,
+    ffn_dim=4 * DIM,
+    freq_dim=64,
+    text_dim=96,
+    in_dim=CHANNELS,
+    out_dim=CHANNELS,
+    heads=6,
+    layers=6,
+    patch=(1, 2, 2),
+    eps=1e-6,
+    predicts=CLEAN_LATENT,
+)
+
+
+@dataclass(frozen=True)
+class DemoModel:
+    """The three networks, frozen."""
+
+    wan: WanModel
+    text_encoder: TextEncoder
+    autoencoder: Autoencoder
+
+    @classmethod
+    def load(cls, folder: Path = SHIPPED, device: torch.device | str = "cpu") -> DemoModel:
+        """Load from a folder of three files, by default the shipped one. Computes in float32.
+
+        Raises:
+            ValueError: if a file is missing or is not what its name says.
+        """
+        for name in (MODEL_FILE, TEXT_ENCODER_FILE, AUTOENCODER_FILE):
+            if not (folder / name).is_file():
+                raise ValueError(f"a demo model must have a file {name}, got none in {folder}")
+        wan = load_checkpoint(folder / MODEL_FILE, device=device).model
+        text_encoder = _filled(TextEncoder(wan.config.text_dim), folder / TEXT_ENCODER_FILE)
+        autoencoder = _filled(Autoencoder(), folder / AUTOENCODER_FILE)
+        return cls(wan, text_encoder.to(device), autoencoder.to(device))
+
+    @torch.no_grad()
+    def decode(self, latent: Tensor) -> Tensor:
+        """Decode latents ``[B, 16, F, Y, X]`` to ``[B, 4 F, 3, 8 Y, 8 X]``, 0 to 1, on the CPU."""
+        latent = latent.to(self.autoencoder.mean.device)
+        return self.autoencoder.decode(latent).clamp(0, 1).cpu()
+
+
+def save_model(
+    folder: Path,
+    wan: Mapping[str, Tensor],
+    text_encoder: Mapping[str, Tensor],
+    autoencoder: Mapping[str, Tensor],
+    config: WanConfig = CONFIG,
+) -> None:
+    """Write the three files, in float16."""
+    folder.mkdir(parents=True, exist_ok=True)
+    how = {HEADS_KEY: str(config.heads), PREDICTS_KEY: config.predicts}
+    for name, weights, metadata in (
+        (MODEL_FILE, wan, how),
+        (TEXT_ENCODER_FILE, text_encoder, {}),
+        (AUTOENCODER_FILE, autoencoder, {}),
+    ):
+        halves = {n: w.detach().cpu().half().contiguous() for n, w in weights.items()}
+        save_file(halves, folder / name, metadata)
+
+
+def _filled(network: nn.Module, path: Path) -> nn.Module:
+    stored = {name: weight.float() for name, weight in load_file(path).items()}
+    expected = network.state_dict()
+    wrong = [n for n in expected.keys() | stored.keys() if shape(expected, n) != shape(stored, n)]
+    if wrong:
+        raise ValueError(
+            f"{path.name} must hold the weights of a {type(network).__name__}, got another "
+            f"{sorted(wrong)[0]}; the file is damaged or of another version"
+        )
+    network.load_state_dict(stored)
+    return network.eval().requires_grad_(False)
+
+
+def shape(weights: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:
+    return tuple(weights[name].shape) if name in weights else None

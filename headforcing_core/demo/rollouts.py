@@ -1,0 +1,76 @@
+"""Rollouts of several methods side by side, chunk by chunk in turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..generation import VideoRequest
+from ..prompts import PromptSchedule
+from .methods import Method
+from .model import FAMILY, LATENT_SIDE, DemoModel
+from .scene import Story
+
+
+@dataclass(frozen=True)
+class Rolled:
+    """What one method made of a batch of stories.
+
+    Args:
+        latents: ``[B, C, F, Y, X]``, on the CPU.
+        seconds: of every chunk, for the whole batch.
+        cache_bytes: of one video.
+    """
+
+    method: Method
+    latents: Tensor
+    seconds: tuple[float, ...]
+    cache_bytes: int
+
+
+def schedule(model: DemoModel, stories: Sequence[Story]) -> PromptSchedule:
+    """Encode stories whose scenes change at the same frames; the batch is the stories."""
+    starts = tuple(cut.start for cut in stories[0])
+    if any(tuple(cut.start for cut in story) != starts for story in stories):
+        raise ValueError("stories of one batch must change at the same frames")
+    texts = [[story[i].scene.text for story in stories] for i in range(len(starts))]
+    return PromptSchedule(starts, tuple(model.text_encoder.encode(text) for text in texts))
+
+
+def roll_side_by_side(
+    model: DemoModel,
+    stories: Sequence[Story],
+    methods: Sequence[Method],
+    frames: int,
+    seed: int,
+) -> Iterator[int | list[Rolled]]:
+    """Run every method on the same stories and noise.
+
+    A chunk of each in turn, so that a slow moment of the machine falls on all of them.
+
+    Yields:
+        The number of frames of each chunk made, and at the end what was made.
+    """
+    prompts = schedule(model, stories)
+    requests = [
+        VideoRequest(method.run(FAMILY, frames), frames, LATENT_SIDE, LATENT_SIDE, seed)
+        for method in methods
+    ]
+    runs = [request.rollout(model.wan, prompts).run() for request in requests]
+    latents: list[list[Tensor]] = [[] for _ in methods]
+    seconds: list[list[float]] = [[] for _ in methods]
+    for _ in requests[0].clock:
+        for number, run in enumerate(runs):
+            begin = time.perf_counter()
+            latent = next(run).latent.cpu()
+            seconds[number].append(time.perf_counter() - begin)
+            latents[number].append(latent)
+            yield latent.shape[2]
+    yield [
+        Rolled(m, torch.cat(z, 2)[:, :, :frames], tuple(s), request.plan(model.wan).bytes)
+        for m, z, s, request in zip(methods, latents, seconds, requests, strict=True)
+    ]

@@ -1,0 +1,134 @@
+"""Train the demo model: ``python -m headforcing.headforcing_core.demo.train --work FOLDER``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from ..device import choose_device
+from .autoencoder import Autoencoder
+from .model import CONFIG, save_model
+from .recipe import Recipe
+from .train_autoencoder import train_autoencoder
+from .train_model import Training
+from .training_data import Clips, load_clips, make_clips, save_clips
+
+log = logging.getLogger("headforcing")
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What a training leaves on disk, so that it can be interrupted and looked at."""
+
+    folder: Path
+
+    @property
+    def autoencoder(self) -> Path:
+        return self.folder / "autoencoder.safetensors"
+
+    @property
+    def clips(self) -> Path:
+        return self.folder / "clips.safetensors"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "training.pt"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "losses.jsonl"
+
+    @property
+    def result(self) -> Path:
+        return self.folder / "weights"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        train(options)
+    except KeyboardInterrupt:
+        log.info("stopped; the same command goes on from what was saved in %s", options.work)
+        return 130
+    except (ValueError, RuntimeError, OSError) as error:
+        sys.stderr.write(f"train: {str(error).splitlines()[0]}\n")
+        return 2
+    return 0
+
+
+def train(options: argparse.Namespace) -> None:
+    """Run what is not yet done of a training, and write the model it gives."""
+    device = choose_device(options.device)
+    place = Workplace(Path(options.work))
+    place.folder.mkdir(parents=True, exist_ok=True)
+    autoencoder = _autoencoder(place, options, device)
+    clips = _clips(place, options, autoencoder)
+    training = Training(CONFIG, Recipe(options.steps, options.seed), clips, device, options.threads)
+    if place.state.exists():
+        training.load(place.state)
+        log.info("going on from step %d", training.step)
+    for line in training.run(place.state, place.log):
+        log.debug("%s", line)
+    weights = {name: weight for name, weight in training.networks.state_dict().items()}
+    weights |= training.average
+    parts = {
+        part: {n.removeprefix(part + "."): w for n, w in weights.items() if n.startswith(part)}
+        for part in ("model", "text_encoder")
+    }
+    save_model(
+        place.result, parts["model"], parts["text_encoder"], autoencoder.state_dict(), CONFIG
+    )
+    (place.result / "recipe.json").write_text(
+        json.dumps({**asdict(training.recipe), "seconds": round(training.seconds)}, indent=1)
+    )
+    log.info("wrote %s", place.result)
+
+
+def _autoencoder(
+    place: Workplace, options: argparse.Namespace, device: torch.device
+) -> Autoencoder:
+    if place.autoencoder.exists():
+        model = Autoencoder()
+        model.load_state_dict(load_file(place.autoencoder))
+        return model.requires_grad_(False)
+    model, quality = train_autoencoder(options.autoencoder_steps, options.seed, device)
+    log.info("autoencoder: %.1f dB on held-out clips", quality)
+    save_file(model.state_dict(), place.autoencoder)
+    return model
+
+
+def _clips(place: Workplace, options: argparse.Namespace, autoencoder: Autoencoder) -> Clips:
+    if not place.clips.exists():
+        save_clips(make_clips(autoencoder, options.clips, options.threads), place.clips)
+    return load_clips(place.clips)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m headforcing.headforcing_core.demo.train",
+        description="Train the demo model from nothing: its autoencoder, then its video model and "
+        "text encoder. Ctrl-C stops; the same command goes on.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--work", required=True, metavar="FOLDER", help="where everything is kept")
+    add("--steps", type=int, default=8_000, metavar="N", help="of the video model, in all")
+    add("--autoencoder-steps", type=int, default=2500, metavar="N", help="of the autoencoder")
+    add("--clips", type=int, default=24_000, metavar="N", help="clips to learn from")
+    add("--seed", type=int, default=0, metavar="N", help="same seed, same model on one machine")
+    add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
+    add("--threads", type=int, default=torch.get_num_threads(), metavar="N", help="CPU threads")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
