@@ -31,7 +31,10 @@ class VideoWriter:
             raise ValueError(f"a video's sides must be even, got {width * zoom} x {height * zoom}")
         self._zoom = zoom
         # fragments: a player needs no index at the end of the file
-        flags = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+        flags = {
+            "movflags": "frag_keyframe+empty_moov+default_base_moof",
+            "flush_packets": "1",
+        }
         self._file = av.open(str(path), "w", format="mp4", options=flags)
         rate = Fraction(fps).limit_denominator(1001)
         options = {"crf": QUALITY, "preset": "medium"}

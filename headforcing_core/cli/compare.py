@@ -17,7 +17,7 @@ from ..demo.compare import Comparison
 from ..demo.head_shares import measure_shares
 from ..demo.methods import METHODS, method_named
 from ..demo.model import SHIPPED, VIDEO, DemoModel
-from ..demo.report import LEGEND, as_json, plot, table
+from ..demo.report import LEGEND, as_json, plot, tables
 from ..demo.scene import parse
 from ..demo.stories import RETURNS, Trial, trial, trial_of
 from ..device import choose_device
@@ -100,7 +100,7 @@ def _text(comparison: Comparison, shares: Tensor) -> str:
     parts = []
     for frames in comparison.lengths:
         parts.append(f"\n{VIDEO.seconds(frames):.0f} s, {frames} latent frames\n")
-        parts.append(table(comparison.rows(frames)))
+        parts.append(tables(comparison.rows(frames)))
     parts.append("\n" + LEGEND)
     low, high = shares.flatten(0, 1).aminmax(dim=0)
     spans = ", ".join(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .autoencoder import whole_video
-from .comparison import Away, Spread, Steady, score_away, score_steady, spread
+from .comparison import Away, Spread, Steady, score_away, score_steady, score_stranger, spread
 from .memory import ground_change, shade_changes
 from .methods import Method
 from .model import DemoModel
@@ -24,7 +24,7 @@ from .stories import RETURNS, Trial
 from .training_data import FRAMES
 from .world import FPS, STRIDE
 
-TRUTH, ROUND_TRIP = "truth", "autoencoder"
+TRUTH, ROUND_TRIP, STRANGER = "truth", "autoencoder", "stranger"
 # frames between two points of a curve
 STEP = 24
 Curve = list[float]
@@ -125,14 +125,18 @@ class Comparison:
 
     def rows(self, frames: int) -> list[Row]:
         """Return the table of one length."""
-        first = self.scores[self.methods[0].name]
+        timed_against = median(self.scores[self.methods[0].name].seconds)
         rows = []
         for name, scores in self.scores.items():
             values = spread(scores.steady[frames])
             if frames in scores.away:
                 values |= spread(scores.away[frames])
-            timed = median(scores.seconds) / median(first.seconds) if scores.seconds else None
+            timed = median(scores.seconds) / timed_against if scores.seconds else None
             rows.append(Row(name, values, scores.cache_bytes, timed))
+        if frames > RETURNS[0]:
+            strange = [score_stranger(trial) for trial in self.trials]
+            means = {n: sum(s[n] for s in strange) / len(strange) for n in strange[0]}
+            rows.append(Row(STRANGER, {n: Spread(mean, math.nan) for n, mean in means.items()}))
         return rows
 
     def curves(self) -> dict[str, dict[str, list[tuple[float, Spread]]]]:

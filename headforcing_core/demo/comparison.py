@@ -6,14 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..drift import appearance, drift
 from .memory import delay, ground_change, reappearances, shade_changes
+from .pictures import lit
+from .scene import TEXTURES
 from .score import score_scene
 from .stories import LEAVES, RETURNS, Trial
 from .training_data import CHUNK, FRAMES
+from .world import HELD_OUT, RELIEF, Look, ground_index, index_of
 
 # frames of the first and the last stretch that are held against each other; the first is the
 # horizon, where all methods are alike
@@ -29,7 +33,7 @@ class Steady:
         hidden, kept: things that came out from behind another, and those that were still the same.
         ground_drift: mean absolute difference of the ground, 0 to 1.
         shade_drift: RGB distance of a thing's colour, mean over things.
-        lightness, chroma, sharpness, motion: see ``Drift``.
+        lightness, contrast, chroma, sharpness, motion: see ``Drift``.
     """
 
     colour: float
@@ -42,6 +46,7 @@ class Steady:
     ground_drift: float
     shade_drift: float
     lightness: float
+    contrast: float
     chroma: float
     sharpness: float
     motion: float
@@ -81,6 +86,7 @@ def score_steady(pictures: Tensor, trial: Trial) -> Steady:
         ground_drift=ground_change(first, last),
         shade_drift=_mean(shade_changes(first, last, trial.scene)),
         lightness=changed.lightness,
+        contrast=changed.contrast,
         chroma=changed.chroma,
         sharpness=changed.sharpness,
         motion=changed.motion,
@@ -105,6 +111,17 @@ def score_away(pictures: Tensor, trial: Trial) -> Away:
         thing_return=thing,
         ground_return=ground_change(before, after),
     )
+
+
+def score_stranger(trial: Trial, others: int = 20) -> dict[str, float]:
+    """Return what a return scores if nothing is remembered: shades drawn anew."""
+    (colour, _), number = index_of(trial.scene.things[0]), HELD_OUT + trial.number
+    tint, texture = ground_index(trial.scene.tint, trial.scene.texture)
+    own, strange = Look.of(number), [Look.of(number + 1 + other) for other in range(others)]
+    relief = 1 + RELIEF * float(lit(TEXTURES[texture]).mean())
+    shades = [np.linalg.norm(own.colours[colour] - look.colours[colour]) for look in strange]
+    grounds = [np.abs(own.grounds[tint] - look.grounds[tint]).mean() * relief for look in strange]
+    return {"thing_return": float(np.mean(shades)), "ground_return": float(np.mean(grounds))}
 
 
 @dataclass(frozen=True)

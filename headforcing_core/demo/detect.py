@@ -9,7 +9,7 @@ from itertools import product
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import max_pool2d, normalize
 
 from .pictures import lit, outline, pixel_centres
 from .scene import COLOURS, SHAPES, TEXTURES, TINTS
@@ -20,6 +20,7 @@ LEAST_PIXELS = 40
 # a mask must cover this share of (mask or shape) to be that shape
 LEAST_OVERLAP = 0.6
 RADII = torch.linspace(9.5, 14.0, 10)
+EDGE_PIXELS = 2
 PARTS_OF_A_PIXEL = (0.0, 0.5, 1.0)
 
 
@@ -118,18 +119,24 @@ def _templates() -> Tensor:
 
 
 def ground_of(video: Tensor) -> Tensor:
-    """Return what stands still in ``[pictures, 3, Y, X]``: the median picture, ``[3, Y, X]``."""
-    return video.median(0).values
+    """Return what is behind the things of ``[pictures, 3, Y, X]``: ``[3, Y, X]``.
+
+    The median of the pictures in which a pixel is not covered; NaN where it always is.
+    """
+    covered = (colour_map(video) >= 0).float()[:, None]
+    # the edge of a thing is mixed with the ground and has no colour's name
+    covered = max_pool2d(covered, 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)
+    return video.masked_fill(covered > 0, math.nan).nanmedian(0).values
 
 
 def name_ground(picture: Tensor) -> tuple[int, int]:
-    """Return (tint, texture) of the ground that a picture ``[3, Y, X]`` without things fits best.
+    """Return (tint, texture) of the ground that ``ground_of`` fits best, (-1, -1) if none is seen.
 
     The brightness of the ground is free: shades differ from clip to clip.
     """
     best, found = float("inf"), (-1, -1)
     stone = torch.from_numpy(STONE)[:, None, None]
-    seen = ((picture - stone).abs().amax(0) > 0.15) & (colour_map(picture[None])[0] < 0)
+    seen = ((picture - stone).abs().amax(0) > 0.15) & ~picture.isnan().any(0)
     if not seen.any():
         return found
     for texture, name in enumerate(TEXTURES):

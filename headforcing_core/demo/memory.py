@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .detect import Found, colour_map, find, ground_of, name_ground
+from .detect import Found, find, ground_of, name_ground
 from .scene import COLOURS, TINTS, Scene
 from .score import unhidden
 from .world import index_of
@@ -23,14 +23,10 @@ def ground_change(first: Tensor, last: Tensor) -> float:
     """Return the mean absolute difference of what stands still, 0 to 1.
 
     Args:
-        first, last: pictures ``[N, 3, Y, X]`` of two stretches; pixels that a thing covers in most
-            of one of them do not count.
+        first, last: pictures ``[N, 3, Y, X]`` of two stretches; pixels that are covered all through
+            one of them do not count.
     """
-    grounds = [ground_of(first), ground_of(last)]
-    free = torch.stack([colour_map(ground[None])[0] < 0 for ground in grounds]).all(0)
-    if not free.any():
-        return math.nan
-    return float((grounds[0] - grounds[1]).abs().mean(0)[free].mean())
+    return float((ground_of(first) - ground_of(last)).abs().mean(0).nanmean())
 
 
 def shade_of(thing: Found) -> Tensor:

@@ -23,11 +23,6 @@ class Method:
 
 METHODS = (
     Method(
-        "full",
-        "every frame, at its own position: beyond the horizon the model never saw such distances",
-        lambda family, frames: family.tuned(window=max(frames, family.window), sink=0),
-    ),
-    Method(
         "rolling",
         "the last frames that fit the horizon, nothing else",
         lambda family, frames: family.tuned(window=family.horizon, sink=0),
@@ -43,6 +38,11 @@ METHODS = (
         lambda family, frames: family.tuned(
             window=SHORT_WINDOW, sink=SINK, positions=PositionRule.CONTIGUOUS
         ),
+    ),
+    Method(
+        "full",
+        "every frame, at its own position: beyond the horizon the model never saw such distances",
+        lambda family, frames: family.tuned(window=max(frames, family.window), sink=0),
     ),
 )
 

@@ -11,35 +11,42 @@ from torch import Tensor
 
 from .comparison import Spread
 
-# measure -> (heading, decimals); the order of the table's columns
-STEADY = {
+# measure -> (heading, decimals), a table each
+SHOWN = {
     "colour": ("colour", 2),
     "shape": ("shape", 2),
     "ground": ("ground", 2),
+    "alone": ("alone", 2),
     "speed": ("speed", 2),
+    "hidden": ("hidden", 1),
     "kept": ("kept", 2),
-    "ground_drift": ("ground drift", 3),
-    "shade_drift": ("shade drift", 3),
+}
+DRIFT = {
+    "ground_drift": ("ground", 4),
+    "shade_drift": ("shade", 3),
     "lightness": ("dL*", 1),
+    "contrast": ("contrast x", 2),
     "chroma": ("chroma x", 2),
     "sharpness": ("sharp x", 2),
     "motion": ("motion x", 2),
 }
-AWAY = {
+MEMORY = {
     "obeyed": ("obeyed", 2),
     "delay": ("delay", 1),
     "thing_return": ("thing back", 3),
-    "ground_return": ("ground back", 3),
+    "ground_return": ("ground back", 4),
 }
-COLUMNS = {**STEADY, **AWAY}
+TABLES = {"shown at the end": SHOWN, "drift": DRIFT, "memory and cost": MEMORY}
 LEGEND = """\
-colour, shape, ground, speed: shares of the last 24 frames that show what the prompt says
-kept: of things that were hidden behind another, the share that came back the same
-drift: last 24 frames against the first 21, of what no prompt tells (0 to 1); dL* in CIELAB;
-  chroma, sharpness and motion as ratios
-obeyed, delay: prompt changes that were obeyed, and after how many chunks
+shown at the end: shares of the last 24 frames. colour, shape, ground, speed: what the prompt says;
+  alone: nothing else. hidden: times a thing was hidden in the whole video; kept: share of those
+  after which it was still the same
+drift: the last 24 frames against the first 21, of what no prompt tells. ground: mean difference,
+  0 to 1; shade: RGB distance of a thing's colour; dL*: CIELAB; the others are ratios
+obeyed, delay: share of prompt changes that were obeyed, and after how many chunks
 thing back, ground back: how far off the shade is of what was away and came back; "stranger" is
   what a shade drawn anew would score
+cache: of one video. time: of a late chunk, relative to the first method
 +-: standard deviation over seeds
 """
 
@@ -59,21 +66,28 @@ class Row:
     time: float | None = None
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Set rows under headings; columns no row has are left out."""
-    names = [name for name in COLUMNS if any(name in row.scores for row in rows)]
-    heads = ["method", *(COLUMNS[n][0] for n in names), "cache KiB", "time x"]
-    lines = [heads] + [
-        [
-            row.name,
-            *(_cell(row.scores.get(n), COLUMNS[n][1]) for n in names),
-            "" if row.cache_bytes is None else f"{row.cache_bytes / 1024:.0f}",
-            "" if row.time is None else f"{row.time:.2f}",
-        ]
-        for row in rows
-    ]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]
+def tables(rows: Sequence[Row]) -> str:
+    """Set rows under headings; what no row has is left out."""
+    return "\n".join(_table(title, columns, rows) for title, columns in TABLES.items())
+
+
+def _table(title: str, columns: Mapping[str, tuple[str, int]], rows: Sequence[Row]) -> str:
+    names = [name for name in columns if any(name in row.scores for row in rows)]
+    cost = columns is MEMORY
+    rows = [row for row in rows if cost or any(name in row.scores for name in names)]
+    lines = [[title, *(columns[n][0] for n in names), *(["cache KiB", "time x"] if cost else [])]]
+    for row in rows:
+        cells = [_cell(row.scores.get(n), columns[n][1]) for n in names]
+        lines.append([row.name, *cells, *(_cost(row) if cost else [])])
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
     return "".join(_line(line, widths) for line in lines)
+
+
+def _cost(row: Row) -> list[str]:
+    return [
+        "-" if row.cache_bytes is None else f"{row.cache_bytes / 1024:.0f}",
+        "-" if row.time is None else f"{row.time:.2f}",
+    ]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -125,8 +139,8 @@ def plot(
         raise RuntimeError(
             'a plot needs matplotlib, which is not installed: pip install -e ".[plots]"'
         ) from error
-    figure = Figure(figsize=(5 * (len(curves) + 2), 4), layout="constrained")
-    axes = figure.subplots(1, len(curves) + 2)
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    axes = figure.subplots(2, 2).flatten()
     for axis, (measure, lines) in zip(axes, curves.items(), strict=False):
         for name, points in lines.items():
             seconds = [at for at, _ in points]

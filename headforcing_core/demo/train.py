@@ -121,8 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--work", required=True, metavar="FOLDER", help="where everything is kept")
-    add("--steps", type=int, default=8_000, metavar="N", help="of the video model, in all")
-    add("--autoencoder-steps", type=int, default=2500, metavar="N", help="of the autoencoder")
+    add("--steps", type=int, default=7_000, metavar="N", help="of the video model, in all")
+    add("--autoencoder-steps", type=int, default=2000, metavar="N", help="of the autoencoder")
     add("--clips", type=int, default=24_000, metavar="N", help="clips to learn from")
     add("--seed", type=int, default=0, metavar="N", help="same seed, same model on one machine")
     add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 
 from headforcing.headforcing_core import latent_file
 from headforcing.headforcing_core.checkpoint import load_checkpoint
-from headforcing.headforcing_core.cli import demo, main, recording
+from headforcing.headforcing_core.cli import main, recording
 from headforcing.headforcing_core.cli.progress import progress
 from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
@@ -291,18 +291,6 @@ def test_names_of_others_are_left_alone(folder, generate):
     assert "may replace only latents" in generate("--out", "profile.safetensors").stderr
 
 
-def test_the_demo_takes_no_folder_of_others(tmp_path, monkeypatch, run):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "latents.safetensors").write_text("mine")
-    for out in ("mine", "mine/latents.safetensors"):
-        done = run("demo", "--seconds", 1, "--out", out)
-        assert done.returncode == 2 and "--out must be a new or empty folder" in done.stderr
-    assert (tmp_path / "mine" / "latents.safetensors").read_text() == "mine"
-    for _ in range(2):  # its own folder it takes again
-        assert run("demo", "--seconds", 1, "--out", "new").returncode == 0
-
-
 def test_an_interrupt_of_the_last_save_waits_for_it(folder, generate, monkeypatch):
     real, interrupted = latent_file.save_file, []
 
@@ -329,20 +317,6 @@ def test_a_window_beyond_the_trained_range_is_said(folder, generate):
     said = "a head sees 30 frames, the model was trained on 21"
     assert said in generate("--window", 30, seconds=9).stderr
     assert said not in generate(seconds=9).stderr
-
-
-def test_a_demo_that_was_stopped_can_be_run_again(tmp_path, monkeypatch, run):
-    monkeypatch.chdir(tmp_path)
-
-    def stopped(*arguments, **named):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(demo, "record", stopped)
-        assert run("demo", "--seconds", 1).returncode == 130
-    assert run("demo", "--seconds", 1).returncode == 0
-    made = {path.name for path in (tmp_path / "demo_out").iterdir()}
-    assert made == {"latents.png", "latents.safetensors"}
 
 
 def test_a_beginning_with_broken_settings_is_one_sentence(folder, generate):
@@ -478,15 +452,3 @@ def test_help_is_enough(run):
         "Ctrl-C",
     ):
         assert word in done.stdout
-
-
-def test_demo_writes_what_it_says(tmp_path, monkeypatch, run):
-    monkeypatch.chdir(tmp_path)
-    done = run("demo", "--seconds", 3)
-    assert done.returncode == 0, done.stderr
-    assert "RANDOM weights" in done.stderr
-    assert "12 in 4 chunks" in done.stdout
-    assert {p.name for p in (tmp_path / "demo_out").iterdir()} >= {
-        "latents.png",
-        "latents.safetensors",
-    }

@@ -118,10 +118,10 @@ def test_noise_scores_nothing_and_is_no_error():
 def test_drift_of_what_no_prompt_tells():
     steady = show(0, RED, frames=48)
     first, last = steady[:21], steady[-24:]
-    assert ground_change(first, last) < 0.006
+    assert ground_change(first, last) < 0.001
     assert max(shade_changes(first, last, parse(RED))) < 0.02
     warmer = (last * torch.tensor([1.2, 1.0, 1.0])[:, None, None]).clamp(0, 1)
-    assert ground_change(first, warmer) > 0.008
+    assert ground_change(first, warmer) > 0.005
     # the red of a red ball is what fades
     paler = last * torch.tensor([0.85, 1.0, 1.0])[:, None, None]
     assert max(shade_changes(first, paler, parse(RED))) > 0.08

@@ -1,0 +1,159 @@
+"""``headforcing compare`` and the scores of the model that ships."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.demo.compare import Comparison
+from headforcing.headforcing_core.demo.comparison import Spread
+from headforcing.headforcing_core.demo.evaluate import evaluate
+from headforcing.headforcing_core.demo.evaluate import main as evaluate_command
+from headforcing.headforcing_core.demo.head_shares import measure_shares
+from headforcing.headforcing_core.demo.methods import METHODS, method_named
+from headforcing.headforcing_core.demo.model import FAMILY, SHIPPED, DemoModel
+from headforcing.headforcing_core.demo.report import Row, tables
+from headforcing.headforcing_core.demo.rollouts import roll_side_by_side
+from headforcing.headforcing_core.demo.stories import trial
+
+
+@pytest.fixture(scope="module")
+def model():
+    return DemoModel.load()
+
+
+def rolled(model, names, frames, trials=1, seed=0):
+    stories = [trial(number).steady for number in range(trials)]
+    *_, done = roll_side_by_side(model, stories, [method_named(n) for n in names], frames, seed)
+    return done
+
+
+def test_methods_are_alike_while_nothing_is_forgotten(model):
+    full, rolling = rolled(model, ["full", "rolling"], FAMILY.horizon)
+    torch.testing.assert_close(full.latents, rolling.latents)
+    assert full.cache_bytes == rolling.cache_bytes
+
+
+def test_methods_differ_beyond_the_horizon(model):
+    full, rolling, sink = rolled(model, ["full", "rolling", "sink_window"], 30)
+    assert (full.latents - rolling.latents)[:, :, 21:].abs().max() > 0.01
+    assert (sink.latents - rolling.latents)[:, :, 12:].abs().max() > 0.01
+    assert sink.cache_bytes < rolling.cache_bytes < full.cache_bytes
+
+
+def test_the_beginning_of_a_long_video_is_the_short_one(model):
+    """So that 30 s can be read off a rollout of 60 s."""
+    (short,), (long,) = rolled(model, ["rolling"], 24), rolled(model, ["rolling"], 33)
+    torch.testing.assert_close(long.latents[:, :, :24], short.latents, rtol=0, atol=0)
+
+
+def test_a_video_is_the_same_beside_others(model):
+    alone = rolled(model, ["rolling"], 6)[0].latents[0]
+    beside = rolled(model, ["rolling"], 6, trials=3)[0].latents[0]
+    torch.testing.assert_close(beside, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_the_command_prints_and_writes(tmp_path, capsys):
+    out = tmp_path / "out"
+    options = ["--prompts", "1", "--seeds", "0", "1", "--seconds", "12", "24", "--out", str(out)]
+    assert main(["compare", *options, "--methods", "rolling", "sink_window"]) == 0
+    said = capsys.readouterr().out
+    written = json.loads((out / "compare.json").read_text())
+    assert (out / "compare.png").stat().st_size > 10_000
+    assert set(written["results"]) == {"48", "96"}
+    assert set(written["results"]["48"]) == {"truth", "autoencoder", "rolling", "sink_window"}
+    late = written["results"]["96"]
+    assert set(late) == {"truth", "autoencoder", "rolling", "sink_window", "stranger"}
+    assert late["truth"]["obeyed"]["mean"] == 1 and late["truth"]["delay"]["mean"] == 0
+    assert (
+        late["truth"]["ground_return"]["mean"] < 0.002 < late["stranger"]["ground_return"]["mean"]
+    )
+    assert late["rolling"]["ground_drift"]["seeds"] is not None
+    assert late["rolling"]["time_ratio"] == 1
+    assert late["rolling"]["cache_bytes"] > late["sink_window"]["cache_bytes"] > 0
+    shares = torch.tensor(written["head_shares"]["layers"])
+    assert shares.shape == (6, 6, 3)
+    for word in ("48 latent frames", "96 latent frames", "thing back", "attention of the 36 heads"):
+        assert word in said
+
+
+def test_ones_own_prompt_and_other_numbers(tmp_path, capsys):
+    options = ["--seconds", "12", "--seeds", "9", "--first", "500", "--methods", "rolling"]
+    mine = ["--prompt", "a red ring on olive"]
+    assert main(["compare", *options, *mine, "--out", str(tmp_path)]) == 0
+    written = json.loads((tmp_path / "compare.json").read_text())
+    assert written["prompts"] == ["a red ring moving slowly on plain olive"]
+    assert written["results"]["48"]["rolling"]["ground_drift"]["seeds"] is None
+    assert "too short for a thing to leave" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["--methods", "magic"], "must be one of rolling"),
+        (["--seconds", "6"], "seconds must be at least 12"),
+        (["--prompts", "0"], "prompts must be at least 1"),
+        (["--prompt", "a dog"], "words it was trained on"),
+        (["--seeds", "-1"], "seed must be a non-negative integer"),
+        (["--model", "nowhere"], "must have a file headforcing_demo"),
+    ],
+)
+def test_bad_options_are_one_sentence(options, rule, tmp_path, capsys):
+    assert main(["compare", *options, "--out", str(tmp_path / "out")]) == 2
+    assert rule in capsys.readouterr().err
+
+
+def test_the_truth_wins_every_comparison(model):
+    """Scores say which pictures are right: no method may beat the world itself."""
+    methods = [method_named("short_rolling")]
+    comparison = Comparison(model, methods, [trial(n) for n in range(3)], [0], [96])
+    assert sum(comparison.run()) == comparison.work
+    rows = {row.name: row.scores for row in comparison.rows(96)}
+    truth, made = rows["truth"], rows["short_rolling"]
+    for name in ("colour", "shape", "kept", "obeyed"):
+        assert truth[name].mean >= 0.95 and not made[name].mean > truth[name].mean
+    for name in ("ground_drift", "shade_drift", "ground_return"):
+        assert truth[name].mean < 0.02 and not made[name].mean < truth[name].mean
+
+
+def test_what_was_not_measured_is_a_dash():
+    row = Row("rolling", {"colour": Spread(0.5, math.nan), "kept": Spread(math.nan, math.nan)})
+    line = tables([row]).splitlines()[1]
+    assert line.split() == ["rolling", "0.50", "-"]
+
+
+def test_shares_of_heads_add_up(model):
+    shares = measure_shares(model, 0, 0)
+    torch.testing.assert_close(shares.sum(-1), torch.ones(6, 6), atol=1e-4, rtol=0)
+    assert (shares >= 0).all()
+
+
+def test_every_method_can_be_named():
+    for method in METHODS:
+        assert method_named(method.name) is method and method.says
+
+
+def test_what_ships_is_small():
+    files = [path for path in SHIPPED.iterdir() if path.suffix == ".safetensors"]
+    assert len(files) == 3
+    assert sum(path.stat().st_size for path in files) <= 10_000_000
+
+
+def test_the_card_says_what_is_measured(model):
+    """The scores of the model card, on some of its prompts."""
+    card = json.loads((SHIPPED / "scores.json").read_text())
+    now = evaluate(model, 12, 0, 0)
+    for name, share in card["all"]["model"].items():
+        if name in ("found", "colour", "ground", "smooth", "alone"):
+            assert now["all"]["model"][name] >= share - 0.15, name
+
+
+def test_the_evaluation_command(tmp_path, capsys):
+    file = tmp_path / "scores.json"
+    assert evaluate_command(["--prompts", "2", "--first", "900", "--json", str(file)]) == 0
+    assert "model/truth" in capsys.readouterr().out
+    assert json.loads(file.read_text())["all"]["prompts"] == 2
+    assert evaluate_command(["--model", str(tmp_path)]) == 2
+    assert "must have a file" in capsys.readouterr().err
