@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..demo.compare import Comparison
+from ..demo.comparison import Comparison
 from ..demo.head_shares import measure_shares
 from ..demo.methods import METHODS, method_named
 from ..demo.model import SHIPPED, VIDEO, DemoModel
@@ -25,6 +25,7 @@ from ..version import VERSION
 
 log = logging.getLogger("headforcing")
 RESULTS, PICTURE = "compare.json", "compare.png"
+MARK = "headforcing_compare"
 SHORTEST = 48
 EPILOG = "Methods:\n" + "\n".join(f"  {m.name:15}{m.says}" for m in METHODS)
 
@@ -64,28 +65,45 @@ def run(options: argparse.Namespace) -> int:
             f"end to compare, got {min(options.seconds)}"
         )
     out = Path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
+    _check_place(out)
     folder = SHIPPED if options.model is None else Path(options.model)
     model = DemoModel.load(folder, choose_device(options.device))
     comparison = Comparison(model, methods, trials, options.seeds, lengths)
-    with tqdm(total=comparison.work, unit="frame", desc="rolling out and scoring") as bar:
-        for frames in comparison.run():
-            bar.update(frames)
-    shares = measure_shares(model, options.first, options.seeds[0])
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        with tqdm(total=comparison.work, unit="frame", desc="rolling out and scoring") as bar:
+            for frames in comparison.run():
+                bar.update(frames)
+    finally:
+        if comparison.has_scores:  # an hour's work is not lost with its last minute
+            _write(comparison, measure_shares(model, options.first, options.seeds[0]), out)
+    return 0
+
+
+def _check_place(out: Path) -> None:
+    """Refuse to write over what is not an earlier comparison."""
+    file = out / RESULTS
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out must be a folder, got the file {out}")
+    if file.exists() and MARK not in file.read_text("utf-8", "replace"):
+        raise ValueError(f"--out must not hold a {RESULTS} of something else, got {out}")
+
+
+def _write(comparison: Comparison, shares: Tensor, out: Path) -> None:
     result = {
+        MARK: VERSION,
         "command": ["headforcing", *sys.argv[1:]],
-        "machine": _machine(model.wan.device),
-        "version": VERSION,
-        "prompts": [trial.scene.text for trial in trials],
-        "seeds": options.seeds,
+        "machine": _machine(comparison.model.wan.device),
+        "complete": comparison.complete,
+        "prompts": [trial.scene.text for trial in comparison.trials],
+        "seeds": list(comparison.seeds),
         "head_shares": {"columns": ["sink", "middle", "current"], "layers": shares.tolist()},
-        "results": {str(n): as_json(comparison.rows(n)) for n in lengths},
+        "results": {str(n): as_json(comparison.rows(n)) for n in comparison.lengths},
     }
     (out / RESULTS).write_text(json.dumps(result, indent=1))
     sys.stdout.write(_text(comparison, shares))
     _plot(comparison, shares, out / PICTURE)
     sys.stdout.write(f"wrote {out / RESULTS}\n")
-    return 0
 
 
 def _trials(options: argparse.Namespace) -> list[Trial]:
@@ -97,7 +115,7 @@ def _trials(options: argparse.Namespace) -> list[Trial]:
 
 
 def _text(comparison: Comparison, shares: Tensor) -> str:
-    parts = []
+    parts = [] if comparison.complete else ["\nNOT COMPLETE: stopped before all seeds were done\n"]
     for frames in comparison.lengths:
         parts.append(f"\n{VIDEO.seconds(frames):.0f} s, {frames} latent frames\n")
         parts.append(tables(comparison.rows(frames)))

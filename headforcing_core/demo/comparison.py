@@ -1,151 +1,178 @@
-"""What each method keeps of held-out prompts: the numbers, without the pictures."""
+"""Several methods on the same held-out prompts, scored, in one run."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from ..drift import appearance, drift
-from .memory import delay, ground_change, reappearances, shade_changes
-from .pictures import lit
-from .scene import TEXTURES
-from .score import score_scene
-from .stories import LEAVES, RETURNS, Trial
-from .training_data import CHUNK, FRAMES
-from .world import HELD_OUT, RELIEF, Look, ground_index, index_of
+from .autoencoder import whole_video
+from .memory import ground_change, shade_changes
+from .methods import Method
+from .model import DemoModel
+from .pictures import draw
+from .report import Row
+from .rollouts import Rolled, roll_side_by_side
+from .scene import Story
+from .score import sampled
+from .stories import RETURNS, Trial
+from .training_data import FRAMES
+from .trial_scores import Away, Spread, Steady, score_away, score_steady, score_stranger, spread
+from .world import FPS, STRIDE
 
-# frames of the first and the last stretch that are held against each other; the first is the
-# horizon, where all methods are alike
-FIRST, LAST = FRAMES, 24
-
-
-@dataclass(frozen=True)
-class Steady:
-    """One video of a prompt that never changes, up to some length. Drift is last against first.
-
-    Args:
-        colour, shape, ground, alone, speed: see ``SceneScore``, in the last stretch.
-        hidden, kept: things that came out from behind another, and those that were still the same.
-        ground_drift: mean absolute difference of the ground, 0 to 1.
-        shade_drift: RGB distance of a thing's colour, mean over things.
-        lightness, contrast, chroma, sharpness, motion: see ``Drift``.
-    """
-
-    colour: float
-    shape: float
-    ground: float
-    alone: float
-    speed: float
-    hidden: float
-    kept: float
-    ground_drift: float
-    shade_drift: float
-    lightness: float
-    contrast: float
-    chroma: float
-    sharpness: float
-    motion: float
+TRUTH, ROUND_TRIP, STRANGER = "truth", "autoencoder", "stranger"
+# frames between two points of a curve
+STEP = 24
+Curve = list[float]
 
 
-@dataclass(frozen=True)
-class Away:
-    """One video in which a thing and the ground were away and came back.
+@dataclass
+class Scores:
+    """What was scored of one method: a list of prompts for every seed.
 
     Args:
-        delay: chunks until a new prompt is obeyed, mean over the changes; those never obeyed apart.
-        obeyed: share of the changes that are obeyed before the next one.
-        thing_return: RGB distance between the thing that left and the one that came back.
-        ground_return: the same of the ground: mean absolute difference.
+        steady, away: per length in frames.
+        curves: per measure; one value per STEP.
     """
 
-    delay: float
-    obeyed: float
-    thing_return: float
-    ground_return: float
+    steady: dict[int, list[list[Steady]]] = field(default_factory=dict)
+    away: dict[int, list[list[Away]]] = field(default_factory=dict)
+    curves: dict[str, list[list[Curve]]] = field(default_factory=dict)
+    cache_bytes: int | None = None
+    seconds: list[float] = field(default_factory=list)
 
 
-def score_steady(pictures: Tensor, trial: Trial) -> Steady:
-    """Score pictures ``[F, 3, Y, X]``, one per latent frame, of the trial's steady story."""
-    first, last = pictures[:FIRST], pictures[-LAST:]
-    scene = score_scene(last, trial.scene)
-    changed = drift(appearance(first), appearance(last))
-    again = reappearances(pictures, trial.scene)
-    return Steady(
-        colour=scene.colour,
-        shape=scene.shape,
-        ground=scene.ground,
-        alone=scene.alone,
-        speed=scene.speed,
-        hidden=float(again.seen),
-        kept=again.kept / again.seen if again.seen else math.nan,
-        ground_drift=ground_change(first, last),
-        shade_drift=_mean(shade_changes(first, last, trial.scene)),
-        lightness=changed.lightness,
-        contrast=changed.contrast,
-        chroma=changed.chroma,
-        sharpness=changed.sharpness,
-        motion=changed.motion,
-    )
+@dataclass
+class Comparison:
+    """A comparison under way.
 
-
-def score_away(pictures: Tensor, trial: Trial) -> Away:
-    """Score pictures ``[F, 3, Y, X]``, one per latent frame, of the trial's away story."""
-    frames = len(pictures)
-    cuts = [cut for cut in trial.away if cut.start < frames]
-    ends = [cut.start for cut in cuts[1:]] + [frames]
-    delays = [
-        delay(pictures[cut.start : end], cut.scene, CHUNK)
-        for cut, end in zip(cuts[1:], ends[1:], strict=True)
-    ]
-    back = max(start for start in RETURNS if start < frames)
-    before, after = pictures[: LEAVES[0]], pictures[back:frames]
-    (thing, *_) = shade_changes(before, after, trial.scene)
-    return Away(
-        delay=_mean([d for d in delays if math.isfinite(d)]),
-        obeyed=sum(map(math.isfinite, delays)) / len(delays),
-        thing_return=thing,
-        ground_return=ground_change(before, after),
-    )
-
-
-def score_stranger(trial: Trial, others: int = 20) -> dict[str, float]:
-    """Return what a return scores if nothing is remembered: shades drawn anew."""
-    (colour, _), number = index_of(trial.scene.things[0]), HELD_OUT + trial.number
-    tint, texture = ground_index(trial.scene.tint, trial.scene.texture)
-    own, strange = Look.of(number), [Look.of(number + 1 + other) for other in range(others)]
-    relief = 1 + RELIEF * float(lit(TEXTURES[texture]).mean())
-    shades = [np.linalg.norm(own.colours[colour] - look.colours[colour]) for look in strange]
-    grounds = [np.abs(own.grounds[tint] - look.grounds[tint]).mean() * relief for look in strange]
-    return {"thing_return": float(np.mean(shades)), "ground_return": float(np.mean(grounds))}
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A mean over prompts and seeds, and the standard deviation of the seeds' means."""
-
-    mean: float
-    seeds: float
-
-
-def spread(by_seed: Sequence[Sequence[Steady]] | Sequence[Sequence[Away]]) -> dict[str, Spread]:
-    """Average scores ``[seed][prompt]``; what was not measured (NaN) does not count.
-
-    How often a thing was hidden weighs how often it was kept: both are counted over all prompts.
+    Args:
+        lengths: of the videos, in frames. Only the longest is made: the beginning of a long video
+            is the short one, frame by frame.
+        scores: per row of the table, filled by ``run``.
+        complete: whether ``run`` came to its end.
     """
-    result = {}
-    for field in fields(by_seed[0][0]):
-        means = torch.tensor([_mean([getattr(s, field.name) for s in seed]) for seed in by_seed])
-        known = means[~means.isnan()]
-        deviation = float(known.std()) if len(known) > 1 else math.nan
-        result[field.name] = Spread(float(known.mean()) if len(known) else math.nan, deviation)
-    return result
+
+    model: DemoModel
+    methods: Sequence[Method]
+    trials: Sequence[Trial]
+    seeds: Sequence[int]
+    lengths: Sequence[int]
+    scores: dict[str, Scores] = field(default_factory=dict)
+    complete: bool = False
+
+    @property
+    def frames(self) -> int:
+        return max(self.lengths)
+
+    @property
+    def stories(self) -> list[tuple[str, Callable[[Trial], Story]]]:
+        steady = ("steady", lambda trial: trial.steady)
+        away = ("away", lambda trial: tuple(c for c in trial.away if c.start < self.frames))
+        return [steady, away] if self.frames > RETURNS[0] else [steady]
+
+    @property
+    def work(self) -> int:
+        """Frames to be made in all."""
+        return self.frames * len(self.stories) * len(self.seeds) * len(self.methods)
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether every method was scored on at least one seed."""
+        return all(self.scores.get(m.name, Scores()).steady for m in self.methods)
+
+    def run(self) -> Iterator[int]:
+        """Make and score everything; yield the frames made, as they are."""
+        for kind, story in self.stories:
+            stories = [story(trial) for trial in self.trials]
+            self._score_truth(kind, stories)
+            for seed in self.seeds:
+                for done in roll_side_by_side(self.model, stories, self.methods, self.frames, seed):
+                    if isinstance(done, int):
+                        yield done
+                    else:
+                        self._score(kind, done)
+        self.complete = True
+
+    def _score_truth(self, kind: str, stories: Sequence[Story]) -> None:
+        drawn, again = [], []
+        for trial, story in zip(self.trials, stories, strict=True):
+            video = draw(trial.truth(story, self.frames))
+            coded = self.model.autoencoder.encode(video[None])
+            drawn.append(sampled(video))
+            again.append(sampled(whole_video(self.model.decode(coded))[0]))
+        self._add(TRUTH, kind, drawn)
+        self._add(ROUND_TRIP, kind, again)
+
+    def _score(self, kind: str, made: Sequence[Rolled]) -> None:
+        for rolled in made:
+            videos = [self.model.decode(z[None])[0, STRIDE - 1 :: STRIDE] for z in rolled.latents]
+            self._add(rolled.method.name, kind, videos)
+            scores = self.scores[rolled.method.name]
+            scores.cache_bytes = rolled.cache_bytes
+            # once all windows are full
+            scores.seconds += rolled.seconds[len(rolled.seconds) // 2 :]
+
+    def _add(self, name: str, kind: str, videos: Sequence[Tensor]) -> None:
+        scores = self.scores.setdefault(name, Scores())
+        pairs = list(zip(videos, self.trials, strict=True))
+        for frames in self.lengths:
+            if kind == "steady":
+                done = [score_steady(video[:frames], trial) for video, trial in pairs]
+                scores.steady.setdefault(frames, []).append(done)
+            elif frames > RETURNS[0]:
+                done = [score_away(video[:frames], trial) for video, trial in pairs]
+                scores.away.setdefault(frames, []).append(done)
+        if kind == "steady":
+            curves = [_curves(video, trial) for video, trial in pairs]
+            for measure in curves[0]:
+                by_prompt = [curve[measure] for curve in curves]
+                scores.curves.setdefault(measure, []).append(by_prompt)
+
+    def rows(self, frames: int) -> list[Row]:
+        """Return the table of one length."""
+        timed_against = median(self.scores[self.methods[0].name].seconds)
+        rows = []
+        for name, scores in self.scores.items():
+            values = spread(scores.steady[frames])
+            if frames in scores.away:
+                values |= spread(scores.away[frames])
+            timed = median(scores.seconds) / timed_against if scores.seconds else None
+            rows.append(Row(name, values, scores.cache_bytes, timed))
+        if frames > RETURNS[0]:
+            strange = [score_stranger(trial) for trial in self.trials]
+            means = {n: sum(s[n] for s in strange) / len(strange) for n in strange[0]}
+            rows.append(Row(STRANGER, {n: Spread(mean, math.nan) for n, mean in means.items()}))
+        return rows
+
+    def curves(self) -> dict[str, dict[str, list[tuple[float, Spread]]]]:
+        """Return, per measure and method, (seconds, value) along the longest video."""
+        drawn: dict[str, dict[str, list[tuple[float, Spread]]]] = {}
+        for name, scores in self.scores.items():
+            for measure, by_seed in scores.curves.items():
+                means = torch.tensor(by_seed).nanmean(1)
+                points = [
+                    (STRIDE * STEP * (at + 1) / FPS, _spread(means[:, at]))
+                    for at in range(means.shape[1])
+                ]
+                drawn.setdefault(measure, {})[name] = points
+        return drawn
 
 
-def _mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
+def _curves(video: Tensor, trial: Trial) -> dict[str, Curve]:
+    first = video[:FRAMES]
+    parts = [part for part in video.split(STEP) if len(part) == STEP]
+    return {
+        "ground drift": [ground_change(first, part) for part in parts],
+        "shade drift": [
+            float(torch.tensor(shade_changes(first, part, trial.scene)).nanmean()) for part in parts
+        ],
+    }
+
+
+def _spread(means: Tensor) -> Spread:
+    return Spread(float(means.mean()), float(means.std()) if len(means) > 1 else math.nan)

@@ -5,8 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .scene import SHAPES, TEXTURES, Scene
-from .world import RELIEF, SIDE, STONE, Clip, Track, first_picture, pictures
+from .scene import Scene
+from .world import (
+    RELIEF,
+    SIDE,
+    STONE,
+    Clip,
+    Track,
+    first_picture,
+    ground_index,
+    index_of,
+    pictures,
+)
 
 # how sharp edges are: pictures are drawn without aliasing
 EDGE = 1.6
@@ -50,27 +60,32 @@ def lit(texture: str) -> Tensor:
 
 def draw(clip: Clip) -> Tensor:
     """Draw a clip: ``[pictures, 3, SIDE, SIDE]``, 0 to 1, float32."""
-    count = pictures(clip.frames)
-    video = torch.empty(count, 3, SIDE, SIDE)
-    ends = [first_picture(cut.start) for cut in clip.story[1:]] + [count]
-    begin = 0
-    for cut, end in zip(clip.story, ends, strict=True):
-        video[begin:end] = ground(clip, cut.scene)
-        begin = end
+    video = torch.empty(pictures(clip.frames), 3, SIDE, SIDE)
+    starts = [first_picture(cut.start) for cut in clip.story]
+    parts = [
+        (cut.scene, video[start:end])
+        for cut, start, end in zip(clip.story, starts, [*starts[1:], len(video)], strict=True)
+    ]
+    for scene, part in parts:
+        part.copy_(ground(clip, scene).expand_as(part))
     for track in reversed(clip.tracks):
         _paint(video, track, clip)
-    if clip.story[0].scene.pillar:
-        middle, width = clip.look.pillar
-        _, x = pixel_centres()
-        cover = torch.sigmoid(2 * (width / 2 - (x - middle).abs()))
-        video.lerp_(torch.from_numpy(STONE)[:, None, None].expand_as(video), cover.expand_as(video))
+    for scene, part in parts:
+        if scene.pillar:
+            _stand(part, clip)
     return video
+
+
+def _stand(part: Tensor, clip: Clip) -> None:
+    """Put the pillar in front of everything, in place."""
+    middle, width = clip.look.pillar
+    _, x = pixel_centres()
+    cover = torch.sigmoid(2 * (width / 2 - (x - middle).abs()))
+    part.lerp_(torch.from_numpy(STONE)[:, None, None].expand_as(part), cover.expand_as(part))
 
 
 def ground(clip: Clip, scene: Scene) -> Tensor:
     """Draw a scene without things: ``[3, SIDE, SIDE]``."""
-    from .world import ground_index
-
     tint, _ = ground_index(scene.tint, scene.texture)
     base = torch.from_numpy(clip.look.grounds[tint])
     return (base[:, None, None] * (1 + RELIEF * lit(scene.texture))).clamp(0, 1)
@@ -78,8 +93,6 @@ def ground(clip: Clip, scene: Scene) -> Tensor:
 
 def _paint(video: Tensor, track: Track, clip: Clip) -> None:
     """Draw one thing over ``video``, in place, where there is such a thing."""
-    from .world import index_of
-
     y, x = pixel_centres()
     for thing in {thing for thing in track.things if thing}:
         at = [p for p, t in enumerate(track.things) if t == thing]
@@ -88,6 +101,3 @@ def _paint(video: Tensor, track: Track, clip: Clip) -> None:
         cover = torch.sigmoid(-EDGE * outline(thing.shape, right, down, track.radius))[:, None]
         colour = torch.from_numpy(clip.look.colours[index_of(thing)[0]])[:, None, None]
         video[at] += cover * (colour - video[at])
-
-
-__all__ = ["SHAPES", "TEXTURES", "draw", "ground", "lit", "outline", "pixel_centres"]

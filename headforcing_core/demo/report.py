@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from .comparison import Spread
+from .trial_scores import Spread
 
 # measure -> (heading, decimals), a table each
 SHOWN = {

@@ -64,7 +64,17 @@ def fresh(config: WanConfig, seed: int) -> Trained:
 
 
 class Training:
-    """The state of a training, which can be saved, loaded and gone on with."""
+    """The state of a training, which can be saved, loaded and gone on with.
+
+    Args:
+        config: sizes of the video model.
+        recipe: everything else that decides what is learned.
+        clips: what it is learned from.
+        threads: on a CPU, parts of a batch that are worked on at the same time.
+
+    Raises:
+        RuntimeError: if the installed torch lacks the optimiser.
+    """
 
     def __init__(
         self,
@@ -82,6 +92,8 @@ class Training:
         if device.type == "cpu":
             one_each = partial(torch.set_num_threads, 1)
             self.threads = ThreadPoolExecutor(threads, initializer=one_each)
+        if not hasattr(torch.optim, "Muon"):
+            raise RuntimeError(f"training must have torch 2.9 or newer, got {torch.__version__}")
         matrices = [w for w in self.networks.model.blocks.parameters() if w.ndim == 2]
         chosen = {id(w) for w in matrices}
         rest = [w for w in self.networks.parameters() if id(w) not in chosen]

@@ -9,7 +9,7 @@ from math import pi
 import numpy as np
 from numpy.random import Generator, Philox, SeedSequence
 
-from .scene import COLOURS, SHAPES, TEXTURES, TINTS, Story, Thing, scene_at
+from .scene import COLOURS, SHAPES, TEXTURES, TINTS, Scene, Story, Thing, scene_at
 
 SIDE = 64
 PALETTE = np.array(
@@ -30,6 +30,7 @@ RELIEF = 0.35
 PACE = {"slowly": 0.5, "fast": 1.3}
 # pictures per latent frame after the first, which is one picture
 STRIDE = 4
+# between the first two things at the beginning, in pixels
 ROOM = 26.0
 MOST_TRACKS = 8
 # no clip with a seed from here on is trained on
@@ -111,6 +112,8 @@ class Clip:
         """The true state of every thing in every picture; earlier ones are in front."""
         scenes = self._scenes()
         cast = cast_of([cut.scene.things for cut in self.story])
+        if len(cast) > MOST_TRACKS:
+            raise ValueError(f"a story must have at most {MOST_TRACKS} things, got {len(cast)}")
         spans = [first_picture(cut.start) for cut in self.story] + [len(scenes)]
         pace = np.cumsum([0.0, *(PACE[scene.speed] for scene in scenes[1:])])
         places = _places(self.seed)
@@ -129,7 +132,7 @@ class Clip:
             tracks.append(Track(tuple(things), x, y, float(radius)))
         return tracks
 
-    def _scenes(self) -> list:
+    def _scenes(self) -> list[Scene]:
         return [
             scene_at(self.story, (p + STRIDE - 1) // STRIDE) for p in range(pictures(self.frames))
         ]
@@ -147,32 +150,28 @@ def cast_of(scenes: Sequence[tuple[Thing, ...]]) -> list[list[Thing | None]]:
     tracks: list[list[Thing | None]] = []
     for number, things in enumerate(scenes):
         taken: dict[int, Thing] = {}
-        rest = []
-        for thing in things:
-            same = (i for i, t in enumerate(tracks) if i not in taken and last_of(t) == thing)
-            at = next(same, None)
-            rest.append(thing) if at is None else taken.update({at: thing})
-        for thing in rest:
-            alike = [
-                i
-                for i, t in enumerate(tracks)
-                if i not in taken
-                and t[-1]
-                and (t[-1].shape, t[-1].colour) != (None, None)
-                and (t[-1].shape == thing.shape or t[-1].colour == thing.colour)
-            ]
-            if alike:
-                taken[alike[0]] = thing
-            else:
-                tracks.append([None] * number)
-                taken[len(tracks) - 1] = thing
-        for i, track in enumerate(tracks):
-            track.append(taken.get(i))
+        # whoever is named as before comes first
+        for is_the_same in (_is_back, _took_over):
+            for thing in (thing for thing in things if thing not in taken.values()):
+                same = (i for i, t in enumerate(tracks) if i not in taken and is_the_same(t, thing))
+                at = next(same, None)
+                if at is not None:
+                    taken[at] = thing
+        for thing in (thing for thing in things if thing not in taken.values()):
+            taken[len(tracks)] = thing
+            tracks.append([None] * number)
+        for at, track in enumerate(tracks):
+            track.append(taken.get(at))
     return tracks
 
 
-def last_of(track: Sequence[Thing | None]) -> Thing | None:
-    return next((thing for thing in reversed(track) if thing), None)
+def _is_back(track: Sequence[Thing | None], thing: Thing) -> bool:
+    return next((known for known in reversed(track) if known), None) == thing
+
+
+def _took_over(track: Sequence[Thing | None], thing: Thing) -> bool:
+    shown = track[-1]
+    return shown is not None and (shown.shape == thing.shape or shown.colour == thing.colour)
 
 
 def _places(seed: int) -> np.ndarray:

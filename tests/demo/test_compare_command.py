@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from headforcing.headforcing_core.cli import main
-from headforcing.headforcing_core.demo.compare import Comparison
-from headforcing.headforcing_core.demo.comparison import Spread
+from headforcing.headforcing_core.demo.comparison import Comparison
 from headforcing.headforcing_core.demo.evaluate import evaluate
 from headforcing.headforcing_core.demo.evaluate import main as evaluate_command
 from headforcing.headforcing_core.demo.head_shares import measure_shares
@@ -17,6 +16,7 @@ from headforcing.headforcing_core.demo.model import FAMILY, SHIPPED, DemoModel
 from headforcing.headforcing_core.demo.report import Row, tables
 from headforcing.headforcing_core.demo.rollouts import roll_side_by_side
 from headforcing.headforcing_core.demo.stories import trial
+from headforcing.headforcing_core.demo.trial_scores import Spread
 
 
 @pytest.fixture(scope="module")
