@@ -102,7 +102,7 @@ class Comparison:
         drawn, again = [], []
         for trial, story in zip(self.trials, stories, strict=True):
             video = draw(trial.truth(story, self.frames))
-            coded = self.model.autoencoder.encode(video[None])
+            coded = self.model.encode(video[None])
             drawn.append(sampled(video))
             again.append(sampled(whole_video(self.model.decode(coded))[0]))
         self._add(TRUTH, kind, drawn)

@@ -68,7 +68,7 @@ def evaluate(model: DemoModel, prompts: int, first: int, seed: int) -> dict[str,
             for scene, video in zip(part, _generate(model, part, seed + start), strict=True):
                 number = numbers[len(scores[MODEL])]
                 drawn = draw(Clip(HELD_OUT + number, (Cut(0, scene),), FAMILY.horizon))
-                again = whole_video(model.decode(model.autoencoder.encode(drawn[None])))[0]
+                again = whole_video(model.decode(model.encode(drawn[None])))[0]
                 scores[TRUTH].append(score_scene(sampled(drawn), scene))
                 scores[ROUND_TRIP].append(score_scene(sampled(again), scene))
                 scores[MODEL].append(score_scene(video, scene))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..checkpoint import HEADS_KEY, PREDICTS_KEY, load_checkpoint
+from ..families import family_named
 from ..geometry import VideoFormat
+from ..tensor_files import open_tensors
 from ..wan import CLEAN_LATENT, WanConfig, WanModel
 from .autoencoder import CHANNELS, SPACE_STRIDE, Autoencoder
 from .text_encoder import TextEncoder
-from .training_data import FAMILY as FAMILY
 from .world import FPS, SIDE, STRIDE
 
+FAMILY = family_named("demo")
 VIDEO = VideoFormat(time_stride=STRIDE, space_stride=SPACE_STRIDE, fps=FPS)
 LATENT_SIDE = SIDE // SPACE_STRIDE
 SHIPPED = Path(__file__).with_name("weights")
@@ -63,6 +66,10 @@ class DemoModel:
         autoencoder = _filled(Autoencoder(), folder / AUTOENCODER_FILE)
         return cls(wan, text_encoder.to(device), autoencoder.to(device))
 
+    def encode(self, video: Tensor) -> Tensor:
+        """Encode pictures ``[B, 4 (F - 1) + 1, 3, Y, X]`` as latents, on the CPU."""
+        return self.autoencoder.encode(video.to(self.autoencoder.mean.device)).cpu()
+
     @torch.no_grad()
     def decode(self, latent: Tensor) -> Tensor:
         """Decode latents ``[B, 16, F, Y, X]`` to ``[B, 4 F, 3, 8 Y, 8 X]``, 0 to 1, on the CPU."""
@@ -87,20 +94,21 @@ def save_model(
     ):
         halves = {n: w.detach().cpu().half().contiguous() for n, w in weights.items()}
         save_file(halves, folder / name, metadata)
+        os.chmod(folder / name, 0o644)  # safetensors writes for the owner alone
 
 
 def _filled(network: nn.Module, path: Path) -> nn.Module:
-    stored = {name: weight.float() for name, weight in load_file(path).items()}
-    expected = network.state_dict()
-    wrong = [n for n in expected.keys() | stored.keys() if shape(expected, n) != shape(stored, n)]
+    source = open_tensors(path)
+    expected = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+    wrong = sorted(dict(expected.items() ^ source.shapes.items()))
     if wrong:
         raise ValueError(
             f"{path.name} must hold the weights of a {type(network).__name__}, got another "
-            f"{sorted(wrong)[0]}; the file is damaged or of another version"
+            f"{wrong[0]}; the file is damaged or of another version"
         )
-    network.load_state_dict(stored)
+    weights = {}
+    for name in expected:
+        with source.reading(name) as stored:
+            weights[name] = stored.float()
+    network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
-
-
-def shape(weights: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:
-    return tuple(weights[name].shape) if name in weights else None

@@ -33,6 +33,7 @@ DRIFT = {
 MEMORY = {
     "obeyed": ("obeyed", 2),
     "delay": ("delay", 1),
+    "back": ("back", 2),
     "thing_return": ("thing back", 3),
     "ground_return": ("ground back", 4),
 }
@@ -44,6 +45,7 @@ shown at the end: shares of the last 24 frames. colour, shape, ground, speed: wh
 drift: the last 24 frames against the first 21, of what no prompt tells. ground: mean difference,
   0 to 1; shade: RGB distance of a thing's colour; dL*: CIELAB; the others are ratios
 obeyed, delay: share of prompt changes that were obeyed, and after how many chunks
+back: share of things that were away and came back when called
 thing back, ground back: how far off the shade is of what was away and came back; "stranger" is
   what a shade drawn anew would score
 cache: of one video. time: of a late chunk, relative to the first method

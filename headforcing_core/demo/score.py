@@ -64,18 +64,17 @@ def score_scene(pictures: Tensor, scene: Scene) -> SceneScore:
     things = find(pictures)
     named = {index_of(thing)[0]: index_of(thing)[1] for thing in scene.things}
     there = torch.stack([thing.present for thing in things])
-    motion = [_motion(things[colour], scene) for colour in named]
     shape = [_share(things[c].shape[unhidden(things[c])] == s) for c, s in named.items()]
-    if not scene.pillar:
-        # nothing hides a thing for ever: one that is never whole is of no shape
-        shape = [0.0 if math.isnan(share) else share for share in shape]
+    smooth, speed = zip(*(_motion(things[colour], scene) for colour in named), strict=True)
+    # nothing but a pillar hides a thing for long: one that is never whole is lost, and counts
+    lost = math.nan if scene.pillar else 0.0
     return SceneScore(
         found=_share(there.sum(0) >= len(named)),
         colour=_share(there[list(named)]),
-        shape=_nanmean(shape),
+        shape=_mean(shape, lost),
         ground=float(name_ground(ground_of(pictures)) == ground_index(scene.tint, scene.texture)),
-        smooth=_nanmean([smooth for smooth, _ in motion]),
-        speed=_nanmean([speed for _, speed in motion]),
+        smooth=_mean(smooth, lost),
+        speed=_mean(speed, lost),
         alone=_share(~there[[i for i in range(len(COLOURS)) if i not in named]].any(0)),
     )
 
@@ -103,5 +102,6 @@ def _share(flags: Tensor) -> float:
     return float(flags.float().mean()) if flags.numel() else math.nan
 
 
-def _nanmean(values: Sequence[float]) -> float:
-    return float(torch.tensor(values).nanmean())
+def _mean(values: Sequence[float], lost: float) -> float:
+    known = [lost if math.isnan(value) else value for value in values]
+    return float(torch.tensor(known).nanmean())

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ..device import choose_device
 from .autoencoder import Autoencoder
@@ -19,7 +22,7 @@ from .model import CONFIG, save_model
 from .recipe import Recipe
 from .train_autoencoder import train_autoencoder
 from .train_model import Training
-from .training_data import Clips, load_clips, make_clips, save_clips
+from .training_data import Clips, make_clips
 
 log = logging.getLogger("headforcing")
 
@@ -59,14 +62,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         log.info("stopped; the same command goes on from what was saved in %s", options.work)
         return 130
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, SafetensorError) as error:
         sys.stderr.write(f"train: {str(error).splitlines()[0]}\n")
         return 2
     return 0
 
 
 def train(options: argparse.Namespace) -> None:
-    """Run what is not yet done of a training, and write the model it gives."""
+    """Run what is not yet done of a training, and write the model it gives.
+
+    Raises:
+        ValueError: if an option makes no sense, or the folder holds another training.
+    """
+    for name in ("steps", "autoencoder_steps", "clips", "threads"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least 1")
     device = choose_device(options.device)
     place = Workplace(Path(options.work))
     place.folder.mkdir(parents=True, exist_ok=True)
@@ -78,8 +88,7 @@ def train(options: argparse.Namespace) -> None:
         log.info("going on from step %d", training.step)
     for line in training.run(place.state, place.log):
         log.debug("%s", line)
-    weights = {name: weight for name, weight in training.networks.state_dict().items()}
-    weights |= training.average
+    weights = training.networks.state_dict() | training.average
     parts = {
         part: {n.removeprefix(part + "."): w for n, w in weights.items() if n.startswith(part)}
         for part in ("model", "text_encoder")
@@ -99,17 +108,26 @@ def _autoencoder(
     if place.autoencoder.exists():
         model = Autoencoder()
         model.load_state_dict(load_file(place.autoencoder))
+        log.info("going on with the autoencoder and the clips of %s", place.folder)
         return model.requires_grad_(False)
     model, quality = train_autoencoder(options.autoencoder_steps, options.seed, device)
     log.info("autoencoder: %.1f dB on held-out clips", quality)
-    save_file(model.state_dict(), place.autoencoder)
+    _save(model.state_dict(), place.autoencoder)
     return model
 
 
 def _clips(place: Workplace, options: argparse.Namespace, autoencoder: Autoencoder) -> Clips:
     if not place.clips.exists():
-        save_clips(make_clips(autoencoder, options.clips, options.threads), place.clips)
-    return load_clips(place.clips)
+        made = make_clips(autoencoder, options.clips, options.threads)
+        _save(made._asdict(), place.clips)
+    return Clips(**load_file(place.clips))
+
+
+def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write a file whole or not at all: what exists is taken for finished."""
+    partial = path.with_suffix(".partial")
+    save_file(dict(tensors), partial)
+    os.replace(partial, path)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,22 +6,19 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from ..families import family_named
 from .autoencoder import Autoencoder
+from .model import FAMILY
 from .pictures import draw
 from .scene import random_story, scene_at
 from .text_encoder import tokenise
 from .world import HELD_OUT, Clip, generator
 
-FAMILY = family_named("demo")
 CHUNK = FAMILY.frames_per_chunk
 FRAMES = FAMILY.horizon
 CHUNKS = FRAMES // CHUNK
@@ -79,12 +76,3 @@ def _part(autoencoder: Autoencoder, first_seed: int, numbers: range) -> Clips:
     clips = [random_clip(first_seed + number) for number in numbers]
     latents = torch.cat([autoencoder.encode(draw(clip)[None]).half() for clip in clips])
     return Clips(latents, torch.tensor([words_of(clip) for clip in clips], dtype=torch.int16))
-
-
-def load_clips(path: Path) -> Clips:
-    stored = load_file(path)
-    return Clips(stored["latents"], stored["words"])
-
-
-def save_clips(clips: Clips, path: Path) -> None:
-    save_file(clips._asdict(), path)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..drift import appearance, drift
+from .detect import find
 from .memory import delay, ground_change, reappearances, shade_changes
 from .pictures import lit
 from .scene import TEXTURES
@@ -59,12 +60,14 @@ class Away:
     Args:
         delay: chunks until a new prompt is obeyed, mean over the changes; those never obeyed apart.
         obeyed: share of the changes that are obeyed before the next one.
+        back: 1 if the thing that left is there again, in most pictures.
         thing_return: RGB distance between the thing that left and the one that came back.
         ground_return: the same of the ground: mean absolute difference.
     """
 
     delay: float
     obeyed: float
+    back: float
     thing_return: float
     ground_return: float
 
@@ -105,9 +108,11 @@ def score_away(pictures: Tensor, trial: Trial) -> Away:
     back = max(start for start in RETURNS if start < frames)
     before, after = pictures[: LEAVES[0]], pictures[back:frames]
     (thing, *_) = shade_changes(before, after, trial.scene)
+    colour, _ = index_of(trial.scene.things[0])
     return Away(
         delay=_mean([d for d in delays if math.isfinite(d)]),
         obeyed=sum(map(math.isfinite, delays)) / len(delays),
+        back=float(find(after)[colour].present.float().mean() > 0.5),
         thing_return=thing,
         ground_return=ground_change(before, after),
     )
