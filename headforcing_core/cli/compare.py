@@ -20,11 +20,12 @@ from ..demo.model import SHIPPED, VIDEO, DemoModel
 from ..demo.report import LEGEND, as_json, plot, tables
 from ..demo.scene import parse
 from ..demo.stories import RETURNS, Trial, trial, trial_of
+from ..demo.strips import under_each_other
 from ..device import choose_device
 from ..version import VERSION
 
 log = logging.getLogger("headforcing")
-RESULTS, PICTURE = "compare.json", "compare.png"
+RESULTS, PLOT, PICTURES = "compare.json", "compare.png", "compare_pictures.png"
 MARK = "headforcing_compare"
 SHORTEST = 48
 EPILOG = "Methods:\n" + "\n".join(f"  {m.name:15}{m.says}" for m in METHODS)
@@ -36,7 +37,8 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         help="score methods on held-out prompts of the demo model",
         description="Roll several methods out on the same held-out prompts and noise, find the\n"
         "things in their pictures, and score them against the prompts and against the world the\n"
-        "demo model learned. Prints a table, writes compare.json and compare.png.",
+        "demo model learned. Prints tables; writes compare.json, a plot, and pictures of the\n"
+        "first prompt.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -102,8 +104,9 @@ def _write(comparison: Comparison, shares: Tensor, out: Path) -> None:
     }
     (out / RESULTS).write_text(json.dumps(result, indent=1))
     sys.stdout.write(_text(comparison, shares))
-    _plot(comparison, shares, out / PICTURE)
-    sys.stdout.write(f"wrote {out / RESULTS}\n")
+    under_each_other(comparison.pictures()).save(out / PICTURES)
+    _plot(comparison, shares, out / PLOT)
+    sys.stdout.write(f"wrote {out / RESULTS} and {out / PICTURES}\n")
 
 
 def _trials(options: argparse.Namespace) -> list[Trial]:

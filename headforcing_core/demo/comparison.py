@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from .autoencoder import whole_video
@@ -19,7 +20,8 @@ from .report import Row
 from .rollouts import Rolled, roll_side_by_side
 from .scene import Story
 from .score import sampled
-from .stories import RETURNS, Trial
+from .stories import LEAVES, RETURNS, Trial
+from .strips import strips
 from .training_data import FRAMES
 from .trial_scores import Away, Spread, Steady, score_away, score_steady, score_stranger, spread
 from .world import FPS, STRIDE
@@ -27,6 +29,8 @@ from .world import FPS, STRIDE
 TRUTH, ROUND_TRIP, STRANGER = "truth", "autoencoder", "stranger"
 # frames between two points of a curve
 STEP = 24
+# frames between two pictures that are kept to be looked at
+SHOWN = 15
 Curve = list[float]
 
 
@@ -37,11 +41,13 @@ class Scores:
     Args:
         steady, away: per length in frames.
         curves: per measure; one value per STEP.
+        shown: per kind of story, pictures of the first prompt and seed, one per SHOWN frames.
     """
 
     steady: dict[int, list[list[Steady]]] = field(default_factory=dict)
     away: dict[int, list[list[Away]]] = field(default_factory=dict)
     curves: dict[str, list[list[Curve]]] = field(default_factory=dict)
+    shown: dict[str, Tensor] = field(default_factory=dict)
     cache_bytes: int | None = None
     seconds: list[float] = field(default_factory=list)
 
@@ -120,6 +126,8 @@ class Comparison:
     def _add(self, name: str, kind: str, videos: Sequence[Tensor]) -> None:
         scores = self.scores.setdefault(name, Scores())
         pairs = list(zip(videos, self.trials, strict=True))
+        # a copy: a view would keep the whole video
+        scores.shown.setdefault(kind, videos[0][::SHOWN].clone())
         for frames in self.lengths:
             if kind == "steady":
                 done = [score_steady(video[:frames], trial) for video, trial in pairs]
@@ -148,6 +156,21 @@ class Comparison:
             means = {n: sum(s[n] for s in strange) / len(strange) for n in strange[0]}
             rows.append(Row(STRANGER, {n: Spread(mean, math.nan) for n, mean in means.items()}))
         return rows
+
+    def pictures(self) -> list[Image.Image]:
+        """Draw what the first prompt became, a strip per method; one picture per story."""
+        moments = [STRIDE * frame / FPS for frame in range(0, self.frames, SHOWN)]
+        first = self.trials[0]
+        titles = {
+            "steady": first.scene.text,
+            "away": f"{first.scene.text}; from {STRIDE * LEAVES[0] / FPS:.0f} s to "
+            f"{STRIDE * RETURNS[0] / FPS:.0f} s and again: {first.elsewhere.text}",
+        }
+        rows = {
+            kind: {n: s.shown[kind] for n, s in self.scores.items() if kind in s.shown}
+            for kind, _ in self.stories
+        }
+        return [strips(rows[kind], moments, titles[kind]) for kind in rows if rows[kind]]
 
     def curves(self) -> dict[str, dict[str, list[tuple[float, Spread]]]]:
         """Return, per measure and method, (seconds, value) along the longest video."""

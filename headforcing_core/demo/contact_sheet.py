@@ -38,13 +38,14 @@ def contact_sheet(
             pen.text((GAP, top), f"{seconds[row[0]]:.1f} s: {prompts[row[0]]}", fill="black")
             top += CAPTION
         for column, at in enumerate(row):
-            sheet.paste(_image(pictures[at], zoom), (column * side_x, top))
+            sheet.paste(as_image(pictures[at], zoom), (column * side_x, top))
             pen.text((column * side_x + GAP, top + side_y - GAP), f"{seconds[at]:.1f}", fill="grey")
         top += side_y + CAPTION
     return sheet
 
 
-def _image(picture: Tensor, zoom: int) -> Image.Image:
+def as_image(picture: Tensor, zoom: int) -> Image.Image:
+    """Turn ``[3, Y, X]``, 0 to 1, into an image, enlarged pixel by pixel."""
     pixels = (picture.clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
     image = Image.fromarray(pixels.numpy())
     return image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)

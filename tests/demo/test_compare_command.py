@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from PIL import Image
 
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.demo.comparison import Comparison
@@ -62,6 +63,8 @@ def test_the_command_prints_and_writes(tmp_path, capsys):
     said = capsys.readouterr().out
     written = json.loads((out / "compare.json").read_text())
     assert (out / "compare.png").stat().st_size > 10_000
+    with Image.open(out / "compare_pictures.png") as pictures:
+        assert pictures.height > 2 * 4 * 64 and pictures.width > 7 * 64
     assert set(written["results"]) == {"48", "96"}
     assert set(written["results"]["48"]) == {"truth", "autoencoder", "rolling", "sink_window"}
     late = written["results"]["96"]
@@ -77,6 +80,32 @@ def test_the_command_prints_and_writes(tmp_path, capsys):
     assert shares.shape == (6, 6, 3)
     for word in ("48 latent frames", "96 latent frames", "thing back", "attention of the 36 heads"):
         assert word in said
+
+
+def test_what_was_scored_before_a_stop_is_kept(tmp_path, capsys, monkeypatch):
+    real, made = Comparison._score, []
+
+    def stopped(self, kind, rolled):
+        real(self, kind, rolled)
+        made.append(kind)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Comparison, "_score", stopped)
+    options = ["--prompts", "1", "--seconds", "24", "--out", str(tmp_path / "out")]
+    assert main(["compare", *options, "--methods", "rolling"]) == 130
+    written = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert not written["complete"] and "ground_drift" in written["results"]["96"]["rolling"]
+    assert "NOT COMPLETE" in capsys.readouterr().out
+
+
+def test_files_of_others_are_not_written_over(tmp_path, capsys):
+    (tmp_path / "compare.json").write_text('{"mine": 1}')
+    assert main(["compare", "--seconds", "12", "--out", str(tmp_path)]) == 2
+    assert "must not hold a compare.json of something else" in capsys.readouterr().err
+    assert (tmp_path / "compare.json").read_text() == '{"mine": 1}'
+    assert main(["compare", "--seconds", "12", "--out", str(tmp_path / "compare.json")]) == 2
+    assert "--out must be a folder" in capsys.readouterr().err
 
 
 def test_ones_own_prompt_and_other_numbers(tmp_path, capsys):
