@@ -25,6 +25,7 @@ class Appearance:
             rise with contrast.
         motion: mean absolute difference of neighbouring pictures, 0 to 1; a frozen video has none
             and would otherwise count as perfectly consistent.
+        flicker: mean absolute change of a whole picture's L* from one to the next.
     """
 
     lightness: float
@@ -32,6 +33,7 @@ class Appearance:
     chroma: float
     sharpness: float
     motion: float
+    flicker: float
 
 
 def appearance(pictures: Tensor) -> Appearance:
@@ -39,26 +41,31 @@ def appearance(pictures: Tensor) -> Appearance:
     lab = to_lab(pictures)
     light = lab[:, :1]
     edges = conv2d(light, torch.tensor(LAPLACE, device=light.device)[None, None])
-    moved = pictures.diff(dim=0).abs().mean() if len(pictures) > 1 else torch.tensor(float("nan"))
     spread = light.var((1, 2, 3))
     return Appearance(
         lightness=float(light.mean()),
         contrast=float(spread.sqrt().mean()),
         chroma=float(lab[:, 1:].norm(dim=1).mean()),
         sharpness=float((edges.var((1, 2, 3)) / spread.clamp_min(1e-6)).mean()),
-        motion=float(moved),
+        # of one picture: NaN
+        motion=float(pictures.diff(dim=0).abs().mean()),
+        flicker=float(light.mean((1, 2, 3)).diff().abs().mean()),
     )
 
 
 @dataclass(frozen=True)
 class Drift:
-    """The last stretch of a video against its first: a difference, and ratios (1 is no drift)."""
+    """The last stretch of a video against its first.
+
+    lightness and flicker are differences (0 is no drift), the others ratios (1 is no drift).
+    """
 
     lightness: float
     contrast: float
     chroma: float
     sharpness: float
     motion: float
+    flicker: float
 
 
 def drift(first: Appearance, last: Appearance) -> Drift:
@@ -70,7 +77,22 @@ def drift(first: Appearance, last: Appearance) -> Drift:
         name: getattr(last, name) / max(getattr(first, name), 1e-6)
         for name in ("contrast", "chroma", "sharpness", "motion")
     }
-    return Drift(lightness=last.lightness - first.lightness, **ratios)
+    return Drift(
+        lightness=last.lightness - first.lightness, flicker=last.flicker - first.flicker, **ratios
+    )
+
+
+def seam_ratio(pictures: Tensor, every: int) -> float:
+    """Return how much more pictures change where chunks join than within them; 1 is no seam.
+
+    Args:
+        pictures: ``[N, 3, Y, X]``; a chunk begins with the first and with every ``every``-th.
+
+    Source: chunk discontinuity of Forcing-KV, with differences of pictures for flow.
+    """
+    change = pictures.diff(dim=0).abs().mean((1, 2, 3))
+    joins = torch.arange(len(change)) % every == every - 1
+    return float(change[joins].mean() / change[~joins].median().clamp_min(1e-6))
 
 
 def to_lab(pictures: Tensor) -> Tensor:

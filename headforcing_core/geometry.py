@@ -42,6 +42,14 @@ class VideoFormat:
     def pixel_frames(self, frames: int) -> int:
         return self.time_stride * (frames - 1) + 1
 
+    def first_picture(self, frame: int) -> int:
+        """Return the number of the first picture of a latent frame."""
+        return max(0, self.pixel_frames(frame))
+
+    def moment(self, frame: int) -> float:
+        """Return the second at which a latent frame counts as beginning, as the field counts."""
+        return frame * self.time_stride / self.fps
+
     def seconds(self, frames: int) -> float:
         return self.pixel_frames(frames) / self.fps
 

@@ -7,27 +7,30 @@ import json
 import logging
 import platform
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..demo.comparison import Comparison
+from ..demo.comparison import AWAY, Comparison
 from ..demo.head_shares import measure_shares
-from ..demo.methods import METHODS, method_named
-from ..demo.model import SHIPPED, VIDEO, DemoModel
-from ..demo.report import LEGEND, as_json, plot, tables
+from ..demo.methods import METHODS, Method, method_named
+from ..demo.model import SHIPPED, DemoModel
+from ..demo.report import LEGEND, Row, as_json, pictures_of, plot, rows_of, tables
 from ..demo.scene import parse
 from ..demo.stories import RETURNS, Trial, trial, trial_of
 from ..demo.strips import under_each_other
+from ..demo.trial_scores import FIRST, LAST
+from ..demo.world import VIDEO
 from ..device import choose_device
+from ..noise import check_seed
 from ..version import VERSION
 
 log = logging.getLogger("headforcing")
 RESULTS, PLOT, PICTURES = "compare.json", "compare.png", "compare_pictures.png"
 MARK = "headforcing_compare"
-SHORTEST = 48
 EPILOG = "Methods:\n" + "\n".join(f"  {m.name:15}{m.says}" for m in METHODS)
 
 
@@ -58,19 +61,13 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    methods = [method_named(name) for name in options.methods]
-    trials = _trials(options)
-    lengths = sorted({VIDEO.latent_frames(seconds) for seconds in options.seconds})
-    if lengths[0] < SHORTEST:
-        raise ValueError(
-            f"seconds must be at least {SHORTEST / 4:g}, so that a video has a beginning and an "
-            f"end to compare, got {min(options.seconds)}"
-        )
+    methods, lengths = _checked(options)
     out = Path(options.out)
     _check_place(out)
     folder = SHIPPED if options.model is None else Path(options.model)
     model = DemoModel.load(folder, choose_device(options.device))
-    comparison = Comparison(model, methods, trials, options.seeds, lengths)
+    comparison = Comparison(model, methods, _trials(options), options.seeds, lengths)
+    shares = measure_shares(model, options.first, options.seeds[0])
     out.mkdir(parents=True, exist_ok=True)
     try:
         with tqdm(total=comparison.work, unit="frame", desc="rolling out and scoring") as bar:
@@ -78,50 +75,75 @@ def run(options: argparse.Namespace) -> int:
                 bar.update(frames)
     finally:
         if comparison.has_scores:  # an hour's work is not lost with its last minute
-            _write(comparison, measure_shares(model, options.first, options.seeds[0]), out)
+            _write(comparison, shares, out)
     return 0
+
+
+def _checked(options: argparse.Namespace) -> tuple[list[Method], list[int]]:
+    """Check what can be checked before anything is loaded."""
+    for name in ("methods", "seeds"):
+        values = getattr(options, name)
+        if len(set(values)) < len(values):
+            raise ValueError(f"{name} must each be named once, got {values}")
+    for seed in options.seeds:
+        check_seed(seed)
+    if options.first < 0 or options.prompts < 1:
+        raise ValueError("prompts must be at least 1, and the first at least 0")
+    lengths = sorted({VIDEO.latent_frames(seconds) for seconds in options.seconds})
+    if lengths[0] < FIRST + LAST:
+        raise ValueError(
+            f"seconds must be at least {VIDEO.moment(FIRST + LAST):g}, so that a video has a "
+            f"beginning and an end to compare, got {min(options.seconds)}"
+        )
+    return [method_named(name) for name in options.methods], lengths
 
 
 def _check_place(out: Path) -> None:
     """Refuse to write over what is not an earlier comparison."""
-    file = out / RESULTS
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out must be a folder, got the file {out}")
-    if file.exists() and MARK not in file.read_text("utf-8", "replace"):
-        raise ValueError(f"--out must not hold a {RESULTS} of something else, got {out}")
+    ours = (out / RESULTS).is_file() and MARK in (out / RESULTS).read_text("utf-8", "replace")
+    taken = [name for name in (RESULTS, PLOT, PICTURES) if (out / name).exists()]
+    if taken and not ours:
+        raise ValueError(f"--out must not hold a {taken[0]} of something else, got {out}")
 
 
 def _write(comparison: Comparison, shares: Tensor, out: Path) -> None:
+    rows = {frames: rows_of(comparison, frames) for frames in comparison.lengths}
     result = {
         MARK: VERSION,
         "command": ["headforcing", *sys.argv[1:]],
         "machine": _machine(comparison.model.wan.device),
         "complete": comparison.complete,
         "prompts": [trial.scene.text for trial in comparison.trials],
+        "videos_at_once": len(comparison.trials),
         "seeds": list(comparison.seeds),
         "head_shares": {"columns": ["sink", "middle", "current"], "layers": shares.tolist()},
-        "results": {str(n): as_json(comparison.rows(n)) for n in comparison.lengths},
+        "results": {str(frames): as_json(of_length) for frames, of_length in rows.items()},
     }
     (out / RESULTS).write_text(json.dumps(result, indent=1))
-    sys.stdout.write(_text(comparison, shares))
-    under_each_other(comparison.pictures()).save(out / PICTURES)
-    _plot(comparison, shares, out / PLOT)
-    sys.stdout.write(f"wrote {out / RESULTS} and {out / PICTURES}\n")
+    sys.stdout.write(_text(comparison, rows, shares))
+    under_each_other(pictures_of(comparison)).save(out / PICTURES)
+    written = [out / RESULTS, out / PICTURES]
+    try:
+        plot(out / PLOT, comparison, rows[comparison.frames], shares)
+        written.append(out / PLOT)
+    except RuntimeError as error:
+        log.warning("%s", error)
+    sys.stdout.write(f"wrote {', '.join(map(str, written))}\n")
 
 
 def _trials(options: argparse.Namespace) -> list[Trial]:
     if options.prompt:
         return [trial_of(parse(text), options.first + n) for n, text in enumerate(options.prompt)]
-    if options.prompts < 1:
-        raise ValueError(f"prompts must be at least 1, got {options.prompts}")
     return [trial(options.first + number) for number in range(options.prompts)]
 
 
-def _text(comparison: Comparison, shares: Tensor) -> str:
+def _text(comparison: Comparison, rows: Mapping[int, Sequence[Row]], shares: Tensor) -> str:
     parts = [] if comparison.complete else ["\nNOT COMPLETE: stopped before all seeds were done\n"]
-    for frames in comparison.lengths:
+    for frames, of_length in rows.items():
         parts.append(f"\n{VIDEO.seconds(frames):.0f} s, {frames} latent frames\n")
-        parts.append(tables(comparison.rows(frames)))
+        parts.append(tables(of_length))
     parts.append("\n" + LEGEND)
     low, high = shares.flatten(0, 1).aminmax(dim=0)
     spans = ", ".join(
@@ -129,20 +151,10 @@ def _text(comparison: Comparison, shares: Tensor) -> str:
         for name, a, b in zip(("sink", "middle", "current"), low, high, strict=True)
     )
     parts.append(f"attention of the {shares[..., 0].numel()} heads: {spans}\n")
-    if comparison.frames <= RETURNS[0]:
-        parts.append(f"too short for a thing to leave and return: {RETURNS[0]} frames are needed\n")
+    if AWAY not in comparison.kinds:
+        needed = VIDEO.moment(RETURNS[0] + LAST)
+        parts.append(f"too short for a thing to leave and return: {needed:g} s are needed\n")
     return "".join(parts)
-
-
-def _plot(comparison: Comparison, shares: Tensor, path: Path) -> None:
-    rows = comparison.rows(comparison.frames)
-    returns = {r.name: r.scores["ground_return"] for r in rows if "ground_return" in r.scores}
-    try:
-        plot(path, comparison.curves(), returns, shares)
-    except RuntimeError as error:
-        log.warning("%s", error)
-        return
-    sys.stdout.write(f"wrote {path}\n")
 
 
 def _machine(device: torch.device) -> dict[str, object]:

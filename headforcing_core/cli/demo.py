@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from ..demo.contact_sheet import contact_sheet
 from ..demo.memory import delay, ground_change, shade_changes
 from ..demo.methods import METHODS, method_named
-from ..demo.model import FAMILY, LATENT_SIDE, SHIPPED, VIDEO, DemoModel
-from ..demo.rollouts import schedule
+from ..demo.model import FAMILY, SHIPPED, DemoModel
+from ..demo.rollouts import request_for, schedule
 from ..demo.scene import WORDS, Cut, Story, parse, scene_at
-from ..demo.score import sampled
-from ..demo.world import FPS, SIDE, STRIDE
+from ..demo.world import SIDE, STRIDE, VIDEO
 from ..device import choose_device
 from ..generation import VideoRequest
-from ..latent_file import check_writable, is_latent_file
+from ..latent_file import check_writable, is_latent_file, read_settings
 from ..positions import PositionRule
 from ..rollout import FinishedChunk
 from ..video_file import VideoWriter
@@ -31,9 +32,9 @@ from .recording import Recording, record
 log = logging.getLogger("headforcing")
 LATENTS, VIDEO_FILE, SHEET = "latents.safetensors", "video.mp4", "contact_sheet.png"
 PROMPTS = (
-    "a red ball and a blue square moving slowly on striped navy",
-    "a yellow ring and a blue square moving slowly on striped navy",
-    "a red ball and a blue square moving fast on striped navy",
+    "a red ball and a blue square moving slowly on striped olive",
+    "a blue square moving slowly on striped olive",
+    "a red ball and a blue square moving slowly on striped olive",
 )
 # stretches that are held against each other, in frames
 STRETCH = 24
@@ -86,33 +87,36 @@ def run(options: argparse.Namespace) -> int:
     folder = SHIPPED if options.model is None else Path(options.model)
     model = DemoModel.load(folder, choose_device(options.device))
     rollout = request.rollout(model.wan, schedule(model, [story]))
-    settings = {**request.settings, "prompts": {c.start: c.scene.text for c in story}}
+    settings = {**request.settings, "demo": True, "prompts": {c.start: c.scene.text for c in story}}
     begin = time.perf_counter()
-    with VideoWriter(out / VIDEO_FILE, SIDE, SIDE, FPS, options.zoom) as video:
+    with VideoWriter(out / VIDEO_FILE, SIDE, SIDE, VIDEO.fps, options.zoom) as video:
         screen = Screen(model, video)
         recording = record(rollout, out / LATENTS, settings, watch=screen.show)
     seconds = time.perf_counter() - begin
     pictures = torch.cat(screen.pictures)
     _sheet(pictures, story).save(out / SHEET)
-    rows = _report(request, model, recording, seconds) + _seen(sampled(pictures), story)
+    rows = _report(request, model, recording, seconds) + _seen(pictures, story)
     rows.append(("files", ", ".join(f"{out}/{name}" for name in (VIDEO_FILE, SHEET, LATENTS))))
-    sys.stdout.write("".join(f"{name:20}{value}\n" for name, value in rows))
+    sys.stdout.write("".join(f"{name:24}{value}\n" for name, value in rows))
     return 0
 
 
 class Screen:
-    """Where finished chunks are decoded to, one by one, while the next is not yet begun."""
+    """Where finished chunks are decoded to, one by one, while the next is not yet begun.
+
+    Args:
+        pictures: the last one of every latent frame, ``[F, 3, Y, X]`` per chunk.
+    """
 
     def __init__(self, model: DemoModel, video: VideoWriter):
         self.model, self.video = model, video
         self.pictures: list[Tensor] = []
 
     def show(self, done: FinishedChunk) -> None:
+        """Append a chunk to the video."""
         pictures = self.model.decode(done.latent)[0]
-        if done.chunk.start == 0:
-            pictures = pictures[STRIDE - 1 :]
-        self.video.write(pictures)
-        self.pictures.append(pictures)
+        self.pictures.append(pictures[STRIDE - 1 :: STRIDE].clone())
+        self.video.write(pictures[STRIDE - 1 :] if done.chunk.start == 0 else pictures)
 
 
 def story_of(prompts: list[str] | tuple[str, ...], frames: int) -> Story:
@@ -135,24 +139,25 @@ def story_of(prompts: list[str] | tuple[str, ...], frames: int) -> Story:
 
 def _request(options: argparse.Namespace) -> VideoRequest:
     frames = VIDEO.latent_frames(options.seconds)
-    family = method_named(options.method).run(FAMILY, frames)
-    family = family.tuned(window=options.window, sink=options.sink)
-    return VideoRequest(family, frames, LATENT_SIDE, LATENT_SIDE, options.seed)
+    request = request_for(method_named(options.method), frames, options.seed)
+    family = request.family.tuned(window=options.window, sink=options.sink)
+    return replace(request, family=family)
 
 
 def _check_folder(out: Path) -> None:
     taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
-    if taken and not is_latent_file(out / LATENTS):
+    ours = is_latent_file(out / LATENTS) and read_settings(out / LATENTS).get("demo")
+    if taken and not ours:
         raise ValueError(
             f"--out must be a new or empty folder, or that of an earlier demo, got {out}"
         )
 
 
-def _sheet(pictures: Tensor, story: Story):
-    frames = range(0, (len(pictures) - 1) // STRIDE + 1, SHEET_STEP)
+def _sheet(pictures: Tensor, story: Story) -> Image.Image:
+    frames = range(0, len(pictures), SHEET_STEP)
     return contact_sheet(
-        pictures[:: STRIDE * SHEET_STEP],
-        [STRIDE * frame / FPS for frame in frames],
+        pictures[::SHEET_STEP],
+        [VIDEO.moment(frame) for frame in frames],
         [scene_at(story, frame).text for frame in frames],
     )
 
@@ -160,43 +165,45 @@ def _sheet(pictures: Tensor, story: Story):
 def _report(
     request: VideoRequest, model: DemoModel, recording: Recording, seconds: float
 ) -> list[tuple[str, str]]:
-    clock, plan = request.clock, request.plan(model.wan)
-    keep_all = request.family.tuned(
-        window=clock.total_frames, sink=0, positions=PositionRule.ABSOLUTE
-    )
+    frames, plan = request.clock.total_frames, request.plan(model.wan)
+    keep_all = request.family.tuned(window=frames, sink=0, positions=PositionRule.ABSOLUTE)
     all_bytes = replace(request, family=keep_all).plan(model.wan).bytes
-    pictures = VIDEO.pixel_frames(clock.total_frames)
-    denoising = sum(recording.chunk_seconds)
+    pictures, denoising = VIDEO.pixel_frames(frames), sum(recording.chunk_seconds)
+    caches = f"{plan.bytes} bytes"
+    if plan.slots < frames:
+        caches += f" at any length; all {frames} frames would be {all_bytes}"
     return [
-        (
-            "video",
-            f"{pictures / FPS:.1f} s: {clock.total_frames} latent frames, {pictures} pictures",
-        ),
+        ("video", f"{VIDEO.seconds(frames):.1f} s: {frames} latent frames, {pictures} pictures"),
         ("made in", f"{seconds:.1f} s on this machine, {denoising:.1f} s of it denoising"),
         (
             "frames per second",
             f"{pictures / seconds:.1f} in all, {pictures / denoising:.1f} denoising",
         ),
         ("a head sees", f"{plan.slots} latent frames, the first {plan.policy.sink} for ever"),
-        ("caches", f"{plan.bytes} bytes at any length; all frames would be {all_bytes}"),
+        ("caches", caches),
     ]
 
 
 def _seen(pictures: Tensor, story: Story) -> list[tuple[str, str]]:
     """Say what the pictures, one per latent frame, show: prompts obeyed, and drift."""
-    ends = [cut.start for cut in story[1:]] + [len(pictures)]
+    starts = [cut.start for cut in story]
+    parts = [
+        pictures[start:end] for start, end in zip(starts, [*starts[1:], len(pictures)], strict=True)
+    ]
     rows = []
-    for cut, end in zip(story, ends, strict=True):
-        late = delay(pictures[cut.start : end], cut.scene, FAMILY.frames_per_chunk)
-        said = "not obeyed" if late == float("inf") else f"obeyed after {late:.0f} chunks"
-        rows.append((f"from {STRIDE * cut.start / FPS:.1f} s", f"{said}: {cut.scene.text}"))
+    for cut, part in zip(story, parts, strict=True):
+        late = delay(part, cut.scene, FAMILY.frames_per_chunk)
+        said = "not shown" if math.isinf(late) else f"shown after {late:.0f} chunks"
+        rows.append((f"from {VIDEO.moment(cut.start):.1f} s", f"{cut.scene.text}: {said}"))
     first, last = story[0].scene, story[-1].scene
-    early, late = pictures[:STRETCH], pictures[-STRETCH:]
-    if len(pictures) < 2 * STRETCH or first.texture != last.texture or first.tint != last.tint:
+    early, late = parts[0][:STRETCH], parts[-1][-STRETCH:]
+    same_ground = (first.texture, first.tint) == (last.texture, last.tint)
+    if len(pictures) < 2 * STRETCH or min(len(early), len(late)) < STRETCH or not same_ground:
         return [*rows, ("drift", "not measured: too short, or the prompts changed the ground")]
-    shade = ground_change(early, late)
-    rows.append(("drift of the ground", f"{shade:.4f} of 1, last 6 s against the first"))
-    for thing in set(first.things) & set(last.things):
+    span = f"last {VIDEO.moment(STRETCH):.0f} s against the first"
+    rows.append(("drift of the ground", f"{ground_change(early, late):.4f} of 1, {span}"))
+    for thing in (thing for thing in first.things if thing in last.things):
         (moved,) = shade_changes(early, late, replace(first, things=(thing,)))
-        rows.append((f"drift of the {thing.shape}", f"{moved:.4f} of 1, RGB distance"))
+        shade = "lost" if math.isnan(moved) else f"{moved:.4f}, RGB distance, {span}"
+        rows.append((f"drift of {thing.text}", shade))
     return rows

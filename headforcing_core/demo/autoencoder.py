@@ -10,7 +10,6 @@ from .world import STRIDE
 
 CHANNELS = 16
 COLOUR_CHANNELS = 12
-SPACE_STRIDE = 8
 # how the three colours' change over time is summed up in one number
 CHANGE = (1.0, 0.5, -0.8)
 CELL = 4

@@ -1,37 +1,43 @@
-"""Several methods on the same held-out prompts, scored, in one run."""
+"""Several methods on the same prompts and noise, scored as they are made."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from statistics import median
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from .autoencoder import whole_video
 from .memory import ground_change, shade_changes
 from .methods import Method
-from .model import DemoModel
+from .model import FAMILY, DemoModel
 from .pictures import draw
-from .report import Row
-from .rollouts import Rolled, roll_side_by_side
+from .rollouts import Rolled, request_for, roll_side_by_side
 from .scene import Story
-from .score import sampled
-from .stories import LEAVES, RETURNS, Trial
-from .strips import strips
-from .training_data import FRAMES
-from .trial_scores import Away, Spread, Steady, score_away, score_steady, score_stranger, spread
-from .world import FPS, STRIDE
+from .score import sampled, settled
+from .stories import RETURNS, Trial
+from .trial_scores import (
+    FIRST,
+    LAST,
+    Away,
+    Spread,
+    Steady,
+    average,
+    score_away,
+    score_steady,
+    spread_of,
+    stranger_ground,
+    stranger_shade,
+)
 
-TRUTH, ROUND_TRIP, STRANGER = "truth", "autoencoder", "stranger"
-# frames between two points of a curve
-STEP = 24
-# frames between two pictures that are kept to be looked at
-SHOWN = 15
-Curve = list[float]
+TRUTH, ROUND_TRIP = "truth", "autoencoder"
+STEADY, AWAY = "steady", "away"
+GROUND_DRIFT, SHADE_DRIFT = "ground drift", "shade drift"
+# frames between two points of a curve, and between two pictures that are kept to be looked at
+STEP, LOOK = 24, 15
 
 
 @dataclass
@@ -40,16 +46,16 @@ class Scores:
 
     Args:
         steady, away: per length in frames.
-        curves: per measure; one value per STEP.
-        shown: per kind of story, pictures of the first prompt and seed, one per SHOWN frames.
+        curves: per measure, one value per STEP.
+        shown: per kind of story, pictures of the first prompt and seed, one per LOOK frames.
+        seconds: of every chunk of every rollout, for the whole batch.
     """
 
     steady: dict[int, list[list[Steady]]] = field(default_factory=dict)
     away: dict[int, list[list[Away]]] = field(default_factory=dict)
-    curves: dict[str, list[list[Curve]]] = field(default_factory=dict)
+    curves: dict[str, list[list[list[float]]]] = field(default_factory=dict)
     shown: dict[str, Tensor] = field(default_factory=dict)
-    cache_bytes: int | None = None
-    seconds: list[float] = field(default_factory=list)
+    seconds: list[tuple[float, ...]] = field(default_factory=list)
 
 
 @dataclass
@@ -59,7 +65,8 @@ class Comparison:
     Args:
         lengths: of the videos, in frames. Only the longest is made: the beginning of a long video
             is the short one, frame by frame.
-        scores: per row of the table, filled by ``run``.
+        scores: per row of the table, filled by ``run``, a seed at a time.
+        beginnings: per seed, the first stretch of every prompt's video, in which methods are alike.
         complete: whether ``run`` came to its end.
     """
 
@@ -69,6 +76,7 @@ class Comparison:
     seeds: Sequence[int]
     lengths: Sequence[int]
     scores: dict[str, Scores] = field(default_factory=dict)
+    beginnings: list[list[Tensor]] = field(default_factory=list)
     complete: bool = False
 
     @property
@@ -76,126 +84,150 @@ class Comparison:
         return max(self.lengths)
 
     @property
-    def stories(self) -> list[tuple[str, Callable[[Trial], Story]]]:
-        steady = ("steady", lambda trial: trial.steady)
-        away = ("away", lambda trial: tuple(c for c in trial.away if c.start < self.frames))
-        return [steady, away] if self.frames > RETURNS[0] else [steady]
+    def kinds(self) -> list[str]:
+        return [STEADY, AWAY] if any(scores_away(frames) for frames in self.lengths) else [STEADY]
 
     @property
     def work(self) -> int:
         """Frames to be made in all."""
-        return self.frames * len(self.stories) * len(self.seeds) * len(self.methods)
+        frames = request_for(self.methods[0], self.frames, 0).clock.total_frames
+        return frames * len(self.kinds) * len(self.seeds) * len(self.methods)
 
     @property
     def has_scores(self) -> bool:
         """Whether every method was scored on at least one seed."""
-        return all(self.scores.get(m.name, Scores()).steady for m in self.methods)
+        return all(method.name in self.scores for method in self.methods)
 
     def run(self) -> Iterator[int]:
         """Make and score everything; yield the frames made, as they are."""
-        for kind, story in self.stories:
-            stories = [story(trial) for trial in self.trials]
-            self._score_truth(kind, stories)
+        for kind in self.kinds:
+            stories = [self._story(kind, trial) for trial in self.trials]
+            self._keep(kind, self._truth(stories), {})
             for seed in self.seeds:
-                for done in roll_side_by_side(self.model, stories, self.methods, self.frames, seed):
-                    if isinstance(done, int):
-                        yield done
-                    else:
-                        self._score(kind, done)
+                made = yield from roll_side_by_side(
+                    self.model, stories, self.methods, self.frames, seed
+                )
+                videos = {r.method.name: self._videos(r) for r in made}
+                self._keep(kind, videos, {r.method.name: r.seconds for r in made})
+                if kind == STEADY:
+                    first = videos[self.methods[0].name]
+                    self.beginnings.append([video[:FIRST].clone() for video in first])
         self.complete = True
 
-    def _score_truth(self, kind: str, stories: Sequence[Story]) -> None:
+    def _story(self, kind: str, trial: Trial) -> Story:
+        story = trial.steady if kind == STEADY else trial.away
+        return tuple(cut for cut in story if cut.start < self.frames)
+
+    def _videos(self, rolled: Rolled) -> list[Tensor]:
+        return [self.model.snapshots(latent) for latent in rolled.latents]
+
+    def _truth(self, stories: Sequence[Story]) -> dict[str, list[Tensor]]:
         drawn, again = [], []
         for trial, story in zip(self.trials, stories, strict=True):
             video = draw(trial.truth(story, self.frames))
             coded = self.model.encode(video[None])
             drawn.append(sampled(video))
             again.append(sampled(whole_video(self.model.decode(coded))[0]))
-        self._add(TRUTH, kind, drawn)
-        self._add(ROUND_TRIP, kind, again)
+        return {TRUTH: drawn, ROUND_TRIP: again}
 
-    def _score(self, kind: str, made: Sequence[Rolled]) -> None:
-        for rolled in made:
-            videos = [self.model.decode(z[None])[0, STRIDE - 1 :: STRIDE] for z in rolled.latents]
-            self._add(rolled.method.name, kind, videos)
-            scores = self.scores[rolled.method.name]
-            scores.cache_bytes = rolled.cache_bytes
-            # once all windows are full
-            scores.seconds += rolled.seconds[len(rolled.seconds) // 2 :]
+    def _keep(
+        self,
+        kind: str,
+        videos: dict[str, list[Tensor]],
+        seconds: dict[str, tuple[float, ...]],
+    ) -> None:
+        """Score a seed's videos of all methods, then keep the scores: all of them or none."""
+        done = {name: self._scored(kind, of_one) for name, of_one in videos.items()}
+        for name, by_length in done.items():
+            scores = self.scores.setdefault(name, Scores())
+            scores.seconds += [seconds[name]] if name in seconds else []
+            for frames, prompts in by_length.items():
+                known = scores.steady if kind == STEADY else scores.away
+                if kind == STEADY and name != TRUTH:
+                    truths = self.scores[TRUTH].steady[frames][0]
+                    prompts = [settled(s, t) for s, t in zip(prompts, truths, strict=True)]
+                known.setdefault(frames, []).append(prompts)
+            scores.shown.setdefault(kind, videos[name][0][::LOOK].clone())
+            if kind == STEADY:
+                curves = [_curves(v, t) for v, t in zip(videos[name], self.trials, strict=True)]
+                for measure in curves[0]:
+                    by_prompt = [curve[measure] for curve in curves]
+                    scores.curves.setdefault(measure, []).append(by_prompt)
 
-    def _add(self, name: str, kind: str, videos: Sequence[Tensor]) -> None:
-        scores = self.scores.setdefault(name, Scores())
+    def _scored(self, kind: str, videos: Sequence[Tensor]) -> dict[int, list[Steady] | list[Away]]:
+        score = score_steady if kind == STEADY else score_away
         pairs = list(zip(videos, self.trials, strict=True))
-        # a copy: a view would keep the whole video
-        scores.shown.setdefault(kind, videos[0][::SHOWN].clone())
-        for frames in self.lengths:
-            if kind == "steady":
-                done = [score_steady(video[:frames], trial) for video, trial in pairs]
-                scores.steady.setdefault(frames, []).append(done)
-            elif frames > RETURNS[0]:
-                done = [score_away(video[:frames], trial) for video, trial in pairs]
-                scores.away.setdefault(frames, []).append(done)
-        if kind == "steady":
-            curves = [_curves(video, trial) for video, trial in pairs]
-            for measure in curves[0]:
-                by_prompt = [curve[measure] for curve in curves]
-                scores.curves.setdefault(measure, []).append(by_prompt)
+        lengths = [n for n in self.lengths if kind == STEADY or scores_away(n)]
+        return {n: [score(video[:n], trial) for video, trial in pairs] for n in lengths}
 
-    def rows(self, frames: int) -> list[Row]:
-        """Return the table of one length."""
-        timed_against = median(self.scores[self.methods[0].name].seconds)
-        rows = []
-        for name, scores in self.scores.items():
-            values = spread(scores.steady[frames])
-            if frames in scores.away:
-                values |= spread(scores.away[frames])
-            timed = median(scores.seconds) / timed_against if scores.seconds else None
-            rows.append(Row(name, values, scores.cache_bytes, timed))
-        if frames > RETURNS[0]:
-            strange = [score_stranger(trial) for trial in self.trials]
-            means = {n: sum(s[n] for s in strange) / len(strange) for n in strange[0]}
-            rows.append(Row(STRANGER, {n: Spread(mean, math.nan) for n, mean in means.items()}))
-        return rows
-
-    def pictures(self) -> list[Image.Image]:
-        """Draw what the first prompt became, a strip per method; one picture per story."""
-        moments = [STRIDE * frame / FPS for frame in range(0, self.frames, SHOWN)]
-        first = self.trials[0]
-        titles = {
-            "steady": first.scene.text,
-            "away": f"{first.scene.text}; from {STRIDE * LEAVES[0] / FPS:.0f} s to "
-            f"{STRIDE * RETURNS[0] / FPS:.0f} s and again: {first.elsewhere.text}",
+    def averages(self, frames: int) -> dict[str, dict[str, Spread]]:
+        """Return, per row, the means of every measure at one length."""
+        return {
+            name: average(scores.steady[frames])
+            | (average(scores.away[frames]) if frames in scores.away else {})
+            for name, scores in self.scores.items()
         }
-        rows = {
-            kind: {n: s.shown[kind] for n, s in self.scores.items() if kind in s.shown}
-            for kind, _ in self.stories
-        }
-        return [strips(rows[kind], moments, titles[kind]) for kind in rows if rows[kind]]
 
-    def curves(self) -> dict[str, dict[str, list[tuple[float, Spread]]]]:
-        """Return, per measure and method, (seconds, value) along the longest video."""
-        drawn: dict[str, dict[str, list[tuple[float, Spread]]]] = {}
+    def strangers(self) -> dict[str, dict[str, Spread]]:
+        """Return what a return scores if nothing is remembered.
+
+        As the world draws shades, and as the model does: two videos of one prompt, of two seeds.
+        """
+        thing, ground = "thing_return", "ground_return"
+        world = {
+            thing: spread_of([_mean(stranger_shade(t, t.scene.things[0]) for t in self.trials)]),
+            ground: spread_of([_mean(stranger_ground(trial) for trial in self.trials)]),
+        }
+        pairs = [
+            (a, b, trial)
+            for one, other in combinations(self.beginnings, 2)
+            for a, b, trial in zip(one, other, self.trials, strict=True)
+        ]
+        if not pairs:
+            return {"stranger (world)": world}
+        shades = torch.tensor([shade_changes(a, b, trial.scene)[0] for a, b, trial in pairs])
+        grounds = torch.tensor([ground_change(a, b) for a, b, _ in pairs])
+        model = {
+            thing: spread_of([float(shades.nanmean())]),
+            ground: spread_of([float(grounds.nanmean())]),
+        }
+        return {"stranger (world)": world, "stranger (model)": model}
+
+    def cache_bytes(self, method: Method, frames: int) -> int:
+        """Return the bytes of one video's caches."""
+        return request_for(method, frames, 0).plan(self.model.wan).bytes
+
+    def chunk_seconds(self, method: Method, frames: int) -> float:
+        """Return the median time of a chunk in the second half of a video, for the whole batch."""
+        chunks = frames // FAMILY.frames_per_chunk
+        runs = self.scores[method.name].seconds
+        return median(second for run in runs for second in run[chunks // 2 : chunks])
+
+    def curves(self) -> dict[str, dict[str, list[Spread]]]:
+        """Return, per measure and row, the mean over prompts after every STEP frames."""
+        drawn: dict[str, dict[str, list[Spread]]] = {}
         for name, scores in self.scores.items():
             for measure, by_seed in scores.curves.items():
-                means = torch.tensor(by_seed).nanmean(1)
-                points = [
-                    (STRIDE * STEP * (at + 1) / FPS, _spread(means[:, at]))
-                    for at in range(means.shape[1])
-                ]
-                drawn.setdefault(measure, {})[name] = points
+                means = torch.tensor(by_seed).nanmean(1).T
+                drawn.setdefault(measure, {})[name] = [spread_of(m.tolist()) for m in means]
         return drawn
 
 
-def _curves(video: Tensor, trial: Trial) -> dict[str, Curve]:
-    first = video[:FRAMES]
+def scores_away(frames: int) -> bool:
+    """Return whether a video is long enough for a thing to leave, return and be looked at."""
+    return frames >= RETURNS[0] + LAST
+
+
+def _curves(video: Tensor, trial: Trial) -> dict[str, list[float]]:
+    first = video[:FIRST]
     parts = [part for part in video.split(STEP) if len(part) == STEP]
+    shades = [torch.tensor(shade_changes(first, part, trial.scene)).nanmean() for part in parts]
     return {
-        "ground drift": [ground_change(first, part) for part in parts],
-        "shade drift": [
-            float(torch.tensor(shade_changes(first, part, trial.scene)).nanmean()) for part in parts
-        ],
+        GROUND_DRIFT: [ground_change(first, part) for part in parts],
+        SHADE_DRIFT: [float(shade) for shade in shades],
     }
 
 
-def _spread(means: Tensor) -> Spread:
-    return Spread(float(means.mean()), float(means.std()) if len(means) > 1 else math.nan)
+def _mean(values: Iterator[float]) -> float:
+    known = list(values)
+    return sum(known) / len(known)

@@ -15,13 +15,19 @@ from .pictures import lit, outline, pixel_centres
 from .scene import COLOURS, SHAPES, TEXTURES, TINTS
 from .world import GROUNDS, PALETTE, RELIEF, SIDE, STONE
 
-# fewer pixels of a colour than this are no thing
-LEAST_PIXELS = 40
+# a whole thing has 330 pixels or more; less than a quarter of that is no thing
+LEAST_PIXELS = 80
+# pixels of a thing lie together: within its size of their middle, and most of their colour there
+SIZE, TOGETHER = 16.0, 0.6
 # a mask must cover this share of (mask or shape) to be that shape
 LEAST_OVERLAP = 0.6
 RADII = torch.linspace(9.5, 14.0, 10)
 EDGE_PIXELS = 2
 PARTS_OF_A_PIXEL = (0.0, 0.5, 1.0)
+# a column of the picture is the pillar's if so much of it has its colour
+UPRIGHT, STONE_LIKENESS, PILLAR_WIDTH = 0.5, 0.12, 12
+# things nearer than this may cover each other: two radii; a pillar that is nearer hides much of one
+REACH, PILLAR_REACH = 26.0, 8.0
 
 
 @dataclass(frozen=True)
@@ -29,21 +35,55 @@ class Found:
     """One colour in one video. Nothing here knows what the prompt asked for.
 
     Args:
-        pixels: ``[pictures]`` how many have this colour.
+        pixels: ``[pictures]`` how many have this colour and lie together.
+        present: ``[pictures]`` whether that is a thing, or a part of one.
         shape: ``[pictures]`` index of the shape that fits best, -1 where none does.
         x, y: ``[pictures]`` centre in pixels; NaN where there is no thing.
         rgb: ``[pictures, 3]`` median colour, 0 to 1; NaN where there is no thing.
     """
 
     pixels: Tensor
+    present: Tensor
     shape: Tensor
     x: Tensor
     y: Tensor
     rgb: Tensor
 
-    @property
-    def present(self) -> Tensor:
-        return self.pixels >= LEAST_PIXELS
+
+@dataclass(frozen=True)
+class Sight:
+    """All that is found in a video.
+
+    Args:
+        things: one per colour of COLOURS.
+        pillar: ``[pictures, 2]``, its first and last column; NaN where there is none.
+    """
+
+    things: list[Found]
+    pillar: Tensor
+
+    def near(self, colour: int, at: int, x: float, y: float) -> bool:
+        """Return whether another thing, or the pillar, could cover a thing of a colour there."""
+        others = [thing for index, thing in enumerate(self.things) if index != colour]
+        apart = [math.hypot(float(o.x[at]) - x, float(o.y[at]) - y) for o in others]
+        left, right = self.pillar[at].tolist()
+        behind = left - PILLAR_REACH < x < right + PILLAR_REACH
+        return behind or any(distance < REACH for distance in apart)
+
+    def clear(self, colour: int) -> Tensor:
+        """Return in which pictures a thing is there and nothing could cover it: ``[pictures]``."""
+        thing = self.things[colour]
+        places = zip(thing.present.tolist(), thing.x.tolist(), thing.y.tolist(), strict=True)
+        return torch.tensor(
+            [there and not self.near(colour, at, x, y) for at, (there, x, y) in enumerate(places)]
+        )
+
+
+def look_at(video: Tensor) -> Sight:
+    """Find the thing of every colour, and the pillar, in ``[pictures, 3, Y, X]``, 0 to 1."""
+    colours = colour_map(video)
+    things = [_find_one(video, colours == index) for index in range(len(COLOURS))]
+    return Sight(things, _find_pillar(video))
 
 
 def colour_map(video: Tensor) -> Tensor:
@@ -63,27 +103,35 @@ def colour_map(video: Tensor) -> Tensor:
     return torch.where(vivid, index, torch.full_like(index, -1))
 
 
-def find(video: Tensor) -> list[Found]:
-    """Find the thing of every colour in every picture, one ``Found`` per colour of COLOURS."""
-    colours = colour_map(video)
-    return [_find_one(video, colours == index) for index in range(len(COLOURS))]
-
-
 def _find_one(video: Tensor, mask: Tensor) -> Found:
     y, x = pixel_centres()
+    everywhere = mask.sum((1, 2))
+    centre = [(mask * axis).sum((1, 2)) / everywhere.clamp_min(1) for axis in (x, y)]
+    apart = torch.hypot(*(a - c[:, None, None] for a, c in zip((x, y), centre, strict=True)))
+    mask = mask & (apart < SIZE)
     pixels = mask.sum((1, 2))
-    there = pixels >= LEAST_PIXELS
-    weight = torch.where(there, pixels, math.nan)
+    present = (pixels >= LEAST_PIXELS) & (pixels >= TOGETHER * everywhere)
+    weight = torch.where(present, pixels, math.nan)
     centre_x, centre_y = ((mask * axis).sum((1, 2)) / weight for axis in (x, y))
     rgb = torch.full((len(video), 3), math.nan)
-    for at in torch.nonzero(there).flatten().tolist():
+    there = torch.nonzero(present).flatten()
+    for at in there.tolist():
         # the median: pixels on the edge are mixed with the ground
         rgb[at] = video[at][:, mask[at]].median(1).values
     shape = torch.full_like(pixels, -1)
-    fitted = torch.nonzero(there).flatten()
-    if len(fitted):
-        shape[fitted] = _shapes_of(mask[fitted], centre_x[fitted], centre_y[fitted])
-    return Found(pixels, shape, centre_x, centre_y, rgb)
+    if len(there):
+        shape[there] = _shapes_of(mask[there], centre_x[there], centre_y[there])
+    return Found(pixels, present, shape, centre_x, centre_y, rgb)
+
+
+def _find_pillar(video: Tensor) -> Tensor:
+    stone = (video - torch.from_numpy(STONE)[:, None, None]).abs().amax(1) < STONE_LIKENESS
+    columns = stone.float().mean(1) > UPRIGHT
+    edges = [torch.nonzero(picture).flatten() for picture in columns]
+    none = (math.nan, math.nan)
+    return torch.tensor(
+        [(float(e[0]), float(e[-1] + 1)) if len(e) >= PILLAR_WIDTH else none for e in edges]
+    )
 
 
 def _shapes_of(masks: Tensor, x: Tensor, y: Tensor) -> Tensor:

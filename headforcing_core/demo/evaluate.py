@@ -6,23 +6,25 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 from tqdm import tqdm
 
 from ..device import choose_device
 from .autoencoder import whole_video
-from .methods import method_named
+from .methods import METHODS
 from .model import FAMILY, SHIPPED, DemoModel
 from .pictures import draw
-from .rollouts import Rolled, roll_side_by_side
+from .rollouts import roll_side_by_side
 from .scene import Cut, Scene
-from .score import SceneScore, mean_score, sampled, score_scene
+from .score import SceneScore, mean_score, sampled, score_scene, settled
 from .stories import held_out
-from .world import HELD_OUT, STRIDE, Clip
+from .training_data import trained_prompts
+from .world import HELD_OUT, Clip
 
 BATCH = 25
 GROUPS: dict[str, Callable[[Scene], bool]] = {
@@ -30,6 +32,8 @@ GROUPS: dict[str, Callable[[Scene], bool]] = {
     "one thing": lambda scene: len(scene.things) == 1 and not scene.pillar,
     "two things": lambda scene: len(scene.things) > 1 and not scene.pillar,
     "pillar": lambda scene: scene.pillar,
+    "said in training": lambda scene: scene.text in trained_prompts(),
+    "never said": lambda scene: scene.text not in trained_prompts(),
 }
 TRUTH, ROUND_TRIP, MODEL = "truth", "autoencoder", "model"
 
@@ -38,71 +42,104 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     folder = SHIPPED if options.model is None else Path(options.model)
     try:
+        if options.prompts < 1 or options.first < 0:
+            raise ValueError("--prompts must be at least 1 and --first at least 0")
+        if options.json and not Path(options.json).absolute().parent.is_dir():
+            raise ValueError(f"the folder for --json must exist, got {options.json}")
         model = DemoModel.load(folder, choose_device(options.device))
-        result = evaluate(model, options.prompts, options.first, options.seed)
+        with tqdm(total=options.prompts, unit="prompt", desc="scoring") as bar:
+            numbers = range(options.first, options.first + options.prompts)
+            scores = list(_watched(evaluate(model, numbers, options.seed), bar))
+        result = grouped(scores)
+        sys.stdout.write(as_text(result))
+        if options.json:
+            Path(options.json).write_text(json.dumps(result, indent=1))
+    except KeyboardInterrupt:
+        return 130
     except (ValueError, RuntimeError, OSError) as error:
         sys.stderr.write(f"evaluate: {str(error).splitlines()[0]}\n")
         return 2
-    if options.json:
-        Path(options.json).write_text(json.dumps(result, indent=1))
-    sys.stdout.write(as_text(result))
     return 0
 
 
-def evaluate(model: DemoModel, prompts: int, first: int, seed: int) -> dict[str, dict]:
-    """Score videos as long as the horizon, beside the world's own and its round trip.
+def _watched(scores: Iterator[Evaluated], bar: tqdm) -> Iterator[Evaluated]:
+    for score in scores:
+        bar.update()
+        yield score
 
-    Args:
-        prompts: how many held-out prompts.
-        first: number of the first.
 
-    Returns:
-        Group of prompts -> how many, and (truth, autoencoder, model) -> shares.
+class Evaluated(NamedTuple):
+    """The scores of one prompt: of the model, beside the world's own and its round trip."""
+
+    scene: Scene
+    scores: dict[str, SceneScore]
+
+
+def evaluate(model: DemoModel, numbers: Sequence[int], seed: int) -> Iterator[Evaluated]:
+    """Score videos as long as the horizon, of held-out prompts."""
+    for start in range(0, len(numbers), BATCH):
+        part = numbers[start : start + BATCH]
+        scenes = [held_out(number) for number in part]
+        videos = _generate(model, scenes, seed + start)
+        for number, scene, video in zip(part, scenes, videos, strict=True):
+            drawn = draw(Clip(HELD_OUT + number, (Cut(0, scene),), FAMILY.horizon))
+            again = whole_video(model.decode(model.encode(drawn[None])))[0]
+            truth = score_scene(sampled(drawn), scene)
+            others = {ROUND_TRIP: sampled(again), MODEL: video}
+            scores = {who: settled(score_scene(x, scene), truth) for who, x in others.items()}
+            yield Evaluated(scene, {TRUTH: truth, **scores})
+
+
+def grouped(scores: Sequence[Evaluated]) -> dict[str, dict[str, object]]:
+    """Average scores: group of prompts -> how many, and (truth, autoencoder, model) -> shares.
+
+    A share that could not be judged in any prompt of a group is None.
     """
-    numbers = range(first, first + prompts)
-    scores: dict[str, list[SceneScore]] = {TRUTH: [], ROUND_TRIP: [], MODEL: []}
-    scenes = [held_out(number) for number in numbers]
-    with tqdm(total=prompts, unit="prompt", desc="scoring") as bar:
-        for start in range(0, prompts, BATCH):
-            part = scenes[start : start + BATCH]
-            for scene, video in zip(part, _generate(model, part, seed + start), strict=True):
-                number = numbers[len(scores[MODEL])]
-                drawn = draw(Clip(HELD_OUT + number, (Cut(0, scene),), FAMILY.horizon))
-                again = whole_video(model.decode(model.encode(drawn[None])))[0]
-                scores[TRUTH].append(score_scene(sampled(drawn), scene))
-                scores[ROUND_TRIP].append(score_scene(sampled(again), scene))
-                scores[MODEL].append(score_scene(video, scene))
-                bar.update()
     result = {}
     for group, belongs in GROUPS.items():
-        chosen = [at for at, scene in enumerate(scenes) if belongs(scene)]
+        chosen = [evaluated.scores for evaluated in scores if belongs(evaluated.scene)]
         if chosen:
-            means = {who: mean_score([s[at] for at in chosen]) for who, s in scores.items()}
-            result[group] = {"prompts": len(chosen), **{who: asdict(m) for who, m in means.items()}}
+            means = {who: mean_score([s[who] for s in chosen]) for who in chosen[0]}
+            shares = {who: _plain(asdict(mean)) for who, mean in means.items()}
+            result[group] = {"prompts": len(chosen), **shares}
     return result
 
 
-def as_text(result: dict[str, dict]) -> str:
+def as_text(result: Mapping[str, Mapping[str, object]]) -> str:
+    """Set the groups under each other, with the model's share of the truth's."""
     names = [field.name for field in fields(SceneScore)]
-    lines = ["prompts          who          " + "".join(f"{name:>8}" for name in names)]
+    lines = [f"{'prompts':23}{'who':13}" + "".join(f"{name:>8}" for name in names)]
     for group, scored in result.items():
+        label = f"{group} ({scored['prompts']})"
         for who in (TRUTH, ROUND_TRIP, MODEL):
-            label = f"{group} ({scored['prompts']})"
-            shares = "".join(f"{scored[who][name]:8.3f}" for name in names)
-            lines.append(f"{label:17}{who:13}{shares}")
-        ratios = (scored[MODEL][n] / (scored[TRUTH][n] or math.nan) for n in names)
-        lines.append(f"{'':17}{'model/truth':13}" + "".join(f"{ratio:8.2f}" for ratio in ratios))
+            lines.append(f"{label:23}{who:13}" + "".join(_cell(scored[who][n], 3) for n in names))
+        ratios = (_ratio(scored[MODEL][n], scored[TRUTH][n]) for n in names)
+        lines.append(f"{'':23}{'model/truth':13}" + "".join(_cell(ratio, 2) for ratio in ratios))
     return "\n".join(lines) + "\n"
+
+
+def _plain(shares: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if math.isnan(x) else round(x, 4) for name, x in shares.items()}
+
+
+def _ratio(share: float | None, of: float | None) -> float | None:
+    return share / of if of and share is not None else None
+
+
+def _cell(value: float | None, decimals: int) -> str:
+    return f"{'-':>8}" if value is None else f"{value:8.{decimals}f}"
 
 
 def _generate(model: DemoModel, scenes: Sequence[Scene], seed: int) -> list[Tensor]:
     """Return one picture per latent frame for every scene."""
     stories = [(Cut(0, scene),) for scene in scenes]
-    rolling = [method_named("rolling")]
-    for done in roll_side_by_side(model, stories, rolling, FAMILY.horizon, seed):
-        if isinstance(done, list):
-            made: list[Rolled] = done
-    return [model.decode(latent[None])[0, STRIDE - 1 :: STRIDE] for latent in made[0].latents]
+    rolling = roll_side_by_side(model, stories, METHODS[:1], FAMILY.horizon, seed)
+    try:
+        while True:
+            next(rolling)
+    except StopIteration as end:
+        (made,) = end.value
+    return [model.snapshots(latent) for latent in made.latents]
 
 
 def _parser() -> argparse.ArgumentParser:

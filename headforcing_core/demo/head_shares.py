@@ -52,12 +52,12 @@ class HeadShares:
 
     @property
     def shares(self) -> Tensor:
-        """``[L, H, 3]``: mean attention on the sink, the middle and the current chunk."""
-        return torch.stack([self.sums[layer] / self.calls[layer] for layer in sorted(self.sums)])
+        """``[L, H, 3]``, on the CPU: mean attention on sink, middle and current chunk."""
+        return torch.stack([self.sums[at] / self.calls[at] for at in sorted(self.sums)]).cpu()
 
 
 def measure_shares(model: DemoModel, first_trial: int, seed: int) -> Tensor:
-    """Return where heads look within the horizon, ``[L, H, 3]``, mean over all model calls."""
+    """Return where heads look within the horizon, ``[L, H, 3]``: mean over all model calls."""
 
     stories = [trial(first_trial + number).steady for number in range(VIDEOS)]
     request = VideoRequest(FAMILY, FAMILY.horizon, LATENT_SIDE, LATENT_SIDE, seed)

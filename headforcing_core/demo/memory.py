@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .detect import Found, find, ground_of, name_ground
-from .scene import COLOURS, TINTS, Scene
-from .score import unhidden
-from .world import index_of
+from .detect import Found, Sight, ground_of, look_at, name_ground
+from .scene import COLOURS, Scene
+from .world import ground_index, index_of
 
-# a thing counts as hidden while it shows less than this share of what it shows at its best
+# a thing counts as hidden while it shows less than this share of what it shows when clear
 HIDDEN = 0.5
+# frames after which a thing that did not come out again is lost: a slow one crosses in 26
+LONGEST = 30
 # an RGB distance by which the world's own shades differ, but not one thing from itself
 SAME_SHADE = 0.05
+MOST = 0.5
 
 
 def ground_change(first: Tensor, last: Tensor) -> float:
@@ -29,66 +31,93 @@ def ground_change(first: Tensor, last: Tensor) -> float:
     return float((ground_of(first) - ground_of(last)).abs().mean(0).nanmean())
 
 
-def shade_of(thing: Found) -> Tensor:
-    """Return the median RGB of a thing where it is not hidden; NaN if it is never seen."""
-    seen = thing.rgb[unhidden(thing) & thing.present]
-    return seen.median(0).values if len(seen) else torch.full((3,), math.nan)
-
-
 def shade_changes(first: Tensor, last: Tensor, scene: Scene) -> list[float]:
-    """Return, for every thing of a scene, the RGB distance of its shade in two stretches."""
-    before, after = find(first), find(last)
+    """Return, for every thing of a scene, the RGB distance of its shade in two stretches.
+
+    NaN for a thing that is not there in most of one of them.
+    """
+    before, after = look_at(first), look_at(last)
     colours = [index_of(thing)[0] for thing in scene.things]
-    return [float((shade_of(before[c]) - shade_of(after[c])).norm()) for c in colours]
+    return [
+        float((_shade(before.things[colour]) - _shade(after.things[colour])).norm())
+        for colour in colours
+    ]
+
+
+def _shade(thing: Found) -> Tensor:
+    if thing.present.float().mean() <= MOST:
+        return torch.full((3,), math.nan)
+    # pictures in which it is whole: a part of a thing has more edge
+    whole = thing.pixels >= thing.pixels[thing.present].median()
+    return thing.rgb[whole & thing.present].median(0).values
 
 
 @dataclass(frozen=True)
-class Reappearances:
-    """How often a thing came out from behind another, and how often it was still the same."""
+class Disappearances:
+    """How often a thing could no longer be seen, and how often it came out again the same."""
 
     seen: int
     kept: int
 
 
-def reappearances(pictures: Tensor, scene: Scene) -> Reappearances:
+def disappearances(pictures: Tensor, scene: Scene) -> Disappearances:
     """Follow the things of a scene through pictures, one per latent frame.
 
-    A thing that was hidden is kept if it comes back into full view with its shape and its shade.
-    Where it stays hidden to the end, nothing is known.
+    A thing is kept if it went behind another or the pillar, and came out with its shape and its
+    shade. One that vanished in the open was not hidden, and one that stays away longer than any
+    crossing takes is lost. Where the video ends before that, nothing is known.
     """
-    found = find(pictures)
+    sight = look_at(pictures)
+    each = [_follow(sight, *index_of(thing)) for thing in scene.things]
+    return Disappearances(sum(e.seen for e in each), sum(e.kept for e in each))
+
+
+def _follow(sight: Sight, colour: int, shape: int) -> Disappearances:
+    thing, clear = sight.things[colour], sight.clear(colour)
+    if not clear.any():
+        return Disappearances(0, 0)
+    hidden = (thing.pixels < HIDDEN * thing.pixels[clear].median()).tolist()
     seen = kept = 0
-    for thing in scene.things:
-        colour, shape = index_of(thing)
-        it = found[colour]
-        clear = unhidden(it) & it.present
-        best = it.pixels[clear].float().median() if clear.any() else torch.tensor(0.0)
-        hidden = it.pixels < HIDDEN * best
-        before: int | None = None
-        away = False
-        for at in range(len(pictures)):
-            if hidden[at]:
-                away = before is not None
-            elif clear[at]:
-                if away:
-                    seen += 1
-                    near = float((it.rgb[before] - it.rgb[at]).norm()) < SAME_SHADE
-                    kept += bool(near and it.shape[at] == shape)
-                before, away = at, False
-    return Reappearances(seen, kept)
+    before = since = last = None
+    behind = False
+    for at, (gone, open_to_sight) in enumerate(zip(hidden, clear.tolist(), strict=True)):
+        if gone and since is None and before is not None:
+            since, behind = at, sight.near(colour, at, float(thing.x[last]), float(thing.y[last]))
+        elif open_to_sight and since is not None:
+            seen += 1
+            same = float((thing.rgb[before] - thing.rgb[at]).norm()) < SAME_SHADE
+            in_time = at - since <= LONGEST
+            kept += behind and in_time and same and int(thing.shape[at]) == shape
+            since = None
+        if open_to_sight:
+            before = at
+        if thing.present[at]:
+            last = at
+    lost = since is not None and len(hidden) - since > LONGEST
+    return Disappearances(seen + lost, kept)
 
 
 def obeys(pictures: Tensor, scene: Scene) -> bool:
-    """Return whether pictures show a scene's colours, no others, and its tint.
+    """Return whether pictures show a scene: its colours and no others, its shapes, its ground.
 
-    In most of them: a thing may be hidden for a while.
+    In most of them: things cover each other for a while. Where a pillar may hide things, one of
+    them is enough, and shapes are not judged. Speed takes longer to tell.
     """
-    there = torch.stack([thing.present for thing in find(pictures)], 1)
-    named = torch.zeros(len(COLOURS), dtype=torch.bool)
-    named[[index_of(thing)[0] for thing in scene.things]] = True
-    right = (there == named).all(1).float().mean() > 0.5
-    tint, _ = name_ground(ground_of(pictures))
-    return bool(right) and tint == TINTS.index(scene.tint)
+    sight = look_at(pictures)
+    there = torch.stack([thing.present for thing in sight.things], 1)
+    named = dict(index_of(thing) for thing in scene.things)
+    wanted = torch.tensor([colour in named for colour in range(len(COLOURS))])
+    if scene.pillar:
+        right = (there & wanted).any(1) & ~(there & ~wanted).any(1)
+        shapes = []
+    else:
+        right = (there == wanted).all(1)
+        shapes = [sight.things[c].shape[sight.clear(c)] == shape for c, shape in named.items()]
+    return (
+        float(right.float().mean()) > MOST
+        and all(float(fits.float().mean()) > MOST for fits in shapes if len(fits))
+        and name_ground(ground_of(pictures)) == ground_index(scene.tint, scene.texture)
+    )
 
 
 def delay(pictures: Tensor, scene: Scene, chunk: int) -> float:

@@ -13,15 +13,13 @@ from torch import Tensor, nn
 
 from ..checkpoint import HEADS_KEY, PREDICTS_KEY, load_checkpoint
 from ..families import family_named
-from ..geometry import VideoFormat
 from ..tensor_files import open_tensors
 from ..wan import CLEAN_LATENT, WanConfig, WanModel
-from .autoencoder import CHANNELS, SPACE_STRIDE, Autoencoder
+from .autoencoder import CHANNELS, Autoencoder
 from .text_encoder import TextEncoder
-from .world import FPS, SIDE, STRIDE
+from .world import SIDE, SPACE_STRIDE, STRIDE
 
 FAMILY = family_named("demo")
-VIDEO = VideoFormat(time_stride=STRIDE, space_stride=SPACE_STRIDE, fps=FPS)
 LATENT_SIDE = SIDE // SPACE_STRIDE
 SHIPPED = Path(__file__).with_name("weights")
 MODEL_FILE = "headforcing_demo.safetensors"
@@ -75,6 +73,10 @@ class DemoModel:
         """Decode latents ``[B, 16, F, Y, X]`` to ``[B, 4 F, 3, 8 Y, 8 X]``, 0 to 1, on the CPU."""
         latent = latent.to(self.autoencoder.mean.device)
         return self.autoencoder.decode(latent).clamp(0, 1).cpu()
+
+    def snapshots(self, latent: Tensor) -> Tensor:
+        """Decode ``[C, F, Y, X]`` to the last picture of every frame, ``[F, 3, 8 Y, 8 X]``."""
+        return self.decode(latent[None])[0, STRIDE - 1 :: STRIDE].clone()
 
 
 def save_model(

@@ -10,12 +10,11 @@ from .world import (
     RELIEF,
     SIDE,
     STONE,
+    VIDEO,
     Clip,
     Track,
-    first_picture,
     ground_index,
     index_of,
-    pictures,
 )
 
 # how sharp edges are: pictures are drawn without aliasing
@@ -60,8 +59,8 @@ def lit(texture: str) -> Tensor:
 
 def draw(clip: Clip) -> Tensor:
     """Draw a clip: ``[pictures, 3, SIDE, SIDE]``, 0 to 1, float32."""
-    video = torch.empty(pictures(clip.frames), 3, SIDE, SIDE)
-    starts = [first_picture(cut.start) for cut in clip.story]
+    video = torch.empty(VIDEO.pixel_frames(clip.frames), 3, SIDE, SIDE)
+    starts = [VIDEO.first_picture(cut.start) for cut in clip.story]
     parts = [
         (cut.scene, video[start:end])
         for cut, start, end in zip(clip.story, starts, [*starts[1:], len(video)], strict=True)

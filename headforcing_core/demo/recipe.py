@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..schedule import warp
+from .model import FAMILY
 
 # sigmas below this are never met by the steps the model is run with
 LEAST_SIGMA = 0.25
@@ -51,8 +52,8 @@ class Recipe:
     decay: float = 0.5
     average: float = 0.998
     used: float = 0.5
-    shift: float = 3.0
-    run_at: tuple[int, ...] = (1000, 750, 500, 250)
+    shift: float = FAMILY.shift
+    run_at: tuple[int, ...] = FAMILY.steps
     stages: tuple[Stage, ...] = (Stage(0.7, 4, 16), Stage(1.0, 7, 12))
 
     def stage(self, step: int) -> Stage:

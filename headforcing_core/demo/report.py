@@ -1,4 +1,4 @@
-"""A comparison as a table, a JSON file and a plot."""
+"""A comparison as tables, plain values, a plot and pictures."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from PIL import Image
 from torch import Tensor
 
+from .comparison import AWAY, LOOK, STEADY, STEP, Comparison
+from .stories import LEAVES, RETURNS
+from .strips import strips
 from .trial_scores import Spread
+from .world import VIDEO
 
 # measure -> (heading, decimals), a table each
 SHOWN = {
+    "found": ("found", 2),
     "colour": ("colour", 2),
     "shape": ("shape", 2),
     "ground": ("ground", 2),
+    "pillar": ("pillar", 2),
     "alone": ("alone", 2),
+    "smooth": ("smooth", 2),
     "speed": ("speed", 2),
     "hidden": ("hidden", 1),
     "kept": ("kept", 2),
@@ -29,43 +37,66 @@ DRIFT = {
     "chroma": ("chroma x", 2),
     "sharpness": ("sharp x", 2),
     "motion": ("motion x", 2),
+    "flicker": ("dflicker", 2),
+    "seams": ("seams x", 2),
 }
 MEMORY = {
     "obeyed": ("obeyed", 2),
     "delay": ("delay", 1),
     "back": ("back", 2),
-    "thing_return": ("thing back", 3),
-    "ground_return": ("ground back", 4),
+    "thing_return": ("thing", 3),
+    "ground_return": ("ground", 4),
+    "later_return": ("later ground", 4),
 }
 TABLES = {"shown at the end": SHOWN, "drift": DRIFT, "memory and cost": MEMORY}
 LEGEND = """\
-shown at the end: shares of the last 24 frames. colour, shape, ground, speed: what the prompt says;
-  alone: nothing else. hidden: times a thing was hidden in the whole video; kept: share of those
-  after which it was still the same
-drift: the last 24 frames against the first 21, of what no prompt tells. ground: mean difference,
-  0 to 1; shade: RGB distance of a thing's colour; dL*: CIELAB; the others are ratios
-obeyed, delay: share of prompt changes that were obeyed, and after how many chunks
-back: share of things that were away and came back when called
-thing back, ground back: how far off the shade is of what was away and came back; "stranger" is
-  what a shade drawn anew would score
-cache: of one video. time: of a late chunk, relative to the first method
+shown at the end: shares of the last 24 frames (6 s). found, colour, shape, ground, pillar, speed:
+  what the prompt says; alone: nothing else; smooth: no jumps. hidden: times per video that a thing
+  could not be seen; kept: share of those after which it was still the same
+drift: the last 24 frames against the first 12, of what no prompt tells. ground: mean difference,
+  0 to 1; shade: RGB distance of a thing's colour; dL*, dflicker: CIELAB, differences; x: ratios;
+  seams: change where chunks join over change within them
+obeyed, delay: share of prompt changes that were obeyed, and after how many chunks (never: all)
+back: share of things that were away and came back when called. thing, ground: how far off its
+  shade is then; later ground: of one first seen after 11 s. "stranger" is what a shade drawn anew
+  scores, as the world draws it, and as the model does with another seed
+cache: of one video. time: of a chunk in the second half, relative to the first method
 +-: standard deviation over seeds
 """
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method at one length.
+    """One line of the tables.
 
     Args:
         cache_bytes: of one video; None where there is no cache.
-        time: of a late chunk, as a multiple of the first method's; None where nothing is timed.
+        seconds: of a late chunk of all prompts at once; None where nothing is timed.
+        time: the same as a multiple of the first method's.
     """
 
     name: str
     scores: Mapping[str, Spread]
     cache_bytes: int | None = None
+    seconds: float | None = None
     time: float | None = None
+
+
+def rows_of(comparison: Comparison, frames: int) -> list[Row]:
+    """Return the rows of one length: the truth, its round trip, the methods, strangers."""
+    methods = {method.name: method for method in comparison.methods}
+    against = comparison.chunk_seconds(comparison.methods[0], frames)
+    rows = []
+    for name, scores in comparison.averages(frames).items():
+        if name not in methods:
+            rows.append(Row(name, scores))
+            continue
+        seconds = comparison.chunk_seconds(methods[name], frames)
+        cache_bytes = comparison.cache_bytes(methods[name], frames)
+        rows.append(Row(name, scores, cache_bytes, seconds, seconds / against))
+    if any("ground_return" in row.scores for row in rows):
+        rows += [Row(name, scores) for name, scores in comparison.strangers().items()]
+    return rows
 
 
 def tables(rows: Sequence[Row]) -> str:
@@ -76,7 +107,7 @@ def tables(rows: Sequence[Row]) -> str:
 def _table(title: str, columns: Mapping[str, tuple[str, int]], rows: Sequence[Row]) -> str:
     names = [name for name in columns if any(name in row.scores for row in rows)]
     cost = columns is MEMORY
-    rows = [row for row in rows if cost or any(name in row.scores for name in names)]
+    rows = [r for r in rows if (cost and r.cache_bytes) or any(n in r.scores for n in names)]
     lines = [[title, *(columns[n][0] for n in names), *(["cache KiB", "time x"] if cost else [])]]
     for row in rows:
         cells = [_cell(row.scores.get(n), columns[n][1]) for n in names]
@@ -109,7 +140,8 @@ def as_json(rows: Sequence[Row]) -> dict[str, object]:
     return {
         row.name: {
             "cache_bytes": row.cache_bytes,
-            "time_ratio": row.time,
+            "seconds_per_chunk": row.seconds and round(row.seconds, 5),
+            "time_ratio": row.time and round(row.time, 4),
             **{
                 name: {k: None if math.isnan(v) else round(v, 5) for k, v in asdict(score).items()}
                 for name, score in row.scores.items()
@@ -119,17 +151,28 @@ def as_json(rows: Sequence[Row]) -> dict[str, object]:
     }
 
 
-def plot(
-    path: Path,
-    curves: Mapping[str, Mapping[str, Sequence[tuple[float, Spread]]]],
-    returns: Mapping[str, Spread],
-    shares: Tensor,
-) -> None:
+def pictures_of(comparison: Comparison) -> list[Image.Image]:
+    """Draw what the first prompt became, a strip per method; one picture per kind of story."""
+    trial, count = comparison.trials[0], len(comparison.scores)
+    titles = {
+        STEADY: trial.scene.text,
+        AWAY: f"{trial.scene.text}; from {VIDEO.moment(LEAVES[0]):.0f} s to "
+        f"{VIDEO.moment(RETURNS[0]):.0f} s, and again later: {trial.elsewhere.text}",
+    }
+    sheets = []
+    for kind, title in titles.items():
+        rows = {n: s.shown[kind] for n, s in comparison.scores.items() if kind in s.shown}
+        if len(rows) == count:
+            moments = [VIDEO.moment(LOOK * at) for at in range(len(rows[next(iter(rows))]))]
+            sheets.append(strips(rows, moments, title))
+    return sheets
+
+
+def plot(path: Path, comparison: Comparison, rows: Sequence[Row], shares: Tensor) -> None:
     """Draw drift over time, what comes back, and where heads look.
 
     Args:
-        curves: per measure, per method: (seconds, value).
-        returns: per method, how far off the ground is that was away and came back.
+        rows: of the longest videos.
         shares: ``[L, H, 3]`` of ``HeadShares``.
 
     Raises:
@@ -142,25 +185,26 @@ def plot(
             'a plot needs matplotlib, which is not installed: pip install -e ".[plots]"'
         ) from error
     figure = Figure(figsize=(11, 8), layout="constrained")
-    axes = figure.subplots(2, 2).flatten()
-    for axis, (measure, lines) in zip(axes, curves.items(), strict=False):
+    drifts, shades, back, heads = figure.subplots(2, 2).flatten()
+    for axis, (measure, lines) in zip((drifts, shades), comparison.curves().items(), strict=True):
         for name, points in lines.items():
-            seconds = [at for at, _ in points]
-            mean = [score.mean for _, score in points]
-            band = [0 if math.isnan(score.seeds) else score.seeds for _, score in points]
+            seconds = [VIDEO.moment(STEP * (at + 1)) for at in range(len(points))]
+            mean = [point.mean for point in points]
+            band = [0 if math.isnan(point.seeds) else point.seeds for point in points]
             (drawn,) = axis.plot(seconds, mean, label=name)
             low, high = ([m + s * b for m, b in zip(mean, band, strict=True)] for s in (-1, 1))
             axis.fill_between(seconds, low, high, alpha=0.2, color=drawn.get_color())
         axis.set(title=measure, xlabel="seconds", ylim=(0, None))
         axis.legend(fontsize="small")
+    returns = {r.name: r.scores["ground_return"] for r in rows if "ground_return" in r.scores}
     errors = [0 if math.isnan(score.seeds) else score.seeds for score in returns.values()]
-    axes[-2].barh(list(returns), [score.mean for score in returns.values()], xerr=errors)
-    axes[-2].set(title="ground that was away and came back", xlabel="off by (0 to 1)")
-    axes[-2].invert_yaxis()
-    for layer, heads in enumerate(shares):
-        axes[-1].scatter(heads[:, 0], heads[:, 2], label=f"layer {layer}")
-    axes[-1].set(
-        title="heads", xlabel="attention on the first chunk", ylabel="on the current chunk"
+    back.barh(list(returns), [score.mean for score in returns.values()], xerr=errors)
+    back.set(title="ground that was away and came back", xlabel="off by (0 to 1)")
+    back.invert_yaxis()
+    for layer, of_layer in enumerate(shares):
+        heads.scatter(of_layer[:, 0], of_layer[:, 2], label=f"layer {layer}")
+    heads.set(
+        title="where heads look", xlabel="share on the first chunk", ylabel="on the current chunk"
     )
-    axes[-1].legend(fontsize="small")
+    heads.legend(fontsize="small")
     figure.savefig(path, dpi=110)

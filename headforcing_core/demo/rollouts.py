@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ..clock import ChunkClock
 from ..generation import VideoRequest
 from ..prompts import PromptSchedule
 from .methods import Method
@@ -23,13 +24,18 @@ class Rolled:
     Args:
         latents: ``[B, C, F, Y, X]``, on the CPU.
         seconds: of every chunk, for the whole batch.
-        cache_bytes: of one video.
     """
 
     method: Method
     latents: Tensor
     seconds: tuple[float, ...]
-    cache_bytes: int
+
+
+def request_for(method: Method, frames: int, seed: int) -> VideoRequest:
+    """Return the request of a video of the demo model that a method remembers."""
+    # a video is whole chunks, and "every frame" means those
+    frames = len(ChunkClock.covering(frames, FAMILY.frames_per_chunk)) * FAMILY.frames_per_chunk
+    return VideoRequest(method.run(FAMILY, frames), frames, LATENT_SIDE, LATENT_SIDE, seed)
 
 
 def schedule(model: DemoModel, stories: Sequence[Story]) -> PromptSchedule:
@@ -47,19 +53,19 @@ def roll_side_by_side(
     methods: Sequence[Method],
     frames: int,
     seed: int,
-) -> Iterator[int | list[Rolled]]:
+) -> Generator[int, None, list[Rolled]]:
     """Run every method on the same stories and noise.
 
     A chunk of each in turn, so that a slow moment of the machine falls on all of them.
 
     Yields:
-        The number of frames of each chunk made, and at the end what was made.
+        The number of frames of each chunk made.
+
+    Returns:
+        What was made, one entry per method.
     """
     prompts = schedule(model, stories)
-    requests = [
-        VideoRequest(method.run(FAMILY, frames), frames, LATENT_SIDE, LATENT_SIDE, seed)
-        for method in methods
-    ]
+    requests = [request_for(method, frames, seed) for method in methods]
     runs = [request.rollout(model.wan, prompts).run() for request in requests]
     latents: list[list[Tensor]] = [[] for _ in methods]
     seconds: list[list[float]] = [[] for _ in methods]
@@ -70,7 +76,7 @@ def roll_side_by_side(
             seconds[number].append(time.perf_counter() - begin)
             latents[number].append(latent)
             yield latent.shape[2]
-    yield [
-        Rolled(m, torch.cat(z, 2)[:, :, :frames], tuple(s), request.plan(model.wan).bytes)
-        for m, z, s, request in zip(methods, latents, seconds, requests, strict=True)
+    return [
+        Rolled(method, torch.cat(made, 2)[:, :, :frames], tuple(times))
+        for method, made, times in zip(methods, latents, seconds, strict=True)
     ]

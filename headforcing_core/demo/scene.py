@@ -84,8 +84,15 @@ def parse(prompt: str) -> Scene:
         )
     pairs = pairwise(words)
     things = [Thing(a, b) for a, b in pairs if a in COLOURS and b in SHAPES]
-    if len(things) != sum(word in SHAPES for word in words) or not things:
+    named = sum(word in COLOURS or word in SHAPES for word in words)
+    if not things or named != 2 * len(things):
         raise ValueError(f"a prompt must name things as 'a red ball', got {prompt!r}")
+    if re.search(r"behind (?!(a |the )?pillar)", " ".join(words) + " "):
+        raise ValueError(
+            f"things may only be behind a pillar, got {prompt!r}; the first thing named is in front"
+        )
+    if re.search(r"\d", prompt):
+        raise ValueError(f"a prompt must be words, no numbers, got {prompt!r}")
     return Scene(
         things=tuple(things),
         tint=_only(words, TINTS, None, prompt),

@@ -18,6 +18,7 @@ from .scene import (
     Thing,
     random_scene,
 )
+from .training_data import trained_prompts
 from .world import HELD_OUT, Clip, generator
 
 # frames at which the second scene begins and ends, again and again: the first absence is longer
@@ -57,17 +58,19 @@ class Trial:
 
 
 def held_out(number: int) -> Scene:
-    """Return the held-out scene of a number, drawn as the training's scenes are."""
+    """Return the held-out scene of a number, drawn as the training's scenes are.
+
+    Its clip was not trained on; its text may have been said in another: there are few enough.
+    """
     return random_scene(generator(HELD_OUT + number, 0))
 
 
 def trial(number: int) -> Trial:
-    """Return a trial: a held-out scene with two things, one in four behind a pillar."""
-    rng = generator(HELD_OUT + number, 4)
-    scene = random_scene(rng)
-    while len(scene.things) < MOST_THINGS:
-        scene = random_scene(rng)
-    scene = replace(scene, pillar=number % PILLARS == PILLARS - 1)
+    """Return a trial: two things, one scene in four behind a pillar, a text never trained on."""
+    rng, pillar = generator(HELD_OUT + number, 4), number % PILLARS == PILLARS - 1
+    scene = replace(random_scene(rng), pillar=pillar)
+    while len(scene.things) < MOST_THINGS or scene.text in trained_prompts():
+        scene = replace(random_scene(rng), pillar=pillar)
     return Trial(number, scene, _elsewhere(scene, rng))
 
 

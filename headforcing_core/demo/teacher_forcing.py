@@ -50,16 +50,3 @@ class TeacherForcing:
                 keys, values = (torch.cat([x[:, :, :at], x[:, :, own]], 2) for x in (k, v))
                 read.append(scaled_dot_product_attention(q[:, :, own], keys, values))
             return torch.cat(read, 2).transpose(1, 2)
-
-
-@dataclass(frozen=True)
-class ChunkAlone:
-    """Self-attention of a first chunk, which has no past. An ``Attend``."""
-
-    rotation: Rotation
-
-    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        with torch.autocast(q.device.type, enabled=False):
-            q, k = rotate(q.float(), self.rotation), rotate(k.float(), self.rotation)
-            q, k, v = (x.transpose(1, 2) for x in (q, k, v.float()))
-            return scaled_dot_product_attention(q, k, v).transpose(1, 2)

@@ -12,17 +12,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..device import choose_device
+from ..noise import check_seed
 from .autoencoder import Autoencoder
 from .model import CONFIG, save_model
 from .recipe import Recipe
 from .train_autoencoder import train_autoencoder
-from .train_model import Training
-from .training_data import Clips, make_clips
+from .train_model import Training, check_optimisers
+from .training_data import TRAINED_ON, Clips, make_clips
 
 log = logging.getLogger("headforcing")
 
@@ -74,6 +75,8 @@ def train(options: argparse.Namespace) -> None:
     Raises:
         ValueError: if an option makes no sense, or the folder holds another training.
     """
+    check_optimisers()
+    check_seed(options.seed)
     for name in ("steps", "autoencoder_steps", "clips", "threads"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1")
@@ -105,29 +108,46 @@ def train(options: argparse.Namespace) -> None:
 def _autoencoder(
     place: Workplace, options: argparse.Namespace, device: torch.device
 ) -> Autoencoder:
+    made_with = {"steps": options.autoencoder_steps, "seed": options.seed}
     if place.autoencoder.exists():
         model = Autoencoder()
-        model.load_state_dict(load_file(place.autoencoder))
-        log.info("going on with the autoencoder and the clips of %s", place.folder)
+        model.load_state_dict(_load(place.autoencoder, made_with))
         return model.requires_grad_(False)
     model, quality = train_autoencoder(options.autoencoder_steps, options.seed, device)
     log.info("autoencoder: %.1f dB on held-out clips", quality)
-    _save(model.state_dict(), place.autoencoder)
+    _save(model.state_dict(), place.autoencoder, made_with)
     return model
 
 
 def _clips(place: Workplace, options: argparse.Namespace, autoencoder: Autoencoder) -> Clips:
+    made_with = {"clips": options.clips}
     if not place.clips.exists():
         made = make_clips(autoencoder, options.clips, options.threads)
-        _save(made._asdict(), place.clips)
-    return Clips(**load_file(place.clips))
+        _save(made._asdict(), place.clips, made_with)
+    return Clips(**_load(place.clips, made_with))
 
 
-def _save(tensors: Mapping[str, Tensor], path: Path) -> None:
+def _save(tensors: Mapping[str, Tensor], path: Path, made_with: Mapping[str, int]) -> None:
     """Write a file whole or not at all: what exists is taken for finished."""
     partial = path.with_suffix(".partial")
-    save_file(dict(tensors), partial)
+    save_file(dict(tensors), partial, {name: str(value) for name, value in made_with.items()})
     os.replace(partial, path)
+
+
+def _load(path: Path, made_with: Mapping[str, int]) -> dict[str, Tensor]:
+    """Read what an earlier run made with the same options.
+
+    Raises:
+        ValueError: if they were others.
+    """
+    with safe_open(path, "pt") as file:
+        known = file.metadata() or {}
+    if known != {name: str(value) for name, value in made_with.items()}:
+        raise ValueError(
+            f"--work must be gone on with as it was begun: {path.name} there was made with "
+            f"{known}, got {dict(made_with)}; choose another folder"
+        )
+    return load_file(path)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--work", required=True, metavar="FOLDER", help="where everything is kept")
     add("--steps", type=int, default=7_000, metavar="N", help="of the video model, in all")
     add("--autoencoder-steps", type=int, default=2000, metavar="N", help="of the autoencoder")
-    add("--clips", type=int, default=24_000, metavar="N", help="clips to learn from")
+    add("--clips", type=int, default=TRAINED_ON, metavar="N", help="clips to learn from")
     add("--seed", type=int, default=0, metavar="N", help="same seed, same model on one machine")
     add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
     add("--threads", type=int, default=torch.get_num_threads(), metavar="N", help="CPU threads")

@@ -26,7 +26,7 @@ def train_autoencoder(steps: int, seed: int, device: torch.device) -> tuple[Auto
         The autoencoder, on the CPU, and the peak signal-to-noise ratio of held-out clips in dB.
     """
     torch.manual_seed(seed)
-    video = torch.stack([draw(random_clip(seed + i)) for i in range(CLIPS)])
+    video = torch.stack([draw(random_clip(i)) for i in range(CLIPS)])
     model = Autoencoder()
     nn.init.zeros_(model.narrow.weight)
     nn.init.zeros_(model.narrow.bias)

@@ -50,6 +50,12 @@ class Trained(nn.Module):
         self.text_encoder = TextEncoder(config.text_dim)
 
 
+def check_optimisers() -> None:
+    """Refuse a torch that lacks what the training needs."""
+    if not hasattr(torch.optim, "Muon"):
+        raise RuntimeError(f"training needs torch 2.9 or newer, got {torch.__version__}")
+
+
 def fresh(config: WanConfig, seed: int) -> Trained:
     """Return untrained networks."""
     torch.manual_seed(seed)
@@ -71,9 +77,6 @@ class Training:
         recipe: everything else that decides what is learned.
         clips: what it is learned from.
         threads: on a CPU, parts of a batch that are worked on at the same time.
-
-    Raises:
-        RuntimeError: if the installed torch lacks the optimiser.
     """
 
     def __init__(
@@ -92,8 +95,6 @@ class Training:
         if device.type == "cpu":
             one_each = partial(torch.set_num_threads, 1)
             self.threads = ThreadPoolExecutor(threads, initializer=one_each)
-        if not hasattr(torch.optim, "Muon"):
-            raise RuntimeError(f"training must have torch 2.9 or newer, got {torch.__version__}")
         matrices = [w for w in self.networks.model.blocks.parameters() if w.ndim == 2]
         chosen = {id(w) for w in matrices}
         rest = [w for w in self.networks.parameters() if id(w) not in chosen]

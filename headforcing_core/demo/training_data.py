@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from typing import NamedTuple
 
@@ -25,6 +25,8 @@ CHUNKS = FRAMES // CHUNK
 # how often a clip's prompt changes never, once, twice
 CHANGES = (0.3, 0.4, 0.3)
 PART = 250
+# how many clips the shipped model was trained on
+TRAINED_ON = 24_000
 
 
 class Clips(NamedTuple):
@@ -45,6 +47,12 @@ def random_clip(seed: int) -> Clip:
 def words_of(clip: Clip) -> list[list[int]]:
     """Return the words that rule each chunk, ``[CHUNKS][TOKENS]``."""
     return [tokenise(scene_at(clip.story, frame).text) for frame in range(0, FRAMES, CHUNK)]
+
+
+@cache
+def trained_prompts(clips: int = TRAINED_ON) -> frozenset[str]:
+    """Return every prompt that is said in the clips a model is trained on."""
+    return frozenset(cut.scene.text for n in range(clips) for cut in random_clip(n).story)
 
 
 def make_clips(autoencoder: Autoencoder, count: int, workers: int, first_seed: int = 0) -> Clips:

@@ -4,44 +4,44 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..drift import appearance, drift
-from .detect import find
-from .memory import delay, ground_change, reappearances, shade_changes
+from ..drift import appearance, drift, seam_ratio
+from .detect import look_at
+from .memory import delay, disappearances, ground_change, shade_changes
+from .methods import SHORT_WINDOW
+from .model import FAMILY
 from .pictures import lit
-from .scene import TEXTURES
-from .score import score_scene
-from .stories import LEAVES, RETURNS, Trial
-from .training_data import CHUNK, FRAMES
+from .scene import TEXTURES, Thing
+from .score import SceneScore, score_scene
+from .stories import Trial
 from .world import HELD_OUT, RELIEF, Look, ground_index, index_of
 
-# frames of the first and the last stretch that are held against each other; the first is the
-# horizon, where all methods are alike
-FIRST, LAST = FRAMES, 24
+# frames of the first and the last stretch that are held against each other; in the first all
+# methods are alike, and what comes shorter than the last is not scored
+FIRST, LAST = SHORT_WINDOW, 24
+STRANGERS = 20
 
 
 @dataclass(frozen=True)
-class Steady:
-    """One video of a prompt that never changes, up to some length. Drift is last against first.
+class Steady(SceneScore):
+    """One video of a prompt that never changes. Drift is the last stretch against the first.
+
+    The shares of ``SceneScore`` are those of the last stretch.
 
     Args:
-        colour, shape, ground, alone, speed: see ``SceneScore``, in the last stretch.
-        hidden, kept: things that came out from behind another, and those that were still the same.
+        hidden, kept: see ``Disappearances``, in the whole video.
         ground_drift: mean absolute difference of the ground, 0 to 1.
-        shade_drift: RGB distance of a thing's colour, mean over things.
-        lightness, contrast, chroma, sharpness, motion: see ``Drift``.
+        shade_drift: RGB distance of a thing's colour, mean over things; a lost one counts as a
+            stranger.
+        lightness, contrast, chroma, sharpness, motion, flicker: see ``Drift``.
+        seams: see ``seam_ratio``, of the last stretch.
     """
 
-    colour: float
-    shape: float
-    ground: float
-    alone: float
-    speed: float
     hidden: float
     kept: float
     ground_drift: float
@@ -51,6 +51,8 @@ class Steady:
     chroma: float
     sharpness: float
     motion: float
+    flicker: float
+    seams: float
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,14 @@ class Away:
     """One video in which a thing and the ground were away and came back.
 
     Args:
-        delay: chunks until a new prompt is obeyed, mean over the changes; those never obeyed apart.
+        delay: chunks until a new prompt is obeyed, mean over the changes; one that never is counts
+            with all its chunks.
         obeyed: share of the changes that are obeyed before the next one.
         back: 1 if the thing that left is there again, in most pictures.
-        thing_return: RGB distance between the thing that left and the one that came back.
+        thing_return: RGB distance between the thing that left and the one that came back; one that
+            did not counts as a stranger.
         ground_return: the same of the ground: mean absolute difference.
+        later_return: the same of the ground that was first seen after the beginning.
     """
 
     delay: float
@@ -70,63 +75,74 @@ class Away:
     back: float
     thing_return: float
     ground_return: float
+    later_return: float
 
 
 def score_steady(pictures: Tensor, trial: Trial) -> Steady:
     """Score pictures ``[F, 3, Y, X]``, one per latent frame, of the trial's steady story."""
     first, last = pictures[:FIRST], pictures[-LAST:]
-    scene = score_scene(last, trial.scene)
+    gone = disappearances(pictures, trial.scene)
+    shades = zip(shade_changes(first, last, trial.scene), trial.scene.things, strict=True)
     changed = drift(appearance(first), appearance(last))
-    again = reappearances(pictures, trial.scene)
     return Steady(
-        colour=scene.colour,
-        shape=scene.shape,
-        ground=scene.ground,
-        alone=scene.alone,
-        speed=scene.speed,
-        hidden=float(again.seen),
-        kept=again.kept / again.seen if again.seen else math.nan,
+        **asdict(score_scene(last, trial.scene)),
+        hidden=float(gone.seen),
+        kept=float(gone.kept),
         ground_drift=ground_change(first, last),
-        shade_drift=_mean(shade_changes(first, last, trial.scene)),
-        lightness=changed.lightness,
-        contrast=changed.contrast,
-        chroma=changed.chroma,
-        sharpness=changed.sharpness,
-        motion=changed.motion,
+        shade_drift=_mean([_or_stranger(shade, trial, thing) for shade, thing in shades]),
+        **asdict(changed),
+        seams=seam_ratio(last, FAMILY.frames_per_chunk),
     )
 
 
 def score_away(pictures: Tensor, trial: Trial) -> Away:
-    """Score pictures ``[F, 3, Y, X]``, one per latent frame, of the trial's away story."""
-    frames = len(pictures)
-    cuts = [cut for cut in trial.away if cut.start < frames]
-    ends = [cut.start for cut in cuts[1:]] + [frames]
+    """Score pictures ``[F, 3, Y, X]``, one per latent frame, of the trial's away story.
+
+    Stretches of less than LAST frames do not count.
+    """
+    frames, chunk = len(pictures), FAMILY.frames_per_chunk
+    cuts = [cut for cut in trial.away if cut.start + LAST <= frames]
+    ends = [*(cut.start for cut in cuts[1:]), frames]
+    parts = [pictures[cut.start : end] for cut, end in zip(cuts, ends, strict=True)]
     delays = [
-        delay(pictures[cut.start : end], cut.scene, CHUNK)
-        for cut, end in zip(cuts[1:], ends[1:], strict=True)
+        min(delay(part, cut.scene, chunk), len(part) / chunk)
+        for part, cut in zip(parts[1:], cuts[1:], strict=True)
     ]
-    back = max(start for start in RETURNS if start < frames)
-    before, after = pictures[: LEAVES[0]], pictures[back:frames]
-    (thing, *_) = shade_changes(before, after, trial.scene)
-    colour, _ = index_of(trial.scene.things[0])
+    obeyed = [late < len(part) / chunk for part, late in zip(parts[1:], delays, strict=True)]
+    here, there = parts[0::2], parts[1::2]
+    thing = trial.scene.things[0]
+    shade, *_ = shade_changes(here[0], here[-1], trial.scene)
+    back = look_at(here[-1]).things[index_of(thing)[0]].present.float().mean()
     return Away(
-        delay=_mean([d for d in delays if math.isfinite(d)]),
-        obeyed=sum(map(math.isfinite, delays)) / len(delays),
-        back=float(find(after)[colour].present.float().mean() > 0.5),
-        thing_return=thing,
-        ground_return=ground_change(before, after),
+        delay=_mean(delays),
+        obeyed=_mean(obeyed),
+        back=float(back > 0.5),
+        thing_return=_or_stranger(shade, trial, thing),
+        ground_return=ground_change(here[0], here[-1]),
+        later_return=ground_change(there[0], there[-1]) if len(there) > 1 else math.nan,
     )
 
 
-def score_stranger(trial: Trial, others: int = 20) -> dict[str, float]:
-    """Return what a return scores if nothing is remembered: shades drawn anew."""
-    (colour, _), number = index_of(trial.scene.things[0]), HELD_OUT + trial.number
+def stranger_shade(trial: Trial, thing: Thing) -> float:
+    """Return how far off a thing's shade is, on average, if it is drawn anew from the world."""
+    (colour, _), (own, *others) = index_of(thing), _looks(trial)
+    return float(np.mean([np.linalg.norm(own.colours[colour] - o.colours[colour]) for o in others]))
+
+
+def stranger_ground(trial: Trial) -> float:
+    """Return the same of the ground."""
     tint, texture = ground_index(trial.scene.tint, trial.scene.texture)
-    own, strange = Look.of(number), [Look.of(number + 1 + other) for other in range(others)]
+    own, *others = _looks(trial)
     relief = 1 + RELIEF * float(lit(TEXTURES[texture]).mean())
-    shades = [np.linalg.norm(own.colours[colour] - look.colours[colour]) for look in strange]
-    grounds = [np.abs(own.grounds[tint] - look.grounds[tint]).mean() * relief for look in strange]
-    return {"thing_return": float(np.mean(shades)), "ground_return": float(np.mean(grounds))}
+    return relief * float(np.mean([np.abs(own.grounds[tint] - o.grounds[tint]) for o in others]))
+
+
+def _looks(trial: Trial) -> list[Look]:
+    return [Look.of(HELD_OUT + trial.number + other) for other in range(1 + STRANGERS)]
+
+
+def _or_stranger(shade: float, trial: Trial, thing: Thing) -> float:
+    return stranger_shade(trial, thing) if math.isnan(shade) else shade
 
 
 @dataclass(frozen=True)
@@ -137,17 +153,28 @@ class Spread:
     seeds: float
 
 
-def spread(by_seed: Sequence[Sequence[Steady]] | Sequence[Sequence[Away]]) -> dict[str, Spread]:
-    """Average scores ``[seed][prompt]``; what was not measured (NaN) does not count.
+def spread_of(means: Sequence[float]) -> Spread:
+    """Average the means of several seeds; what was not measured (NaN) does not count."""
+    known = torch.tensor([mean for mean in means if not math.isnan(mean)])
+    if not len(known):
+        return Spread(math.nan, math.nan)
+    return Spread(float(known.mean()), float(known.std()) if len(known) > 1 else math.nan)
 
-    How often a thing was hidden weighs how often it was kept: both are counted over all prompts.
+
+def average(by_seed: Sequence[Sequence[Steady]] | Sequence[Sequence[Away]]) -> dict[str, Spread]:
+    """Average scores ``[seed][prompt]``.
+
+    ``kept`` becomes a share of all that was hidden in the videos of a seed.
     """
     result = {}
     for field in fields(by_seed[0][0]):
-        means = torch.tensor([_mean([getattr(s, field.name) for s in seed]) for seed in by_seed])
-        known = means[~means.isnan()]
-        deviation = float(known.std()) if len(known) > 1 else math.nan
-        result[field.name] = Spread(float(known.mean()) if len(known) else math.nan, deviation)
+        means = [_mean([getattr(score, field.name) for score in seed]) for seed in by_seed]
+        result[field.name] = spread_of(means)
+    if "kept" in result:
+        hidden = [sum(score.hidden for score in seed) for seed in by_seed]
+        kept = [sum(score.kept for score in seed) for seed in by_seed]
+        shares = [k / h if h else math.nan for k, h in zip(kept, hidden, strict=True)]
+        result["kept"] = spread_of(shares)
     return result
 
 

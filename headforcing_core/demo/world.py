@@ -9,6 +9,7 @@ from math import pi
 import numpy as np
 from numpy.random import Generator, Philox, SeedSequence
 
+from ..geometry import VideoFormat
 from .scene import COLOURS, SHAPES, TEXTURES, TINTS, Scene, Story, Thing, scene_at
 
 SIDE = 64
@@ -28,26 +29,18 @@ STONE = np.array([0.78, 0.76, 0.72], dtype=np.float32)
 RELIEF = 0.35
 # pixels per picture
 PACE = {"slowly": 0.5, "fast": 1.3}
-# pictures per latent frame after the first, which is one picture
-STRIDE = 4
+# pictures per latent frame after the first, and pixels per latent pixel
+STRIDE, SPACE_STRIDE = 4, 8
+VIDEO = VideoFormat(time_stride=STRIDE, space_stride=SPACE_STRIDE, fps=16)
 # between the first two things at the beginning, in pixels
 ROOM = 26.0
 MOST_TRACKS = 8
 # no clip with a seed from here on is trained on
 HELD_OUT = 5_000_000
-FPS = 16
-
-
-def pictures(frames: int) -> int:
-    return STRIDE * (frames - 1) + 1
-
-
-def first_picture(frame: int) -> int:
-    """Return the first picture of a latent frame."""
-    return max(0, STRIDE * frame - STRIDE + 1)
 
 
 def generator(*key: int) -> Generator:
+    """Return a generator whose draws depend on the whole key."""
     return Generator(Philox(SeedSequence(list(key))))
 
 
@@ -114,7 +107,7 @@ class Clip:
         cast = cast_of([cut.scene.things for cut in self.story])
         if len(cast) > MOST_TRACKS:
             raise ValueError(f"a story must have at most {MOST_TRACKS} things, got {len(cast)}")
-        spans = [first_picture(cut.start) for cut in self.story] + [len(scenes)]
+        spans = [VIDEO.first_picture(cut.start) for cut in self.story] + [len(scenes)]
         pace = np.cumsum([0.0, *(PACE[scene.speed] for scene in scenes[1:])])
         places = _places(self.seed)
         tracks = []
@@ -133,9 +126,8 @@ class Clip:
         return tracks
 
     def _scenes(self) -> list[Scene]:
-        return [
-            scene_at(self.story, (p + STRIDE - 1) // STRIDE) for p in range(pictures(self.frames))
-        ]
+        count = VIDEO.pixel_frames(self.frames)
+        return [scene_at(self.story, (p + STRIDE - 1) // STRIDE) for p in range(count)]
 
 
 def cast_of(scenes: Sequence[tuple[Thing, ...]]) -> list[list[Thing | None]]:
@@ -195,4 +187,5 @@ def index_of(thing: Thing) -> tuple[int, int]:
 
 
 def ground_index(tint: str, texture: str) -> tuple[int, int]:
+    """Return (tint, texture) as numbers."""
     return TINTS.index(tint), TEXTURES.index(texture)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
-from headforcing.headforcing_core.drift import Drift, appearance, drift, to_lab
+from headforcing.headforcing_core.drift import Drift, appearance, drift, seam_ratio, to_lab
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def changed(video, fault) -> Drift:
 
 def test_no_fault_is_no_drift(texture):
     same = changed(texture, lambda x: x)
-    assert same == Drift(lightness=0, contrast=1, chroma=1, sharpness=1, motion=1)
+    assert same == Drift(lightness=0, contrast=1, chroma=1, sharpness=1, motion=1, flicker=0)
 
 
 def test_brightness(texture):
@@ -68,3 +68,16 @@ def test_colours_are_those_of_the_standard():
         ]
     )
     torch.testing.assert_close(lab, expected, atol=0.1, rtol=0)
+
+
+def test_flicker(texture):
+    light = torch.tensor([0.0, 0.1]).repeat(12)[:, None, None, None]
+    assert changed(texture, lambda x: x + light).flicker > 5
+    assert abs(changed(texture, lambda x: x * 0.8).flicker) < 0.2
+
+
+def test_seams(texture):
+    assert seam_ratio(texture, 3) == pytest.approx(1, abs=0.05)
+    steps = 0.03 * (torch.arange(24) // 3)[:, None, None, None]
+    assert seam_ratio(0.5 * texture + steps, 3) > 1.3
+    assert seam_ratio(0.5 * texture + steps, 4) < seam_ratio(0.5 * texture + steps, 3)

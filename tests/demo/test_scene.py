@@ -38,6 +38,8 @@ def test_a_change_changes_one_part(seed):
 
 
 def test_users_words():
+    assert parse("a red ball behind the pillar, on navy").pillar
+    assert parse("behind a pillar a red ball on navy").pillar
     said = parse("A blue square and the red ball, moving fast, on a dotted olive ground")
     assert said == Scene((BLUE, RED), "olive", "dotted", "fast")
     assert parse("a red ball on navy") == Scene((RED,), "navy", "plain", "slowly")
@@ -54,6 +56,9 @@ def test_users_words():
         ("a red ball and a red ring on navy", "different colours"),
         ("a red ball, a green ball and a blue ball on navy", "1 to 2 things"),
         ("", "name things as"),
+        ("a red ball and blue on navy", "name things as"),
+        ("a red ball behind a blue square on navy", "only be behind a pillar"),
+        ("2 red ball on navy", "no numbers"),
     ],
 )
 def test_what_the_model_cannot_show_is_refused(prompt, rule):

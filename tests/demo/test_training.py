@@ -130,7 +130,7 @@ def test_the_rate_rises_and_falls():
     assert recipe.stage(0) == recipe.stages[0] and recipe.stage(999) == recipe.stages[-1]
 
 
-def test_training_never_meets_what_is_held_out():
+def test_clips_that_would_reach_what_is_held_out_are_refused():
     with pytest.raises(ValueError, match="must be fewer"):
         make_clips(Autoencoder(), HELD_OUT + 1, workers=1)
 
@@ -170,8 +170,15 @@ def test_the_command_trains_stops_and_goes_on(tmp_path, monkeypatch, capsys):
     assert train.main(few) == 0
     model = DemoModel.load(tmp_path / "work" / "weights")
     assert model.wan.config == TINY
-    assert train.main([*few[:3], "3", *few[4:]]) == 2
-    assert "the recipe it began with" in capsys.readouterr().err
+    for at, rule in ((3, "the recipe it began with"), (5, "made with"), (7, "made with")):
+        other = [*few[:at], "4", *few[at + 1 :]]
+        assert train.main(other) == 2
+        assert rule in capsys.readouterr().err
+    assert train.main(["--work", work, "--steps", "0"]) == 2
+    assert "--steps must be at least 1" in capsys.readouterr().err
+    (tmp_path / "work" / "clips.safetensors").write_bytes(b"cut short")
+    assert train.main(few) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
 def test_a_folder_without_a_model_is_one_sentence(tmp_path):

@@ -18,11 +18,10 @@ from headforcing.headforcing_core.demo.scene import (
 )
 from headforcing.headforcing_core.demo.world import (
     SIDE,
+    VIDEO,
     Clip,
     Look,
-    first_picture,
     generator,
-    pictures,
 )
 
 seeds = st.integers(0, 2**40)
@@ -35,8 +34,8 @@ def clip(seed=0, *prompts, frames=9, every=3):
 
 
 def test_pictures_of_latent_frames():
-    assert [pictures(f) for f in (1, 2, 21)] == [1, 5, 81]
-    assert [first_picture(f) for f in (0, 1, 2, 3)] == [0, 1, 5, 9]
+    assert [VIDEO.pixel_frames(f) for f in (1, 2, 21)] == [1, 5, 81]
+    assert [VIDEO.first_picture(f) for f in (0, 1, 2, 3)] == [0, 1, 5, 9]
 
 
 @settings(max_examples=20, deadline=None)
@@ -73,7 +72,7 @@ def test_things_stay_in_the_picture_and_keep_their_pace(seed):
 def test_a_prompt_changes_what_it_says_and_nothing_else():
     one = clip(1, STILL, "a green ball moving slowly on plain navy")
     (track,) = one.tracks
-    change = first_picture(3)
+    change = VIDEO.first_picture(3)
     assert {t.colour for t in track.things[:change]} == {"red"}
     assert {t.colour for t in track.things[change:]} == {"green"}
     steps = np.hypot(np.diff(track.x), np.diff(track.y))
@@ -127,6 +126,13 @@ def test_a_pillar_hides_what_passes_behind():
     assert (pixels.amax(1) > 100).all() and (pixels.amax(1) > 300).any()
 
 
+def test_a_story_of_too_many_things_is_refused():
+    things = [f"a {c} {s} on navy" for c, s in zip(COLOURS * 2, SHAPES * 3, strict=True)]
+    story = tuple(Cut(3 * at, parse(text)) for at, text in enumerate(things))
+    with pytest.raises(ValueError, match="at most 8 things"):
+        _ = Clip(0, story, 40).tracks
+
+
 def test_shapes_differ():
     y, x = pixel_centres()
     inside = [outline(shape, x - 32, y - 32, 12.0) < 0 for shape in SHAPES]
@@ -135,7 +141,7 @@ def test_shapes_differ():
             assert (a & b).sum() / (a | b).sum() < 0.9
 
 
-def test_shades_are_the_clips_own_and_stay_nameable():
+def test_shades_are_the_clips_own():
     shades = np.stack([Look.of(seed).colours for seed in range(50)])
     assert shades.std(0).max() > 0.04
     assert len({shade.tobytes() for shade in shades}) == 50
