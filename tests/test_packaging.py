@@ -64,3 +64,14 @@ def test_no_name_of_one_machine():
     for path in files:
         if path.suffix in (".py", ".md", ".toml", ".json") and path != Path(__file__):
             assert not home.search(path.read_text("utf-8")), path
+
+
+@needs_toml
+def test_the_demo_model_is_installed_and_published():
+    folder = ROOT / "headforcing_core" / "demo"
+    (pattern,) = SETTINGS["tool"]["setuptools"]["package-data"]["headforcing.headforcing_core.demo"]
+    files = [path for path in (folder / "weights").iterdir() if path.is_file()]
+    assert set(files) == set(folder.glob(pattern))
+    assert {"CARD.md", "headforcing_demo.safetensors"} <= {path.name for path in files}
+    ignored = (ROOT / ".comfyignore").read_text("utf-8").split()
+    assert not any("headforcing_core".startswith(name.strip("/")) for name in ignored)
