@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ from .training_data import CHUNK, Clips
 
 SAVE_EVERY = 250
 LOG_EVERY = 50
-# clips of a batch that one thread learns from at a time
+# most clips of a batch that one thread learns from at a time
 PART = 4
 
 
@@ -95,6 +96,7 @@ class Training:
         if device.type == "cpu":
             one_each = partial(torch.set_num_threads, 1)
             self.threads = ThreadPoolExecutor(threads, initializer=one_each)
+        self.workers = threads
         matrices = [w for w in self.networks.model.blocks.parameters() if w.ndim == 2]
         chosen = {id(w) for w in matrices}
         rest = [w for w in self.networks.parameters() if id(w) not in chosen]
@@ -168,7 +170,9 @@ class Training:
         parts = [batch]
         if self.threads:
             # small parts stay in a core's cache, and threads that share nothing wait for nothing
-            parts = [Batch(*part) for part in zip(*(x.split(PART) for x in batch), strict=True)]
+            rounds = ceil(len(batch.clean) / (PART * self.workers))
+            size = ceil(len(batch.clean) / (rounds * self.workers))
+            parts = [Batch(*part) for part in zip(*(x.split(size) for x in batch), strict=True)]
         done = list((self.threads.map if self.threads else map)(self._gradients, parts))
         for weight, *grads in zip(self.networks.parameters(), *(g for _, g in done), strict=True):
             weight.grad = torch.stack(grads).sum(0) / len(batch.clean)
