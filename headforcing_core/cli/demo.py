@@ -33,7 +33,7 @@ log = logging.getLogger("headforcing")
 LATENTS, VIDEO_FILE, SHEET = "latents.safetensors", "video.mp4", "contact_sheet.png"
 PROMPTS = (
     "a red ball and a blue square moving slowly on striped olive",
-    "a blue square moving slowly on striped olive",
+    "a yellow ball and a blue square moving slowly on striped olive",
     "a red ball and a blue square moving slowly on striped olive",
 )
 # stretches that are held against each other, in frames
