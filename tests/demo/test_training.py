@@ -135,6 +135,15 @@ def test_clips_that_would_reach_what_is_held_out_are_refused():
         make_clips(Autoencoder(), HELD_OUT + 1, workers=1)
 
 
+def test_a_batch_holds_clips_with_the_words_of_their_chunks(clips):
+    batch = Training(TINY, RECIPE, clips, CPU)._draw()
+    assert batch.clean.shape == (5, 16, 6, 8, 8) and batch.words.shape[:2] == (5, 2)
+    for clean, words in zip(batch.clean, batch.words, strict=True):
+        same = (clips.latents[:, :, :6] == clean).flatten(1).all(1)
+        assert torch.equal(clips.words[same.nonzero()[0, 0], :2].long(), words)
+    assert any(len(set(map(tuple, w.tolist()))) > 1 for w in clips.words[:, :2])
+
+
 def test_each_chunk_is_told_its_own_prompt():
     clip = next(c for c in map(random_clip, range(100)) if len(c.story) == 3)
     words = words_of(clip)
