@@ -37,6 +37,11 @@ def sigma_table(shift: float) -> Tensor:
     if not low <= shift <= high:
         raise ValueError(f"shift must be {low} to {high}, got {shift}")
     even = torch.linspace(1.0, 0.0, TRAINING_STEPS + 1)[:-1]
+    return shifted(even, shift)
+
+
+def shifted(even: Tensor, shift: float) -> Tensor:
+    """Move noise levels 0 to 1 towards noise, as a timestep shift does."""
     return shift * even / (1 + (shift - 1) * even)
 
 

@@ -197,6 +197,7 @@ class WanModel(nn.Module):
         return self.project_text(embedding)
 
     def project_text(self, embedding: Tensor) -> WanText:
+        """Do the same where gradients are wanted, unchecked."""
         text = self.text_embedding(embedding.to(self.device, self.dtype))
         return WanText(tuple(block.cross_attn.keys_values(text) for block in self.blocks))
 

@@ -75,13 +75,21 @@ class Autoencoder(nn.Module):
 
     def _pack(self, video: Tensor) -> Tensor:
         video = 2 * video - 1
-        first = video[:, :1].expand(-1, STRIDE - 1, -1, -1, -1)
-        groups = torch.cat([first, video], 1).unflatten(1, (-1, STRIDE))
+        groups = by_frame(video)
         cells = avg_pool2d(groups.flatten(0, 2), CELL).unflatten(0, groups.shape[:3])
         change = cells[:, :, 2:].mean(2) - cells[:, :, :2].mean(2)
         change = torch.einsum("bfcyx,c->bfyx", change, video.new_tensor(CHANGE))[:, :, None]
         packed = torch.cat([pixel_unshuffle(cells.mean(2), 2), pixel_unshuffle(change, 2)], 2)
         return packed.transpose(1, 2)
+
+
+def by_frame(video: Tensor) -> Tensor:
+    """Group pictures ``[B, 4 (F - 1) + 1, ...]`` by latent frame: ``[B, F, 4, ...]``.
+
+    The first frame is its one picture, four times.
+    """
+    first = video[:, :1].expand(-1, STRIDE - 1, *video.shape[2:])
+    return torch.cat([first, video], 1).unflatten(1, (-1, STRIDE))
 
 
 def whole_video(pictures: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from .autoencoder import whole_video
 from .methods import METHODS
 from .model import FAMILY, SHIPPED, DemoModel
 from .pictures import draw
-from .rollouts import roll_side_by_side
+from .rollouts import finished, roll_side_by_side
 from .scene import Cut, Scene
 from .score import SceneScore, mean_score, sampled, score_scene, settled
 from .stories import held_out
@@ -134,11 +134,7 @@ def _generate(model: DemoModel, scenes: Sequence[Scene], seed: int) -> list[Tens
     """Return one picture per latent frame for every scene."""
     stories = [(Cut(0, scene),) for scene in scenes]
     rolling = roll_side_by_side(model, stories, METHODS[:1], FAMILY.horizon, seed)
-    try:
-        while True:
-            next(rolling)
-    except StopIteration as end:
-        (made,) = end.value
+    (made,) = finished(rolling)
     return [model.snapshots(latent) for latent in made.latents]
 
 

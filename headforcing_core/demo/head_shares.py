@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ..cache import CacheBank
-from ..generation import VideoRequest
-from .model import FAMILY, LATENT_SIDE, DemoModel
-from .rollouts import schedule
+from .methods import method_named
+from .model import FAMILY, DemoModel
+from .rollouts import request_for, schedule
 from .stories import trial
 
 # chunks that have a sink, a middle and a present
@@ -58,9 +58,8 @@ class HeadShares:
 
 def measure_shares(model: DemoModel, first_trial: int, seed: int) -> Tensor:
     """Return where heads look within the horizon, ``[L, H, 3]``: mean over all model calls."""
-
     stories = [trial(first_trial + number).steady for number in range(VIDEOS)]
-    request = VideoRequest(FAMILY, FAMILY.horizon, LATENT_SIDE, LATENT_SIDE, seed)
+    request = request_for(method_named("rolling"), FAMILY.horizon, seed)
     observe = HeadShares(FAMILY.frames_per_chunk, FIRST_CHUNK * FAMILY.frames_per_chunk)
     for _ in request.rollout(model.wan, schedule(model, stories), observe).run():
         pass

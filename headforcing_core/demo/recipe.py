@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..schedule import warp
+from ..schedule import TRAINING_STEPS, shifted, warp
 from .model import FAMILY
 
 # sigmas below this are never met by the steps the model is run with
@@ -65,9 +65,9 @@ class Recipe:
 
     def sigmas(self, shape: tuple[int, int], rng: torch.Generator) -> Tensor:
         """Draw the noise level of every clip and chunk, ``shape``."""
-        levels = warp(self.run_at, self.shift) / 1000
+        levels = warp(self.run_at, self.shift) / TRAINING_STEPS
         used = levels[torch.randint(len(levels), shape, generator=rng)]
         low = LEAST_SIGMA / (self.shift - (self.shift - 1) * LEAST_SIGMA)
         even = low + (1 - low) * torch.rand(shape, generator=rng)
-        spread = self.shift * even / (1 + (self.shift - 1) * even)
+        spread = shifted(even, self.shift)
         return torch.where(torch.rand(shape, generator=rng) < self.used, used, spread)

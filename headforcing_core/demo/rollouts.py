@@ -47,6 +47,15 @@ def schedule(model: DemoModel, stories: Sequence[Story]) -> PromptSchedule:
     return PromptSchedule(starts, tuple(model.text_encoder.encode(text) for text in texts))
 
 
+def finished(run: Generator[int, None, list[Rolled]]) -> list[Rolled]:
+    """Run to the end, unwatched, and return what was made."""
+    while True:
+        try:
+            next(run)
+        except StopIteration as end:
+            return end.value
+
+
 def roll_side_by_side(
     model: DemoModel,
     stories: Sequence[Story],

@@ -82,8 +82,7 @@ def parse(prompt: str) -> Scene:
             f"a prompt for the demo model must use the words it was trained on "
             f"({', '.join(WORDS)}), got {unknown[0]!r} in {prompt!r}"
         )
-    pairs = pairwise(words)
-    things = [Thing(a, b) for a, b in pairs if a in COLOURS and b in SHAPES]
+    things = [Thing(a, b) for a, b in pairwise(words) if a in COLOURS and b in SHAPES]
     named = sum(word in COLOURS or word in SHAPES for word in words)
     if not things or named != 2 * len(things):
         raise ValueError(f"a prompt must name things as 'a red ball', got {prompt!r}")
@@ -121,17 +120,19 @@ Story = tuple[Cut, ...]
 
 
 def scene_at(story: Story, frame: int) -> Scene:
+    """Return the scene that rules a latent frame."""
     return [cut.scene for cut in story if cut.start <= frame][-1]
 
 
 def random_scene(rng: Generator) -> Scene:
+    """Draw a scene as the training's are drawn."""
     count = 2 if rng.random() < TWO_THINGS else 1
     colours = rng.permutation(len(COLOURS))[:count]
     return Scene(
-        things=tuple(Thing(COLOURS[c], _pick(rng, SHAPES)) for c in colours),
-        tint=_pick(rng, TINTS),
-        texture=_pick(rng, TEXTURES),
-        speed=_pick(rng, SPEEDS),
+        things=tuple(Thing(COLOURS[c], pick(rng, SHAPES)) for c in colours),
+        tint=pick(rng, TINTS),
+        texture=pick(rng, TEXTURES),
+        speed=pick(rng, SPEEDS),
         pillar=bool(rng.random() < WITH_PILLAR),
     )
 
@@ -149,29 +150,31 @@ def random_story(rng: Generator, starts: Sequence[int]) -> Story:
 
 def changed(scene: Scene, rng: Generator) -> Scene:
     """Return the scene with one part replaced: what a prompt change can ask for."""
-    part = _pick(rng, ("colour", "shape", "count", "tint", "texture", "speed"))
+    part = pick(rng, ("colour", "shape", "count", "tint", "texture", "speed"))
     if part in ("tint", "texture", "speed"):
         choices = {"tint": TINTS, "texture": TEXTURES, "speed": SPEEDS}[part]
-        return replace(scene, **{part: _other(rng, choices, [getattr(scene, part)])})
+        return replace(scene, **{part: other(rng, choices, [getattr(scene, part)])})
     things = list(scene.things)
     taken = [thing.colour for thing in things]
     if part == "count" and len(things) == MOST_THINGS:
         del things[rng.integers(len(things))]
     elif part == "count":
-        things.append(Thing(_other(rng, COLOURS, taken), _pick(rng, SHAPES)))
+        things.append(Thing(other(rng, COLOURS, taken), pick(rng, SHAPES)))
     else:
         at = int(rng.integers(len(things)))
         old = things[at]
         if part == "colour":
-            things[at] = replace(old, colour=_other(rng, COLOURS, taken))
+            things[at] = replace(old, colour=other(rng, COLOURS, taken))
         else:
-            things[at] = replace(old, shape=_other(rng, SHAPES, [old.shape]))
+            things[at] = replace(old, shape=other(rng, SHAPES, [old.shape]))
     return replace(scene, things=tuple(things))
 
 
-def _pick(rng: Generator, choices: Sequence[str]) -> str:
+def pick(rng: Generator, choices: Sequence[str]) -> str:
+    """Draw one of the choices."""
     return choices[int(rng.integers(len(choices)))]
 
 
-def _other(rng: Generator, choices: Sequence[str], taken: Sequence[str]) -> str:
-    return _pick(rng, [choice for choice in choices if choice not in taken])
+def other(rng: Generator, choices: Sequence[str], taken: Sequence[str]) -> str:
+    """Draw one of the choices that is not taken."""
+    return pick(rng, [choice for choice in choices if choice not in taken])

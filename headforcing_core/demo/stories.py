@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from numpy.random import Generator
@@ -16,6 +15,7 @@ from .scene import (
     Scene,
     Story,
     Thing,
+    other,
     random_scene,
 )
 from .training_data import trained_prompts
@@ -83,12 +83,6 @@ def _elsewhere(scene: Scene, rng: Generator) -> Scene:
     """Take the first thing away, and the ground; a thing that was alone gives way to another."""
     first, *others = scene.things
     if not others:
-        colours = [colour for colour in COLOURS if colour != first.colour]
-        shapes = [shape for shape in SHAPES if shape != first.shape]
-        others = [Thing(_pick(colours, rng), _pick(shapes, rng))]
-    tint = _pick([tint for tint in TINTS if tint != scene.tint], rng)
-    return replace(scene, things=tuple(others), tint=tint)
-
-
-def _pick(choices: Sequence[str], rng: Generator) -> str:
-    return choices[int(rng.integers(len(choices)))]
+        colour = other(rng, COLOURS, [first.colour])
+        others = [Thing(colour, other(rng, SHAPES, [first.shape]))]
+    return replace(scene, things=tuple(others), tint=other(rng, TINTS, [scene.tint]))

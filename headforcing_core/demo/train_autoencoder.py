@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .autoencoder import Autoencoder, whole_video
+from .autoencoder import Autoencoder, by_frame, whole_video
 from .pictures import draw
 from .training_data import random_clip
-from .world import HELD_OUT, STRIDE
+from .world import HELD_OUT
 
 CLIPS = 128
 BATCH = 32
@@ -32,8 +32,7 @@ def train_autoencoder(steps: int, seed: int, device: torch.device) -> tuple[Auto
     nn.init.zeros_(model.narrow.bias)
     model.measure(video)
     latents = model.encode(video).transpose(1, 2).flatten(0, 1)
-    first = video[:, :1].expand(-1, STRIDE - 1, -1, -1, -1)
-    groups = torch.cat([first, video], 1).unflatten(1, (-1, STRIDE)).flatten(0, 1)
+    groups = by_frame(video).flatten(0, 1)
     model.to(device)
     optimiser = torch.optim.AdamW(model.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.LambdaLR(

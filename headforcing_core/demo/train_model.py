@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..rope import Rope
+from ..schedule import TRAINING_STEPS
 from ..wan import WanConfig, WanModel
 from .recipe import Recipe
 from .teacher_forcing import TeacherForcing
@@ -188,7 +189,7 @@ class Training:
         clean, words, sigma, noise = batch
         mix = sigma[:, None, :, None, None]
         both = torch.cat([clean, (1 - mix) * clean + mix * noise], 2)
-        timesteps = 1000 * torch.cat([torch.zeros_like(sigma), sigma], 1)
+        timesteps = TRAINING_STEPS * torch.cat([torch.zeros_like(sigma), sigma], 1)
         with torch.autocast(self.device.type, torch.bfloat16):
             rows = self.networks.text_encoder(words.flatten(0, 1)).unflatten(0, words.shape[:2])
             rows = torch.cat([rows, rows], 1).flatten(0, 1)

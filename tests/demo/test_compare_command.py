@@ -18,7 +18,7 @@ from headforcing.headforcing_core.demo.head_shares import HeadShares, measure_sh
 from headforcing.headforcing_core.demo.methods import METHODS, method_named
 from headforcing.headforcing_core.demo.model import FAMILY, SHIPPED, DemoModel
 from headforcing.headforcing_core.demo.report import Row, rows_of, tables
-from headforcing.headforcing_core.demo.rollouts import roll_side_by_side
+from headforcing.headforcing_core.demo.rollouts import finished, roll_side_by_side
 from headforcing.headforcing_core.demo.stories import trial
 from headforcing.headforcing_core.demo.trial_scores import Spread
 from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
@@ -37,11 +37,7 @@ def model():
 def rolled(model, names, frames, trials=1, seed=0):
     stories = [trial(number).steady for number in range(trials)]
     run = roll_side_by_side(model, stories, [method_named(n) for n in names], frames, seed)
-    try:
-        while True:
-            next(run)
-    except StopIteration as end:
-        return end.value
+    return finished(run)
 
 
 def test_methods_are_alike_while_nothing_is_forgotten(model):
