@@ -149,7 +149,7 @@ FAMILIES = (
         weights=PLAIN_FIRST,
     ),
     Family("self_forcing", "Self-Forcing", "arXiv 2506.08009", "selfforcing"),
-    Family("demo", "the demo model", "headforcing_core/demo", "headforcingdemo", shift=3.0),
+    Family("demo", "the demo model", "headforcing_core/demo", "headforcingdemo"),
 )
 FAMILY_NAMES = tuple(family.name for family in FAMILIES)
 SUPPORTED = tuple(family.name for family in FAMILIES if not family.refusal)

@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..demo.contact_sheet import contact_sheet
+from ..demo.detect import look_at
 from ..demo.memory import delay, ground_change, shade_changes
 from ..demo.methods import METHODS, method_named
 from ..demo.model import FAMILY, SHIPPED, DemoModel
@@ -187,9 +188,8 @@ def _report(
 def _seen(pictures: Tensor, story: Story) -> list[tuple[str, str]]:
     """Say what the pictures, one per latent frame, show: prompts obeyed, and drift."""
     starts = [cut.start for cut in story]
-    parts = [
-        pictures[start:end] for start, end in zip(starts, [*starts[1:], len(pictures)], strict=True)
-    ]
+    seen = look_at(pictures)
+    parts = [seen[start:end] for start, end in zip(starts, [*starts[1:], len(seen)], strict=True)]
     rows = []
     for cut, part in zip(story, parts, strict=True):
         late = delay(part, cut.scene, FAMILY.frames_per_chunk)

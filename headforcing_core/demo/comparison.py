@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .autoencoder import whole_video
+from .detect import Sight, look_at
 from .memory import ground_change, shade_changes
 from .methods import Method
 from .model import FAMILY, DemoModel
@@ -76,7 +77,7 @@ class Comparison:
     seeds: Sequence[int]
     lengths: Sequence[int]
     scores: dict[str, Scores] = field(default_factory=dict)
-    beginnings: list[list[Tensor]] = field(default_factory=list)
+    beginnings: list[list[Sight]] = field(default_factory=list)
     complete: bool = False
 
     @property
@@ -111,29 +112,31 @@ class Comparison:
                 self._keep(kind, videos, {r.method.name: r.seconds for r in made})
                 if kind == STEADY:
                     first = videos[self.methods[0].name]
-                    self.beginnings.append([video[:FIRST].clone() for video in first])
+                    self.beginnings.append(
+                        [look_at(video.pictures[:FIRST].clone()) for video in first]
+                    )
         self.complete = True
 
     def _story(self, kind: str, trial: Trial) -> Story:
         story = trial.steady if kind == STEADY else trial.away
         return tuple(cut for cut in story if cut.start < self.frames)
 
-    def _videos(self, rolled: Rolled) -> list[Tensor]:
-        return [self.model.snapshots(latent) for latent in rolled.latents]
+    def _videos(self, rolled: Rolled) -> list[Sight]:
+        return [look_at(self.model.snapshots(latent)) for latent in rolled.latents]
 
-    def _truth(self, stories: Sequence[Story]) -> dict[str, list[Tensor]]:
+    def _truth(self, stories: Sequence[Story]) -> dict[str, list[Sight]]:
         drawn, again = [], []
         for trial, story in zip(self.trials, stories, strict=True):
             video = draw(trial.truth(story, self.frames))
             coded = self.model.encode(video[None])
-            drawn.append(sampled(video))
-            again.append(sampled(whole_video(self.model.decode(coded))[0]))
+            drawn.append(look_at(sampled(video)))
+            again.append(look_at(sampled(whole_video(self.model.decode(coded))[0])))
         return {TRUTH: drawn, ROUND_TRIP: again}
 
     def _keep(
         self,
         kind: str,
-        videos: dict[str, list[Tensor]],
+        videos: dict[str, list[Sight]],
         seconds: dict[str, tuple[float, ...]],
     ) -> None:
         """Score a seed's videos of all methods, then keep the scores: all of them or none."""
@@ -147,14 +150,14 @@ class Comparison:
                     truths = self.scores[TRUTH].steady[frames][0]
                     prompts = [settled(s, t) for s, t in zip(prompts, truths, strict=True)]
                 known.setdefault(frames, []).append(prompts)
-            scores.shown.setdefault(kind, videos[name][0][::LOOK].clone())
+            scores.shown.setdefault(kind, videos[name][0].pictures[::LOOK].clone())
             if kind == STEADY:
                 curves = [_curves(v, t) for v, t in zip(videos[name], self.trials, strict=True)]
                 for measure in curves[0]:
                     by_prompt = [curve[measure] for curve in curves]
                     scores.curves.setdefault(measure, []).append(by_prompt)
 
-    def _scored(self, kind: str, videos: Sequence[Tensor]) -> dict[int, list[Steady] | list[Away]]:
+    def _scored(self, kind: str, videos: Sequence[Sight]) -> dict[int, list[Steady] | list[Away]]:
         score = score_steady if kind == STEADY else score_away
         pairs = list(zip(videos, self.trials, strict=True))
         lengths = [n for n in self.lengths if kind == STEADY or scores_away(n)]
@@ -218,9 +221,9 @@ def scores_away(frames: int) -> bool:
     return frames >= RETURNS[0] + LAST
 
 
-def _curves(video: Tensor, trial: Trial) -> dict[str, list[float]]:
-    first = video[:FIRST]
-    parts = [part for part in video.split(STEP) if len(part) == STEP]
+def _curves(video: Sight, trial: Trial) -> dict[str, list[float]]:
+    first, whole = video[:FIRST], len(video) // STEP * STEP
+    parts = [video[start : start + STEP] for start in range(0, whole, STEP)]
     shades = [torch.tensor(shade_changes(first, part, trial.scene)).nanmean() for part in parts]
     return {
         GROUND_DRIFT: [ground_change(first, part) for part in parts],

@@ -1,9 +1,9 @@
-"""Finding things in pictures of the demo world, from what the world knows of colours and shapes."""
+"""Finding things in pictures of the demo world, by what the world knows of colours and shapes."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from itertools import product
 
@@ -13,21 +13,19 @@ from torch.nn.functional import max_pool2d, normalize
 
 from .pictures import lit, outline, pixel_centres
 from .scene import COLOURS, SHAPES, TEXTURES, TINTS
-from .world import GROUNDS, PALETTE, RELIEF, SIDE, STONE
+from .world import GROUNDS, PALETTE, RELIEF, SIDE
 
-# a whole thing has 330 pixels or more; less than a quarter of that is no thing
-LEAST_PIXELS = 80
+# a whole thing has 220 pixels or more; less than a quarter of that is no thing
+LEAST_PIXELS = 55
 # pixels of a thing lie together: within its size of their middle, and most of their colour there
-SIZE, TOGETHER = 16.0, 0.6
+SIZE, TOGETHER = 14.0, 0.6
 # a mask must cover this share of (mask or shape) to be that shape
 LEAST_OVERLAP = 0.6
-RADII = torch.linspace(9.5, 14.0, 10)
+RADII = torch.linspace(8.0, 12.0, 9)
 EDGE_PIXELS = 2
 PARTS_OF_A_PIXEL = (0.0, 0.5, 1.0)
-# a column of the picture is the pillar's if so much of it has its colour
-UPRIGHT, STONE_LIKENESS, PILLAR_WIDTH = 0.5, 0.12, 12
-# things nearer than this may cover each other: two radii; a pillar that is nearer hides much of one
-REACH, PILLAR_REACH = 26.0, 8.0
+# things nearer than this may cover each other: two radii
+REACH = 22.0
 
 
 @dataclass(frozen=True)
@@ -49,26 +47,41 @@ class Found:
     y: Tensor
     rgb: Tensor
 
+    def __getitem__(self, pictures: slice) -> Found:
+        return Found(*(getattr(self, field.name)[pictures] for field in fields(self)))
+
 
 @dataclass(frozen=True)
 class Sight:
-    """All that is found in a video.
+    """A video that was looked at, and all that is found in it. A slice of it is a stretch of it.
 
     Args:
+        pictures: ``[N, 3, Y, X]``, 0 to 1.
+        colours: ``[N, Y, X]`` of ``colour_map``.
         things: one per colour of COLOURS.
-        pillar: ``[pictures, 2]``, its first and last column; NaN where there is none.
     """
 
-    things: list[Found]
-    pillar: Tensor
+    pictures: Tensor
+    colours: Tensor
+    things: tuple[Found, ...]
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, pictures: slice) -> Sight:
+        things = tuple(thing[pictures] for thing in self.things)
+        return Sight(self.pictures[pictures], self.colours[pictures], things)
+
+    @property
+    def present(self) -> Tensor:
+        """``[N, COLOURS]`` whether there is a thing of a colour."""
+        return torch.stack([thing.present for thing in self.things], 1)
 
     def near(self, colour: int, at: int, x: float, y: float) -> bool:
-        """Return whether another thing, or the pillar, could cover a thing of a colour there."""
+        """Return whether another thing could cover a thing of a colour there."""
         others = [thing for index, thing in enumerate(self.things) if index != colour]
         apart = [math.hypot(float(o.x[at]) - x, float(o.y[at]) - y) for o in others]
-        left, right = self.pillar[at].tolist()
-        behind = left - PILLAR_REACH < x < right + PILLAR_REACH
-        return behind or any(distance < REACH for distance in apart)
+        return any(distance < REACH for distance in apart)
 
     def clear(self, colour: int) -> Tensor:
         """Return in which pictures a thing is there and nothing could cover it: ``[pictures]``."""
@@ -80,10 +93,10 @@ class Sight:
 
 
 def look_at(video: Tensor) -> Sight:
-    """Find the thing of every colour, and the pillar, in ``[pictures, 3, Y, X]``, 0 to 1."""
+    """Find the thing of every colour in ``[pictures, 3, Y, X]``, 0 to 1."""
     colours = colour_map(video)
-    things = [_find_one(video, colours == index) for index in range(len(COLOURS))]
-    return Sight(things, _find_pillar(video))
+    things = tuple(_find_one(video, colours == index) for index in range(len(COLOURS)))
+    return Sight(video, colours, things)
 
 
 def colour_map(video: Tensor) -> Tensor:
@@ -115,23 +128,15 @@ def _find_one(video: Tensor, mask: Tensor) -> Found:
     centre_x, centre_y = ((mask * axis).sum((1, 2)) / weight for axis in (x, y))
     rgb = torch.full((len(video), 3), math.nan)
     there = torch.nonzero(present).flatten()
+    # pixels on the edge are mixed with the ground; a sliver has no others
+    inner = ~max_pool2d((~mask).float()[:, None], 3, 1, 1)[:, 0].bool()
     for at in there.tolist():
-        # the median: pixels on the edge are mixed with the ground
-        rgb[at] = video[at][:, mask[at]].median(1).values
+        best = inner[at] if inner[at].any() else mask[at]
+        rgb[at] = video[at][:, best].median(1).values
     shape = torch.full_like(pixels, -1)
     if len(there):
         shape[there] = _shapes_of(mask[there], centre_x[there], centre_y[there])
     return Found(pixels, present, shape, centre_x, centre_y, rgb)
-
-
-def _find_pillar(video: Tensor) -> Tensor:
-    stone = (video - torch.from_numpy(STONE)[:, None, None]).abs().amax(1) < STONE_LIKENESS
-    columns = stone.float().mean(1) > UPRIGHT
-    edges = [torch.nonzero(picture).flatten() for picture in columns]
-    none = (math.nan, math.nan)
-    return torch.tensor(
-        [(float(e[0]), float(e[-1] + 1)) if len(e) >= PILLAR_WIDTH else none for e in edges]
-    )
 
 
 def _shapes_of(masks: Tensor, x: Tensor, y: Tensor) -> Tensor:
@@ -166,15 +171,15 @@ def _templates() -> Tensor:
     )
 
 
-def ground_of(video: Tensor) -> Tensor:
-    """Return what is behind the things of ``[pictures, 3, Y, X]``: ``[3, Y, X]``.
+def ground_of(sight: Sight) -> Tensor:
+    """Return what is behind the things: ``[3, Y, X]``.
 
     The median of the pictures in which a pixel is not covered; NaN where it always is.
     """
-    covered = (colour_map(video) >= 0).float()[:, None]
+    covered = (sight.colours >= 0).float()[:, None]
     # the edge of a thing is mixed with the ground and has no colour's name
     covered = max_pool2d(covered, 2 * EDGE_PIXELS + 1, 1, EDGE_PIXELS)
-    return video.masked_fill(covered > 0, math.nan).nanmedian(0).values
+    return sight.pictures.masked_fill(covered > 0, math.nan).nanmedian(0).values
 
 
 def name_ground(picture: Tensor) -> tuple[int, int]:
@@ -183,8 +188,7 @@ def name_ground(picture: Tensor) -> tuple[int, int]:
     The brightness of the ground is free: shades differ from clip to clip.
     """
     best, found = float("inf"), (-1, -1)
-    stone = torch.from_numpy(STONE)[:, None, None]
-    seen = ((picture - stone).abs().amax(0) > 0.15) & ~picture.isnan().any(0)
+    seen = ~picture.isnan().any(0)
     if not seen.any():
         return found
     for texture, name in enumerate(TEXTURES):

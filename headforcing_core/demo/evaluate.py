@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ..device import choose_device
 from .autoencoder import whole_video
+from .detect import look_at
 from .methods import METHODS
 from .model import FAMILY, SHIPPED, DemoModel
 from .pictures import draw
@@ -29,9 +30,8 @@ from .world import HELD_OUT, Clip
 BATCH = 25
 GROUPS: dict[str, Callable[[Scene], bool]] = {
     "all": lambda scene: True,
-    "one thing": lambda scene: len(scene.things) == 1 and not scene.pillar,
-    "two things": lambda scene: len(scene.things) > 1 and not scene.pillar,
-    "pillar": lambda scene: scene.pillar,
+    "one thing": lambda scene: len(scene.things) == 1,
+    "two things": lambda scene: len(scene.things) > 1,
     "said in training": lambda scene: scene.text in trained_prompts(),
     "never said": lambda scene: scene.text not in trained_prompts(),
 }
@@ -84,9 +84,12 @@ def evaluate(model: DemoModel, numbers: Sequence[int], seed: int) -> Iterator[Ev
         for number, scene, video in zip(part, scenes, videos, strict=True):
             drawn = draw(Clip(HELD_OUT + number, (Cut(0, scene),), FAMILY.horizon))
             again = whole_video(model.decode(model.encode(drawn[None])))[0]
-            truth = score_scene(sampled(drawn), scene)
+            truth = score_scene(look_at(sampled(drawn)), scene)
             others = {ROUND_TRIP: sampled(again), MODEL: video}
-            scores = {who: settled(score_scene(x, scene), truth) for who, x in others.items()}
+            scores = {
+                who: settled(score_scene(look_at(pictures), scene), truth)
+                for who, pictures in others.items()
+            }
             yield Evaluated(scene, {TRUTH: truth, **scores})
 
 

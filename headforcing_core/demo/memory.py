@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .detect import Found, Sight, ground_of, look_at, name_ground
+from .detect import Found, Sight, ground_of, name_ground
 from .scene import COLOURS, Scene
 from .world import ground_index, index_of
 
@@ -21,25 +21,22 @@ SAME_SHADE = 0.05
 MOST = 0.5
 
 
-def ground_change(first: Tensor, last: Tensor) -> float:
-    """Return the mean absolute difference of what stands still, 0 to 1.
+def ground_change(first: Sight, last: Sight) -> float:
+    """Return the mean absolute difference of what stands still in two stretches, 0 to 1.
 
-    Args:
-        first, last: pictures ``[N, 3, Y, X]`` of two stretches; pixels that are covered all through
-            one of them do not count.
+    Pixels that are covered all through one of them do not count.
     """
     return float((ground_of(first) - ground_of(last)).abs().mean(0).nanmean())
 
 
-def shade_changes(first: Tensor, last: Tensor, scene: Scene) -> list[float]:
+def shade_changes(first: Sight, last: Sight, scene: Scene) -> list[float]:
     """Return, for every thing of a scene, the RGB distance of its shade in two stretches.
 
     NaN for a thing that is not there in most of one of them.
     """
-    before, after = look_at(first), look_at(last)
     colours = [index_of(thing)[0] for thing in scene.things]
     return [
-        float((_shade(before.things[colour]) - _shade(after.things[colour])).norm())
+        float((_shade(first.things[colour]) - _shade(last.things[colour])).norm())
         for colour in colours
     ]
 
@@ -60,14 +57,13 @@ class Disappearances:
     kept: int
 
 
-def disappearances(pictures: Tensor, scene: Scene) -> Disappearances:
+def disappearances(sight: Sight, scene: Scene) -> Disappearances:
     """Follow the things of a scene through pictures, one per latent frame.
 
-    A thing is kept if it went behind another or the pillar, and came out with its shape and its
+    A thing is kept if it went behind another, and came out with its shape and its
     shade. One that vanished in the open was not hidden, and one that stays away longer than any
     crossing takes is lost. Where the video ends before that, nothing is known.
     """
-    sight = look_at(pictures)
     each = [_follow(sight, *index_of(thing)) for thing in scene.things]
     return Disappearances(sum(e.seen for e in each), sum(e.kept for e in each))
 
@@ -97,36 +93,29 @@ def _follow(sight: Sight, colour: int, shape: int) -> Disappearances:
     return Disappearances(seen + lost, kept)
 
 
-def obeys(pictures: Tensor, scene: Scene) -> bool:
+def obeys(sight: Sight, scene: Scene) -> bool:
     """Return whether pictures show a scene: its colours and no others, its shapes, its ground.
 
-    In most of them: things cover each other for a while. Where a pillar may hide things, one of
-    them is enough, and shapes are not judged. Speed takes longer to tell.
+    In most of them: things cover each other for a while. Speed takes longer to tell.
     """
-    sight = look_at(pictures)
-    there = torch.stack([thing.present for thing in sight.things], 1)
     named = dict(index_of(thing) for thing in scene.things)
     wanted = torch.tensor([colour in named for colour in range(len(COLOURS))])
-    if scene.pillar:
-        right = (there & wanted).any(1) & ~(there & ~wanted).any(1)
-        shapes = []
-    else:
-        right = (there == wanted).all(1)
-        shapes = [sight.things[c].shape[sight.clear(c)] == shape for c, shape in named.items()]
+    right = (sight.present == wanted).all(1)
+    shapes = [sight.things[c].shape[sight.clear(c)] == shape for c, shape in named.items()]
     return (
         float(right.float().mean()) > MOST
         and all(float(fits.float().mean()) > MOST for fits in shapes if len(fits))
-        and name_ground(ground_of(pictures)) == ground_index(scene.tint, scene.texture)
+        and name_ground(ground_of(sight)) == ground_index(scene.tint, scene.texture)
     )
 
 
-def delay(pictures: Tensor, scene: Scene, chunk: int) -> float:
+def delay(sight: Sight, scene: Scene, chunk: int) -> float:
     """Return after how many chunks a stretch that begins with a prompt's change obeys it.
 
     Returns:
         0 if the first chunk does; infinity if none does.
     """
-    for number, part in enumerate(pictures.split(chunk)):
-        if obeys(part, scene):
-            return float(number)
+    for start in range(0, len(sight), chunk):
+        if obeys(sight[start : start + chunk], scene):
+            return float(start // chunk)
     return math.inf

@@ -9,7 +9,6 @@ from .scene import Scene
 from .world import (
     RELIEF,
     SIDE,
-    STONE,
     VIDEO,
     Clip,
     Track,
@@ -61,26 +60,11 @@ def draw(clip: Clip) -> Tensor:
     """Draw a clip: ``[pictures, 3, SIDE, SIDE]``, 0 to 1, float32."""
     video = torch.empty(VIDEO.pixel_frames(clip.frames), 3, SIDE, SIDE)
     starts = [VIDEO.first_picture(cut.start) for cut in clip.story]
-    parts = [
-        (cut.scene, video[start:end])
-        for cut, start, end in zip(clip.story, starts, [*starts[1:], len(video)], strict=True)
-    ]
-    for scene, part in parts:
-        part.copy_(ground(clip, scene).expand_as(part))
+    for cut, start, end in zip(clip.story, starts, [*starts[1:], len(video)], strict=True):
+        video[start:end] = ground(clip, cut.scene)
     for track in reversed(clip.tracks):
         _paint(video, track, clip)
-    for scene, part in parts:
-        if scene.pillar:
-            _stand(part, clip)
     return video
-
-
-def _stand(part: Tensor, clip: Clip) -> None:
-    """Put the pillar in front of everything, in place."""
-    middle, width = clip.look.pillar
-    _, x = pixel_centres()
-    cover = torch.sigmoid(2 * (width / 2 - (x - middle).abs()))
-    part.lerp_(torch.from_numpy(STONE)[:, None, None].expand_as(part), cover.expand_as(part))
 
 
 def ground(clip: Clip, scene: Scene) -> Tensor:

@@ -22,11 +22,13 @@ class Stage:
         until: share of all steps at which it ends.
         chunks: of the clips' beginnings.
         batch: clips per step.
+        copies: of every clip, each with its own noise.
     """
 
     until: float
     chunks: int
     batch: int
+    copies: int = 2
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,12 @@ class Recipe:
     seed: int = 0
     rate: float = 2e-3
     warm_up: int = 100
-    decay: float = 0.5
+    decay: float = 0.4
     average: float = 0.998
-    used: float = 0.5
+    used: float = 0.7
     shift: float = FAMILY.shift
     run_at: tuple[int, ...] = FAMILY.steps
-    stages: tuple[Stage, ...] = (Stage(0.7, 4, 16), Stage(1.0, 7, 12))
+    stages: tuple[Stage, ...] = (Stage(0.6, 4, 12), Stage(1.0, 7, 8))
 
     def stage(self, step: int) -> Stage:
         return next(s for s in self.stages if step < s.until * self.steps or s is self.stages[-1])

@@ -22,7 +22,6 @@ SHOWN = {
     "colour": ("colour", 2),
     "shape": ("shape", 2),
     "ground": ("ground", 2),
-    "pillar": ("pillar", 2),
     "alone": ("alone", 2),
     "smooth": ("smooth", 2),
     "speed": ("speed", 2),
@@ -50,8 +49,8 @@ MEMORY = {
 }
 TABLES = {"shown at the end": SHOWN, "drift": DRIFT, "memory and cost": MEMORY}
 LEGEND = """\
-shown at the end: shares of the last 24 frames (6 s). found, colour, shape, ground, pillar, speed:
-  what the prompt says; alone: nothing else; smooth: no jumps. hidden: times per video that a thing
+shown at the end: shares of the last 24 frames (6 s). found, colour, shape, ground, speed: what
+  the prompt says; alone: nothing else; smooth: no jumps. hidden: times per video that a thing
   could not be seen; kept: share of those after which it was still the same
 drift: the last 24 frames against the first 12, of what no prompt tells. ground: mean difference,
   0 to 1; shade: RGB distance of a thing's colour; dL*, dflicker: CIELAB, differences; x: ratios;

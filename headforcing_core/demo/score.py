@@ -10,28 +10,26 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from .detect import Sight, ground_of, look_at, name_ground
+from .detect import Sight, ground_of, name_ground
 from .scene import COLOURS, Scene
 from .world import PACE, STRIDE, ground_index, index_of
 
 # a thing may move a little further than its pace: centres are read off pixels
 SLACK = 1.5
-FASTEST_FACTOR = 1.15
 
 
 @dataclass(frozen=True)
 class SceneScore:
     """Shares of the pictures (or of the things in them) that show what the scene says.
 
-    Where another thing or a pillar may cover a thing, its shape and steps are not judged; where it
-    is missing without such an excuse, it has no shape. NaN is what could not be judged at all.
+    Where another thing may cover a thing, its shape and steps are not judged; where it is missing,
+    it has no shape. NaN is what could not be judged at all.
 
     Args:
         found: there are at least as many coloured things as named ones, of whatever colour.
         colour: a thing of the named colour is there, mean over things.
         shape: it has the named shape, mean over things.
         ground: 1 if tint and texture are the named ones.
-        pillar: there is a pillar if and only if one is named.
         smooth: steps no longer than the named pace allows.
         speed: 1 if the middle step is nearer to the named pace than to the other one.
         alone: no colour that was not named.
@@ -41,7 +39,6 @@ class SceneScore:
     colour: float
     shape: float
     ground: float
-    pillar: float
     smooth: float
     speed: float
     alone: float
@@ -79,31 +76,27 @@ def sampled(video: Tensor) -> Tensor:
     return video[::STRIDE].clone()
 
 
-def score_scene(pictures: Tensor, scene: Scene) -> SceneScore:
-    """Score pictures ``[N, 3, Y, X]``, one per latent frame, 0 to 1, that should show a scene."""
-    sight = look_at(pictures)
+def score_scene(sight: Sight, scene: Scene) -> SceneScore:
+    """Score pictures, one per latent frame, that should show a scene."""
+    there = sight.present
     named = [index_of(thing) for thing in scene.things]
-    there = torch.stack([thing.present for thing in sight.things])
     others = [index for index in range(len(COLOURS)) if index not in dict(named)]
     motion = [_motion(sight, colour, scene) for colour, _ in named]
     return SceneScore(
-        found=_share(there.sum(0) >= len(named)),
-        colour=_share(there[[colour for colour, _ in named]]),
-        shape=_mean([_shape(sight, colour, shape, scene) for colour, shape in named]),
-        ground=float(name_ground(ground_of(pictures)) == ground_index(scene.tint, scene.texture)),
-        pillar=_share(sight.pillar.isfinite().all(1) == scene.pillar),
+        found=_share(there.sum(1) >= len(named)),
+        colour=_share(there[:, [colour for colour, _ in named]]),
+        shape=_mean([_shape(sight, colour, shape) for colour, shape in named]),
+        ground=float(name_ground(ground_of(sight)) == ground_index(scene.tint, scene.texture)),
         smooth=_mean([smooth for smooth, _ in motion]),
         speed=_mean([speed for _, speed in motion]),
-        alone=_share(~there[others].any(0)),
+        alone=_share(~there[:, others].any(1)),
     )
 
 
-def _shape(sight: Sight, colour: int, shape: int, scene: Scene) -> float:
+def _shape(sight: Sight, colour: int, shape: int) -> float:
     thing = sight.things[colour]
-    judged = sight.clear(colour)
-    if not scene.pillar:
-        # a thing of its size hides no other one for long
-        judged = judged | ~thing.present
+    # a thing of its size hides no other one for long
+    judged = sight.clear(colour) | ~thing.present
     return _share(thing.shape[judged] == shape)
 
 
@@ -112,7 +105,7 @@ def _motion(sight: Sight, colour: int, scene: Scene) -> tuple[float, float]:
     steps = torch.hypot(thing.x.diff(), thing.y.diff())[clear[1:] & clear[:-1]]
     if not len(steps):
         return math.nan, math.nan
-    furthest = STRIDE * PACE[scene.speed] * FASTEST_FACTOR + SLACK
+    furthest = STRIDE * PACE[scene.speed] + SLACK
     middle = float(steps.median()) / STRIDE
     nearest = min(PACE, key=lambda speed: abs(PACE[speed] - middle))
     # standing still is nearest to the slower pace, too

@@ -24,8 +24,6 @@ from .world import HELD_OUT, Clip, generator
 # frames at which the second scene begins and ends, again and again: the first absence is longer
 # than the horizon, the second twice as long
 LEAVES, RETURNS = (45, 120), (90, 210)
-# every so many scenes has a pillar
-PILLARS = 4
 
 
 @dataclass(frozen=True)
@@ -66,11 +64,11 @@ def held_out(number: int) -> Scene:
 
 
 def trial(number: int) -> Trial:
-    """Return a trial: two things, one scene in four behind a pillar, a text never trained on."""
-    rng, pillar = generator(HELD_OUT + number, 4), number % PILLARS == PILLARS - 1
-    scene = replace(random_scene(rng), pillar=pillar)
+    """Return a trial: two things, a text never trained on."""
+    rng = generator(HELD_OUT + number, 4)
+    scene = random_scene(rng)
     while len(scene.things) < MOST_THINGS or scene.text in trained_prompts():
-        scene = replace(random_scene(rng), pillar=pillar)
+        scene = random_scene(rng)
     return Trial(number, scene, _elsewhere(scene, rng))
 
 

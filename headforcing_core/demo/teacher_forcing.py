@@ -13,40 +13,43 @@ from ..rope import Rotation, rotate
 
 @dataclass(frozen=True)
 class TeacherForcing:
-    """Self-attention over a clean video followed by a noisy copy of it.
+    """Self-attention over a clean video followed by noisy copies of it.
 
         clean chunk i reads clean chunks 0 .. i
         noisy chunk i reads clean chunks 0 .. i - 1 and itself
 
     which is what the caches of a rollout hold when each chunk is drafted and committed; all chunks
-    are trained in one pass. An ``Attend``.
+    are trained in one pass. Copies share the clean video's keys, and so its cost. An ``Attend``.
 
     Args:
         rotation: of the tokens of the clean video.
         chunk: tokens per chunk.
+        copies: noisy ones.
 
     Source: teacher forcing as in CausVid (arXiv 2412.07772) and Self-Forcing (arXiv 2506.08009).
     """
 
     rotation: Rotation
     chunk: int
+    copies: int = 1
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        rotation = Rotation(*(torch.cat([part, part]) for part in self.rotation))
+        rotation = Rotation(*(torch.cat([part] * (1 + self.copies)) for part in self.rotation))
         # bfloat16 attention is several times slower than float32 on a CPU, backwards
         with torch.autocast(q.device.type, enabled=False):
             q, k = rotate(q.float(), rotation), rotate(k.float(), rotation)
             q, k, v = (x.transpose(1, 2) for x in (q, k, v.float()))
-            half = k.shape[2] // 2
+            clean = k.shape[2] // (1 + self.copies)
             read = []
-            for at in range(0, half, self.chunk):
+            for at in range(0, clean, self.chunk):
                 own = slice(at, at + self.chunk)
                 past = slice(0, at + self.chunk)
                 read.append(
                     scaled_dot_product_attention(q[:, :, own], k[:, :, past], v[:, :, past])
                 )
-            for at in range(0, half, self.chunk):
-                own = slice(half + at, half + at + self.chunk)
-                keys, values = (torch.cat([x[:, :, :at], x[:, :, own]], 2) for x in (k, v))
+            for begin in range(clean, k.shape[2], self.chunk):
+                own = slice(begin, begin + self.chunk)
+                past = slice(0, begin % clean)
+                keys, values = (torch.cat([x[:, :, past], x[:, :, own]], 2) for x in (k, v))
                 read.append(scaled_dot_product_attention(q[:, :, own], keys, values))
             return torch.cat(read, 2).transpose(1, 2)

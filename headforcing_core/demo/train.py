@@ -159,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--work", required=True, metavar="FOLDER", help="where everything is kept")
-    add("--steps", type=int, default=7_000, metavar="N", help="of the video model, in all")
+    add("--steps", type=int, default=7_500, metavar="N", help="of the video model, in all")
     add("--autoencoder-steps", type=int, default=2000, metavar="N", help="of the autoencoder")
     add("--clips", type=int, default=TRAINED_ON, metavar="N", help="clips to learn from")
     add("--seed", type=int, default=0, metavar="N", help="same seed, same model on one machine")

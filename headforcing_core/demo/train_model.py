@@ -32,9 +32,10 @@ PART = 4
 
 
 class Batch(NamedTuple):
-    """Clips of n chunks, and the noise that is put on them.
+    """Clips of n chunks, and the noise that is put on m copies of them.
 
-    clean, noise: ``[B, C, F, Y, X]``. words: ``[B, n, TOKENS]``. sigma: ``[B, F]``.
+    clean: ``[B, C, F, Y, X]``. words: ``[B, n, TOKENS]``. sigma: ``[B, m F]``.
+    noise: ``[B, C, m F, Y, X]``.
     """
 
     clean: Tensor
@@ -158,11 +159,12 @@ class Training:
         rng = torch.Generator().manual_seed(recipe.seed * 10**9 + self.step)
         pick = torch.randint(len(self.clips.latents), (stage.batch,), generator=rng)
         clean = self.clips.latents[pick, :, : stage.chunks * CHUNK].float()
+        levels = recipe.sigmas((stage.batch, stage.copies * stage.chunks), rng)
         batch = Batch(
             clean=clean,
             words=self.clips.words[pick, : stage.chunks].long(),
-            sigma=recipe.sigmas((stage.batch, stage.chunks), rng).repeat_interleave(CHUNK, 1),
-            noise=torch.randn(clean.shape, generator=rng),
+            sigma=levels.repeat_interleave(CHUNK, 1),
+            noise=torch.randn(clean.repeat(1, 1, stage.copies, 1, 1).shape, generator=rng),
         )
         return Batch(*(x.to(self.device) for x in batch))
 
@@ -187,22 +189,25 @@ class Training:
     def _errors(self, batch: Batch) -> Tensor:
         """Return the error of the flow for every clip and chunk, ``[B, chunks]``."""
         clean, words, sigma, noise = batch
+        frames = clean.shape[2]
+        copies = sigma.shape[1] // frames
         mix = sigma[:, None, :, None, None]
-        both = torch.cat([clean, (1 - mix) * clean + mix * noise], 2)
-        timesteps = TRAINING_STEPS * torch.cat([torch.zeros_like(sigma), sigma], 1)
+        target = clean.repeat(1, 1, copies, 1, 1)
+        both = torch.cat([clean, (1 - mix) * target + mix * noise], 2)
+        timesteps = TRAINING_STEPS * torch.cat([torch.zeros_like(sigma[:, :frames]), sigma], 1)
         with torch.autocast(self.device.type, torch.bfloat16):
             rows = self.networks.text_encoder(words.flatten(0, 1)).unflatten(0, words.shape[:2])
-            rows = torch.cat([rows, rows], 1).flatten(0, 1)
+            rows = rows.repeat(1, 1 + copies, 1, 1).flatten(0, 1)
             text = self.networks.model.project_text(rows)
-            guess = self.networks.model(both, timesteps, text, self._attend(clean))
-        error = (guess[:, :, clean.shape[2] :].float() - clean) / mix
-        return error.unflatten(2, (-1, CHUNK)).square().mean((1, 3, 4, 5))
+            guess = self.networks.model(both, timesteps, text, self._attend(clean, copies))
+        error = (guess[:, :, frames:].float() - target) / mix
+        return error.unflatten(2, (copies, -1, CHUNK)).square().mean((1, 2, 4, 5, 6))
 
-    def _attend(self, clean: Tensor) -> TeacherForcing:
+    def _attend(self, clean: Tensor, copies: int) -> TeacherForcing:
         grid = self.config.grid(*clean.shape[3:])
         rope = Rope(self.config.geometry.head_dim, grid)
         rotation = rope.frames(range(clean.shape[2]), self.device)
-        return TeacherForcing(rotation, CHUNK * grid.tokens_per_frame)
+        return TeacherForcing(rotation, CHUNK * grid.tokens_per_frame, copies)
 
     def save(self, path: Path) -> None:
         state = {

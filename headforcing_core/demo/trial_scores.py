@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..drift import appearance, drift, seam_ratio
-from .detect import look_at
+from .detect import Sight
 from .memory import delay, disappearances, ground_change, shade_changes
 from .methods import SHORT_WINDOW
 from .model import FAMILY
@@ -78,12 +77,12 @@ class Away:
     later_return: float
 
 
-def score_steady(pictures: Tensor, trial: Trial) -> Steady:
-    """Score pictures ``[F, 3, Y, X]``, one per latent frame, of the trial's steady story."""
-    first, last = pictures[:FIRST], pictures[-LAST:]
-    gone = disappearances(pictures, trial.scene)
+def score_steady(sight: Sight, trial: Trial) -> Steady:
+    """Score pictures, one per latent frame, of the trial's steady story."""
+    first, last = sight[:FIRST], sight[-LAST:]
+    gone = disappearances(sight, trial.scene)
     shades = zip(shade_changes(first, last, trial.scene), trial.scene.things, strict=True)
-    changed = drift(appearance(first), appearance(last))
+    changed = drift(appearance(first.pictures), appearance(last.pictures))
     return Steady(
         **asdict(score_scene(last, trial.scene)),
         hidden=float(gone.seen),
@@ -91,19 +90,19 @@ def score_steady(pictures: Tensor, trial: Trial) -> Steady:
         ground_drift=ground_change(first, last),
         shade_drift=_mean([_or_stranger(shade, trial, thing) for shade, thing in shades]),
         **asdict(changed),
-        seams=seam_ratio(last, FAMILY.frames_per_chunk),
+        seams=seam_ratio(last.pictures, FAMILY.frames_per_chunk),
     )
 
 
-def score_away(pictures: Tensor, trial: Trial) -> Away:
-    """Score pictures ``[F, 3, Y, X]``, one per latent frame, of the trial's away story.
+def score_away(sight: Sight, trial: Trial) -> Away:
+    """Score pictures, one per latent frame, of the trial's away story.
 
     Stretches of less than LAST frames do not count.
     """
-    frames, chunk = len(pictures), FAMILY.frames_per_chunk
+    frames, chunk = len(sight), FAMILY.frames_per_chunk
     cuts = [cut for cut in trial.away if cut.start + LAST <= frames]
     ends = [*(cut.start for cut in cuts[1:]), frames]
-    parts = [pictures[cut.start : end] for cut, end in zip(cuts, ends, strict=True)]
+    parts = [sight[cut.start : end] for cut, end in zip(cuts, ends, strict=True)]
     delays = [
         min(delay(part, cut.scene, chunk), len(part) / chunk)
         for part, cut in zip(parts[1:], cuts[1:], strict=True)
@@ -112,7 +111,7 @@ def score_away(pictures: Tensor, trial: Trial) -> Away:
     here, there = parts[0::2], parts[1::2]
     thing = trial.scene.things[0]
     shade, *_ = shade_changes(here[0], here[-1], trial.scene)
-    back = look_at(here[-1]).things[index_of(thing)[0]].present.float().mean()
+    back = here[-1].things[index_of(thing)[0]].present.float().mean()
     return Away(
         delay=_mean(delays),
         obeyed=_mean(obeyed),

@@ -24,17 +24,16 @@ GROUNDS = np.array(
     [[0.32, 0.32, 0.34], [0.10, 0.13, 0.34], [0.26, 0.30, 0.10], [0.34, 0.20, 0.10]],
     dtype=np.float32,
 )
-STONE = np.array([0.78, 0.76, 0.72], dtype=np.float32)
 # how much brighter the lit part of a texture is
 RELIEF = 0.35
 # pixels per picture
-PACE = {"slowly": 0.5, "fast": 1.3}
+PACE = {"slowly": 0.35, "fast": 1.25}
+RADII = (9.5, 10.5)
 # pictures per latent frame after the first, and pixels per latent pixel
 STRIDE, SPACE_STRIDE = 4, 8
 VIDEO = VideoFormat(time_stride=STRIDE, space_stride=SPACE_STRIDE, fps=16)
-# between the first two things at the beginning, in pixels
-ROOM = 26.0
-MOST_TRACKS = 8
+# pixels between a thing that appears and every other: it appears in the open
+ROOM = 24.0
 # no clip with a seed from here on is trained on
 HELD_OUT = 5_000_000
 
@@ -51,12 +50,10 @@ class Look:
     Args:
         colours: ``[6, 3]`` the RGB of each colour name, 0 to 1.
         grounds: ``[4, 3]`` the RGB of each tint.
-        pillar: column of the pillar's middle, and its width, in pixels.
     """
 
     colours: np.ndarray
     grounds: np.ndarray
-    pillar: tuple[float, float]
 
     @classmethod
     def of(cls, seed: int) -> Look:
@@ -64,7 +61,6 @@ class Look:
         return cls(
             colours=PALETTE * rng.uniform(0.8, 1.0, PALETTE.shape).astype(np.float32),
             grounds=GROUNDS * rng.uniform(0.8, 1.2, GROUNDS.shape).astype(np.float32),
-            pillar=(float(rng.uniform(28, 36)), float(rng.uniform(22, 26))),
         )
 
 
@@ -105,25 +101,38 @@ class Clip:
         """The true state of every thing in every picture; earlier ones are in front."""
         scenes = self._scenes()
         cast = cast_of([cut.scene.things for cut in self.story])
-        if len(cast) > MOST_TRACKS:
-            raise ValueError(f"a story must have at most {MOST_TRACKS} things, got {len(cast)}")
         spans = [VIDEO.first_picture(cut.start) for cut in self.story] + [len(scenes)]
-        pace = np.cumsum([0.0, *(PACE[scene.speed] for scene in scenes[1:])])
-        places = _places(self.seed)
-        tracks = []
-        for number, roles in enumerate(cast):
+        way = np.cumsum([0.0, *(PACE[scene.speed] for scene in scenes[1:])])
+        tracks: list[Track] = []
+        for roles in cast:
             things = [
                 t for t, a, b in zip(roles, spans, spans[1:], strict=False) for _ in range(b - a)
             ]
-            rng = generator(self.seed, 3, number)
-            radius, factor = rng.uniform(11.0, 12.5), rng.uniform(0.85, 1.15)
-            angle = rng.uniform(0, 2 * pi)
-            x, y = (
-                _bounce(start + factor * pace * step, radius + 1, SIDE - radius - 1)
-                for start, step in zip(places[number], (np.cos(angle), np.sin(angle)), strict=True)
-            )
-            tracks.append(Track(tuple(things), x, y, float(radius)))
+            tracks.append(self._track(things, way, tracks))
         return tracks
+
+    def _track(self, things: Sequence[Thing | None], way: np.ndarray, others: list[Track]) -> Track:
+        """Let one more thing move; where it appears, no other one is near."""
+        rng = generator(self.seed, 2, len(others))
+        radius = rng.uniform(*RADII)
+        low, high = radius + 1, SIDE - radius - 1
+        columns = self._columns(len(others), low, high)
+        appears = next((at for at, thing in enumerate(things) if thing), 0)
+        near = [other for other in others if other.things[appears]]
+        while True:
+            right, down = rng.uniform(*columns), rng.uniform(low, high)
+            angle = rng.uniform(0, 2 * pi)
+            x = _bounce(right + way * np.cos(angle), low, high)
+            y = _bounce(down + way * np.sin(angle), low, high)
+            apart = [np.hypot(o.x[appears] - x[appears], o.y[appears] - y[appears]) for o in near]
+            if min(apart, default=ROOM) >= ROOM:
+                return Track(tuple(things), x, y, float(radius))
+
+    def _columns(self, number: int, low: float, high: float) -> tuple[float, float]:
+        """Return where a thing begins: of two that are named at first, the first on the left."""
+        two = len(self.story[0].scene.things) == 2
+        halves = {0: (low, SIDE / 2), 1: (SIDE / 2, high)} if two else {}
+        return halves.get(number, (low, high))
 
     def _scenes(self) -> list[Scene]:
         count = VIDEO.pixel_frames(self.frames)
@@ -164,15 +173,6 @@ def _is_back(track: Sequence[Thing | None], thing: Thing) -> bool:
 def _took_over(track: Sequence[Thing | None], thing: Thing) -> bool:
     shown = track[-1]
     return shown is not None and (shown.shape == thing.shape or shown.colour == thing.colour)
-
-
-def _places(seed: int) -> np.ndarray:
-    """Return where tracks begin, ``[MOST_TRACKS, 2]``; the first two well apart."""
-    rng = generator(seed, 2)
-    places = rng.uniform(15, SIDE - 15, (MOST_TRACKS, 2))
-    while np.hypot(*(places[0] - places[1])) < ROOM:
-        places[:2] = rng.uniform(15, SIDE - 15, (2, 2))
-    return places
 
 
 def _bounce(at: np.ndarray, low: float, high: float) -> np.ndarray:

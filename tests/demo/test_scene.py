@@ -1,5 +1,7 @@
 """What prompts can say, and which thing of one scene is which of the next."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,13 +35,11 @@ def test_a_change_changes_one_part(seed):
     rng = generator(seed)
     scene = random_scene(rng)
     other = changed(scene, rng)
-    parts = ("things", "tint", "texture", "speed", "pillar")
+    parts = ("things", "tint", "texture", "speed")
     assert sum(getattr(scene, part) != getattr(other, part) for part in parts) == 1
 
 
 def test_users_words():
-    assert parse("a red ball behind the pillar, on navy").pillar
-    assert parse("behind a pillar a red ball on navy").pillar
     said = parse("A blue square and the red ball, moving fast, on a dotted olive ground")
     assert said == Scene((BLUE, RED), "olive", "dotted", "fast")
     assert parse("a red ball on navy") == Scene((RED,), "navy", "plain", "slowly")
@@ -57,7 +57,7 @@ def test_users_words():
         ("a red ball, a green ball and a blue ball on navy", "1 to 2 things"),
         ("", "name things as"),
         ("a red ball and blue on navy", "name things as"),
-        ("a red ball behind a blue square on navy", "only be behind a pillar"),
+        ("a red ball behind a blue square on navy", "words it was trained on"),
         ("2 red ball on navy", "no numbers"),
     ],
 )
@@ -71,6 +71,12 @@ def test_words_the_text_encoder_does_not_know_are_refused():
         tokenise("a red dog")
     with pytest.raises(ValueError, match="at most"):
         tokenise("a " * (TOKENS + 1))
+
+
+@given(seeds)
+def test_each_scene_of_a_story_differs_from_the_one_before(seed):
+    scenes = [cut.scene for cut in random_story(generator(seed), [3, 6, 9])]
+    assert all(a != b for a, b in pairwise(scenes))
 
 
 @given(seeds)
