@@ -6,7 +6,7 @@ from .cache import CacheBank, CachePlan
 from .clock import Chunk, ChunkClock
 from .geometry import LatentGrid, ModelGeometry, VideoFormat
 from .noise import NoiseSource, SeededNoise
-from .policy import WindowPolicy
+from .policy import HeadPolicy
 from .positions import PositionRule
 from .prompts import PromptSchedule
 from .rollout import FinishedChunk, Rollout
@@ -29,6 +29,7 @@ __all__ = [
     "ModelGeometry",
     "NoiseLevel",
     "NoiseSource",
+    "HeadPolicy",
     "PositionRule",
     "PromptSchedule",
     "Rollout",
@@ -39,7 +40,6 @@ __all__ = [
     "WanConfig",
     "WanModel",
     "WanText",
-    "WindowPolicy",
     "noise_levels",
     "rotate",
 ]

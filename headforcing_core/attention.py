@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..kernels import head_attention
 from .cache import CacheBank
 from .rope import Rotation, rotate
 
-Observer = Callable[[int, Tensor, CacheBank], None]
+Observer = Callable[[int, Tensor, CacheBank, int], None]
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,31 @@ class HeadAttention:
     Args:
         bank: the caches, with the chunk open.
         rotation: of the chunk's tokens at its own frame numbers.
-        observe: sees (layer, rotated q, bank) of every call, e.g. to measure attention.
+        observe: sees (layer, rotated q, bank, first query frame) of every read, e.g. to measure
+            attention.
+        commits: this call is on clean latents; policies may look at it.
     """
 
     bank: CacheBank
     rotation: Rotation
     observe: Observer | None = None
+    commits: bool = False
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend in one layer; q, k, v and the result are ``[B, T, H, D]``, unrotated."""
         q, rotated = rotate(q, self.rotation), rotate(k, self.rotation)
         self.bank.write(layer, rotated, v, unrotated=k)
+        if self.commits:
+            self.bank.study(layer, q, k)
+        runs = self.bank.query_frames(layer)
+        read = [
+            self._read(layer, part, frames.start)
+            for part, frames in zip(q.chunk(len(runs), 1), runs, strict=True)
+        ]
+        return read[0] if len(read) == 1 else torch.cat(read, 1)
+
+    def _read(self, layer: int, q: Tensor, frame: int) -> Tensor:
+        spans = self.bank.stage(layer, frame)
         if self.observe is not None:
-            self.observe(layer, q, self.bank)
-        return head_attention(q, *self.bank.pools(layer), self.bank.spans)
+            self.observe(layer, q, self.bank, frame)
+        return head_attention(q, *self.bank.pools(layer), spans)

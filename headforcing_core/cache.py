@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 
 import torch
 from torch import Tensor
 
 from ..kernels import Span
+from .arena import Arena, ArenaPlan, Shown, Staging, Turned
 from .clock import Chunk
+from .contents import Maker
+from .decisions import Decisions
 from .device import memory_of
 from .geometry import ModelGeometry
-from .policy import WindowPolicy
-from .positions import PositionRule
-from .rope import Rope, rotate
-from .slots import SlotTable
+from .groups import HeadGroup
+from .layer_cache import LayerCache, Share
+from .ledger import Arrivals, Ledger, Places
+from .method import SwitchRule
+from .pages import Page
+from .rope import Rope, Rotation
 
 
 @dataclass(frozen=True)
@@ -25,51 +30,52 @@ class CachePlan:
     Args:
         geometry: layers, heads and head_dim of the model.
         rope: its rotary embedding on the grid of this video.
-        policy: which frames every head keeps.
-        positions: where RoPE is told they stand.
+        groups: which heads keep what; together they are all heads.
         frames_per_chunk: frames of the largest chunk.
-        horizon: temporal range the model was trained on, in frames; a rule that re-encodes
-            positions never reaches past it.
+        horizon: temporal range the model was trained on, in frames.
         batch: videos generated side by side.
         dtype: of keys and values; the model's own.
 
     Raises:
-        ValueError: if positions are re-encoded and a head would see more than ``horizon`` frames.
+        ValueError: if a head would see more frames than there are positions for.
     """
 
     geometry: ModelGeometry
     rope: Rope
-    policy: WindowPolicy
-    positions: PositionRule
+    groups: tuple[HeadGroup, ...]
     frames_per_chunk: int
     horizon: int
     batch: int = 1
     dtype: torch.dtype = torch.float32
 
     def __post_init__(self) -> None:
-        self.positions.check(self.slots, self.horizon)
+        for group in self.groups:
+            rule = group.rule
+            rule.positions.check(rule.policy.seen + self.frames_per_chunk, self.horizon)
+            if self.batch > 1 and rule.policy.middle.looks:
+                raise ValueError(
+                    f"batch must be 1 where {group.type} heads choose frames by what they show, "
+                    f"got {self.batch}; make the videos one after the other"
+                )
 
-    @property
-    def slots(self) -> int:
-        """Frames one head can read, the current chunk included."""
-        return self.policy.capacity + self.frames_per_chunk
-
-    @property
-    def pool_shape(self) -> tuple[int, ...]:
-        """``[B, H, slots, P, D]`` of the keys, and of the values, of one layer."""
-        tokens = self.rope.grid.tokens_per_frame
-        return (self.batch, self.geometry.heads, self.slots, tokens, self.geometry.head_dim)
-
-    @property
-    def unrotated_shape(self) -> tuple[int, ...]:
-        """``[B, H, sink, P, time]``: time channels of keys whose position will move."""
-        moving = self.policy.sink if self.positions.re_encodes else 0
-        return (*self.pool_shape[:2], moving, self.pool_shape[3], self.rope.channels[0])
+    def arena(self, group: HeadGroup) -> ArenaPlan:
+        """Return the room that each head of a group needs."""
+        return ArenaPlan(group.rule, self.frames_per_chunk, self.rope)
 
     @property
     def bytes(self) -> int:
-        elements = 2 * prod(self.pool_shape) + prod(self.unrotated_shape)
-        return self.geometry.layers * elements * self.dtype.itemsize
+        """All that is allocated, side buffers included."""
+        heads = ((g, sum(map(len, g.heads.values()))) for g in self.groups)
+        return self.batch * sum(n * self.arena(g).bytes(self.dtype.itemsize) for g, n in heads)
+
+    @property
+    def seen(self) -> int:
+        """Most frames a head sees, the current chunk included."""
+        return self.frames_per_chunk + max(group.rule.policy.seen for group in self.groups)
+
+    def pool_rows(self, layer: int) -> int:
+        """Return the tokens that the heads of one layer can read."""
+        return sum(self.arena(g).rows * len(g.heads.get(layer, ())) for g in self.groups)
 
 
 class CacheBank:
@@ -88,53 +94,95 @@ class CacheBank:
         if plan.bytes > memory_of(device):
             raise _no_room(plan, device)
         self.plan = plan
-        self._table = SlotTable(plan.policy, plan.frames_per_chunk)
-        self._positions: dict[int, int] = {}
-        self._spans: tuple[Span, ...] = ()
+        self.ledgers = tuple(
+            Ledger(group.rule, plan.frames_per_chunk, plan.horizon) for group in plan.groups
+        )
         try:
-            self._k, self._v, self._unrotated = (
-                [torch.zeros(shape, dtype=plan.dtype, device=device) for _ in self._layers]
-                for shape in (plan.pool_shape, plan.pool_shape, plan.unrotated_shape)
-            )
+            self.layers = [self._allocate(layer, device) for layer in range(plan.geometry.layers)]
         except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU
             raise _no_room(plan, device) from error
+        self._decisions = Decisions(self.ledgers, self.layers, plan.rope.grid)
+        self._scene = 0
+        self._chunk: Chunk | None = None
+        self._staged: dict[tuple[Ledger, int], Staging] = {}
+        self._spans: dict[int, tuple[Span, ...]] = {}
 
-    @property
-    def _layers(self) -> range:
-        return range(self.plan.geometry.layers)
+    def _allocate(self, layer: int, device: torch.device | str) -> LayerCache:
+        plan = self.plan
+        shape = (plan.batch, plan.pool_rows(layer), plan.geometry.head_dim)
+        k, v = (torch.zeros(shape, dtype=plan.dtype, device=device) for _ in range(2))
+        shares, start = [], 0
+        for ledger, group in zip(self.ledgers, plan.groups, strict=True):
+            heads = group.heads.get(layer, ())
+            if not heads:
+                continue
+            room = plan.arena(group)
+            own = slice(start, start + len(heads) * room.rows)
+            parts = (x[:, own].unflatten(1, (len(heads), room.rows)) for x in (k, v))
+            in_order = heads == tuple(range(plan.geometry.heads))
+            chosen = slice(None) if in_order else heads
+            shares.append(Share(ledger, chosen, start, Arena(room, *parts)))
+            start = own.stop
+        return LayerCache(k, v, shares, plan.geometry.heads)
 
     @property
     def device(self) -> torch.device:
-        return self._k[0].device
-
-    @property
-    def frames(self) -> list[int]:
-        """Frame number in each slot in use, in slot order; the open chunk included."""
-        return self._table.frames
-
-    @property
-    def positions(self) -> dict[int, int]:
-        """Position at which each cached frame stands now."""
-        return dict(self._positions)
-
-    @property
-    def spans(self) -> tuple[Span, ...]:
-        """Rows of a layer's pool that each head reads while a chunk is open."""
-        return self._spans
+        return self.layers[0].k.device
 
     def pools(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Return keys and values of a layer, each ``[B, H * slots * P, D]``."""
-        return self._k[layer].flatten(1, 3), self._v[layer].flatten(1, 3)
+        """Return keys and values of a layer, each ``[B, rows, D]``."""
+        return self.layers[layer].k, self.layers[layer].v
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Everything that is allocated; together it has ``plan.bytes``."""
+        pools = [x for layer in self.layers for x in (layer.k, layer.v)]
+        arenas = [share.arena for layer in self.layers for share in layer.shares]
+        return [*pools, *(x for arena in arenas for x in arena.beside)]
 
     def open(self, chunk: Chunk) -> None:
         """Make room for a chunk and give the past its positions in front of it."""
-        self._table.open(chunk)
-        self._re_encode(chunk)
-        tokens, slots = self.plan.rope.grid.tokens_per_frame, self.plan.slots
-        self._spans = tuple(
-            Span(head * slots * tokens, self._table.used * tokens)
-            for head in range(self.plan.geometry.heads)
-        )
+        self._chunk = chunk
+        self._staged.clear()
+        for ledger in self.ledgers:
+            moves = ledger.open(chunk)
+            for _, arena in self._arenas(ledger):
+                arena.move(moves)
+                if not ledger.rule.per_frame:
+                    arena.stage(self._staging(ledger, chunk.start))
+
+    def query_frames(self, layer: int) -> list[range]:
+        """Return the open chunk's frames in runs that read the same in a layer."""
+        per_frame = any(share.ledger.rule.per_frame for share in self.layers[layer].shares)
+        frames = self._chunk.frames
+        return [range(f, f + 1) for f in frames] if per_frame else [frames]
+
+    def stage(self, layer: int, frame: int) -> tuple[Span, ...]:
+        """Let a query frame read a layer: return the rows of the pool for each head.
+
+        What it reads stays until another frame is staged.
+        """
+        shown: dict[Ledger, int] = {}
+        for share in self.layers[layer].shares:
+            ledger = share.ledger
+            at = frame if ledger.rule.per_frame else self._chunk.start
+            staging = self._staging(ledger, at)
+            if ledger.rule.per_frame:
+                share.arena.stage(staging)
+            pages = 0 if staging.shown is None else len(staging.shown.source)
+            shown[ledger] = pages * share.arena.plan.small_tokens
+        self._spans[layer] = self.layers[layer].spans(shown)
+        return self._spans[layer]
+
+    def spans(self, layer: int) -> tuple[Span, ...]:
+        """Return the rows that each head of a layer reads, for the frame that was staged last."""
+        return self._spans[layer]
+
+    def pages(self, layer: int, head: int, frame: int) -> list[Page]:
+        """Return what a head's rows hold while a query frame is staged, in the order of the rows."""
+        ledger = self.layers[layer].ledger_of(head)
+        in_slots = ledger.slots.pages
+        return [*(page for page in ledger.read(frame) if page not in in_slots), *in_slots]
 
     def write(self, layer: int, k: Tensor, v: Tensor, unrotated: Tensor) -> None:
         """Overwrite the open chunk's keys and values of one layer.
@@ -143,43 +191,111 @@ class CacheBank:
             k, v: ``[B, len(chunk) * P, H, D]``, keys rotated.
             unrotated: the same keys before rotation.
         """
-        tokens = self.plan.rope.grid.tokens_per_frame
-        k, v, unrotated = (
-            x.unflatten(1, (-1, tokens)).permute(1, 0, 3, 2, 4) for x in (k, v, unrotated)
-        )  # [len(chunk), B, H, P, D]
-        kept = self._unrotated[layer]
-        for i, slot in enumerate(self._table.chunk_slots):
-            self._k[layer][:, :, slot] = k[i]
-            self._v[layer][:, :, slot] = v[i]
-            if slot in self._moving_slots:
-                kept[:, :, slot] = unrotated[i, ..., : kept.shape[-1]]
+        self.layers[layer].write(self._chunk, k, v, unrotated)
 
-    def commit(self, chunk: Chunk) -> None:
-        """Make the open chunk part of the past; the policy forgets what it does not keep.
+    def study(self, layer: int, q: Tensor, unrotated: Tensor) -> None:
+        """Let policies look at a layer while the open chunk is clean.
+
+        Args:
+            q: ``[B, T, H, D]``, rotated.
+            unrotated: keys before rotation.
+        """
+        self._decisions.study(layer, q, unrotated, self._chunk)
+
+    def commit(self, chunk: Chunk, latent: Tensor | None = None) -> None:
+        """Make the open chunk part of the past; policies forget what they do not keep.
+
+        Args:
+            latent: ``[B, C, len(chunk), Y, X]``, clean; needed where frames are compared by it.
 
         Raises:
             ValueError: if ``chunk`` is not open; a chunk is committed once.
         """
-        self._table.commit(chunk)
-        known = {**self._positions, **{frame: frame for frame in chunk.frames}}
-        self._positions = {frame: known[frame] for frame in self._table.past}
+        if chunk != self._chunk:
+            raise ValueError(
+                f"chunk to commit must be the open one, got {chunk} while {self._chunk} is open"
+            )
+        events = self._decisions.events(chunk, self._scene, latent)
+        for ledger, event in zip(self.ledgers, events, strict=True):
+            candidates = self._decisions.candidates(ledger, chunk)
+            before = ledger.places
+            arrived = ledger.commit(event)
+            for layer, arena in self._arenas(ledger):
+                chosen = self._decisions.chosen(ledger, layer)
+                _fill(arena, Maker(arena, before, candidates, chosen), ledger.places, arrived)
+        self._decisions.forget()
+        self._chunk = None
+
+    def forget(self, scene: int, switch: SwitchRule, frames: int) -> None:
+        """Forget what a new prompt does not want remembered.
+
+        Args:
+            scene: the frame from which it rules.
+            frames: recent ones that FLUSH_RECENT leaves.
+        """
+        self._scene = scene
+        for ledger in self.ledgers:
+            ledger.flush(switch, frames)
 
     @property
-    def _moving_slots(self) -> range:
-        # the sink is the first frames to come and never leaves: frame f lies in slot f
-        return range(self.plan.unrotated_shape[2])
+    def sink_end(self) -> int:
+        """The first frame after all sinks."""
+        return 1 + max((f for ledger in self.ledgers for f in ledger.past.sink), default=-1)
 
-    def _re_encode(self, chunk: Chunk) -> None:
-        past = self._table.past
-        placed = self.plan.positions.place(list(past), chunk)
-        moved = [frame for frame in placed if placed[frame] != self._positions[frame]]
-        self._positions = placed
-        if not moved:
-            return
-        slots = torch.tensor([past[frame] for frame in moved], device=self.device)
-        rotation = self.plan.rope.temporal([placed[f] for f in moved], self.device)
-        for k, unrotated in zip(self._k, self._unrotated, strict=True):
-            k[:, :, slots, :, : unrotated.shape[-1]] = rotate(unrotated[:, :, slots], rotation)
+    def rewind(self, start: int) -> None:
+        """Forget frames from ``start`` on, which are about to be committed again.
+
+        The sink stays what it is.
+        """
+        for ledger in self.ledgers:
+            ledger.rewind(start)
+
+    def _arenas(self, ledger: Ledger) -> list[tuple[int, Arena]]:
+        """Return where a ledger's pages lie: (layer, arena)."""
+        return [
+            (number, share.arena)
+            for number, layer in enumerate(self.layers)
+            for share in layer.shares
+            if share.ledger is ledger
+        ]
+
+    def _staging(self, ledger: Ledger, frame: int) -> Staging:
+        if (ledger, frame) not in self._staged:
+            self._staged[ledger, frame] = self._made_staging(ledger, frame)
+        return self._staged[ledger, frame]
+
+    def _made_staging(self, ledger: Ledger, frame: int) -> Staging:
+        reads, places = ledger.read(frame), ledger.places
+        shown = [page for page in reads if page not in places.slots]
+        turned = [page for page in reads if page in places.turning]
+
+        def rotation(pages: list[Page]) -> Rotation:
+            turns = [reads[page] - ledger.home(page) for page in pages]
+            return self.plan.rope.temporal(turns, self.device)
+
+        def index(of: Mapping[Page, int], pages: list[Page]) -> Tensor:
+            return torch.tensor([of[page] for page in pages], device=self.device)
+
+        return Staging(
+            Shown(index(places.aside, shown), rotation(shown)) if shown else None,
+            Turned(index(places.slots, turned), index(places.turning, turned), rotation(turned))
+            if turned
+            else None,
+        )
+
+
+def _fill(arena: Arena, maker: Maker, places: Places, arrived: Arrivals) -> None:
+    """Put the contents of new pages in their places. All are made before any is overwritten."""
+    aside = [maker.content(page) for page in arrived.aside]
+    made = [maker.content(page) for page in arrived.slots]
+    for page, content in zip(arrived.aside, aside, strict=True):
+        arena.put_aside(places.aside[page], content)
+    for page, content in zip(arrived.slots, made, strict=True):
+        arena.put(places.slots[page], content, page.at)
+    times = dict(zip(arrived.slots, (content.k for content in made), strict=True))
+    for page in arrived.turning:
+        time = times.get(page, arena.k[:, :, places.slots[page]])
+        arena.turning[:, :, places.turning[page]] = time[..., : arena.time]
 
 
 def _no_room(plan: CachePlan, device: torch.device | str) -> RuntimeError:

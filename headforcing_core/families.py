@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .geometry import VideoFormat
+from .method import ALL_HEADS, HeadRule, Method, SwitchRule
+from .policy import HeadPolicy
 from .positions import PositionRule
 from .schedule import TRAINING_STEPS, NoiseLevel, noise_levels
 from .tensor_files import WRAPPERS
@@ -40,6 +42,7 @@ class Family:
         sink: first frames kept for ever.
         horizon: frames the model was trained on.
         positions: where RoPE is told kept frames stand.
+        recaches: a new prompt has the frames of the window computed again under it.
         weights: state dicts of a torch file, best first.
         with_lora: whether the authors publish a base model and an adapter for it.
         refusal: why its rollout is not built yet; None when it is.
@@ -56,6 +59,7 @@ class Family:
     sink: int = 0
     horizon: int = WAN_HORIZON
     positions: PositionRule = PositionRule.ABSOLUTE
+    recaches: bool = False
     weights: tuple[str, ...] = WRAPPERS
     with_lora: bool = False
     refusal: str | None = None
@@ -70,6 +74,19 @@ class Family:
     @property
     def levels(self) -> tuple[NoiseLevel, ...]:
         return noise_levels(self.steps, self.shift)
+
+    @property
+    def method(self) -> Method:
+        """How its authors keep the past."""
+        policy = HeadPolicy.of_window(self.window, self.sink, self.frames_per_chunk)
+        return Method(
+            self.name,
+            f"as {self.title} does it: {self.sink} first frames and the last, {self.window} in all",
+            {ALL_HEADS: HeadRule(policy, self.positions)},
+            on_switch=SwitchRule.RECACHE if self.recaches else SwitchRule.KEEP,
+            switch_frames=self.window if self.recaches else 0,
+            source=self.source,
+        )
 
     def tuned(
         self,
@@ -106,6 +123,7 @@ FAMILIES = (
         "longlive",
         window=12,
         sink=3,
+        recaches=True,
         with_lora=True,
     ),
     Family(

@@ -8,8 +8,10 @@ from .attention import Observer
 from .cache import CacheBank, CachePlan
 from .clock import ChunkClock
 from .families import Family
+from .groups import group_heads
+from .head_map import HeadMap
+from .method import Method
 from .noise import SeededNoise, check_seed
-from .policy import WindowPolicy
 from .prompts import PromptSchedule
 from .rollout import Rollout
 from .rope import Rope
@@ -27,6 +29,8 @@ class VideoRequest:
         rows, columns: latent Y and X.
         seed: of all noise.
         first_chunk: frames of the first chunk, None for a whole one.
+        method: how the past is kept; None: as the family's authors do.
+        head_map: which head is of which type, for methods that tell them apart.
     """
 
     family: Family
@@ -35,6 +39,8 @@ class VideoRequest:
     columns: int
     seed: int
     first_chunk: int | None = None
+    method: Method | None = None
+    head_map: HeadMap | None = None
 
     def __post_init__(self) -> None:
         if self.frames < 1:
@@ -42,8 +48,7 @@ class VideoRequest:
         check_seed(self.seed)
         # each of these refuses what cannot be run, before a model is loaded for it
         _ = self.clock, self.family.levels
-        seen = self.policy.capacity + self.family.frames_per_chunk
-        self.family.positions.check(seen, self.family.horizon)
+        self.memory.check(self.family.frames_per_chunk, self.family.horizon)
 
     @property
     def clock(self) -> ChunkClock:
@@ -62,6 +67,7 @@ class VideoRequest:
             "window": family.window,
             "sink": family.sink,
             "positions": family.positions.value,
+            "method": self.memory.name,
             "horizon": family.horizon,
             "rows": self.rows,
             "columns": self.columns,
@@ -70,12 +76,10 @@ class VideoRequest:
         }
 
     @property
-    def policy(self) -> WindowPolicy:
-        """Which frames are kept; a short video never fills the family's window."""
-        family = self.family
-        needed = max(self.clock.total_frames, family.sink + family.frames_per_chunk)
-        window = min(family.window, needed)
-        return WindowPolicy.of_window(window, family.sink, family.frames_per_chunk)
+    def memory(self) -> Method:
+        """How the past is kept, with no more room than this video needs."""
+        method = self.method or self.family.method
+        return method.fitted(self.clock.total_frames, self.family.frames_per_chunk)
 
     def plan(self, model: WanModel, batch: int = 1) -> CachePlan:
         """Return what the caches will hold; nothing is allocated."""
@@ -83,8 +87,7 @@ class VideoRequest:
         return CachePlan(
             geometry=geometry,
             rope=Rope(geometry.head_dim, model.config.grid(self.rows, self.columns)),
-            policy=self.policy,
-            positions=family.positions,
+            groups=group_heads(self.memory, self.head_map, geometry),
             frames_per_chunk=family.frames_per_chunk,
             horizon=family.horizon,
             batch=batch,
@@ -108,5 +111,7 @@ class VideoRequest:
             bank=CacheBank(self.plan(model, batch), model.device),
             levels=self.family.levels,
             noise=SeededNoise(self.seed, batch, model.config.in_dim, self.rows, self.columns),
+            on_switch=self.memory.on_switch,
+            switch_frames=self.memory.switch_frames,
             observe=observe,
         )

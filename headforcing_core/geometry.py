@@ -128,3 +128,12 @@ class LatentGrid:
     @property
     def tokens_per_frame(self) -> int:
         return self.token_rows * self.token_columns
+
+    def pooled_tokens(self, size: int) -> int:
+        """Return how many ``size`` x ``size`` squares of tokens a frame has."""
+        return ceil(self.token_rows / size) * ceil(self.token_columns / size)
+
+    def corners(self, size: int) -> list[int]:
+        """Return the first token of every ``size`` x ``size`` square of tokens, row by row."""
+        rows, columns = range(0, self.token_rows, size), range(0, self.token_columns, size)
+        return [row * self.token_columns + column for row in rows for column in columns]

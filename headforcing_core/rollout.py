@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import NamedTuple
 
 from torch import Tensor
@@ -12,6 +14,7 @@ from .attention import HeadAttention, Observer
 from .backbone import Backbone
 from .cache import CacheBank
 from .clock import Chunk, ChunkClock
+from .method import SwitchRule
 from .noise import NoiseSource
 from .prompts import PromptSchedule
 from .schedule import CLEAN, NoiseLevel, add_noise
@@ -35,6 +38,7 @@ class Rollout:
         bank: its caches, empty.
         levels: noise levels at which a chunk is denoised, noisiest first.
         noise: every random number of the video.
+        on_switch, switch_frames: what a new prompt does to the past.
         observe: sees the attention of every model call.
 
     Source: Self-Forcing (arXiv 2506.08009), algorithm of the autoregressive rollout.
@@ -46,6 +50,8 @@ class Rollout:
     bank: CacheBank
     levels: tuple[NoiseLevel, ...]
     noise: NoiseSource
+    on_switch: SwitchRule = SwitchRule.KEEP
+    switch_frames: int = 0
     observe: Observer | None = None
 
     def run(self, given: Tensor | None = None) -> Iterator[FinishedChunk]:
@@ -72,16 +78,40 @@ class Rollout:
             )
 
     def _chunks(self, given: Tensor | None, given_frames: int) -> Iterator[FinishedChunk]:
+        recent: deque[FinishedChunk] = deque(maxlen=self._recached)
+        said = self.prompts.at(0)
         for chunk in self.clock:
             text = self.prompts.at(chunk.start)
+            if text is not said:
+                self._switch(chunk, text, recent)
+                said = text
             attend = self._open(chunk)
             if chunk.stop <= given_frames:
                 clean = given[:, :, chunk.start : chunk.stop].to(self.bank.device).float()
             else:
                 clean = self._draft(chunk, text, attend)
-            self.backbone.predict_clean(clean, CLEAN, text, attend)
-            self.bank.commit(chunk)
+            self._commit(chunk, clean, text, attend)
+            recent.append(FinishedChunk(chunk, clean))
             yield FinishedChunk(chunk, clean)
+
+    @property
+    def _recached(self) -> int:
+        """Chunks that a new prompt computes again."""
+        again = self.on_switch is SwitchRule.RECACHE
+        return ceil(self.switch_frames / self.clock.frames_per_chunk) if again else 0
+
+    def _switch(self, chunk: Chunk, text: object, recent: deque[FinishedChunk]) -> None:
+        """Let a new prompt change the past: forget, or compute the last chunks again under it."""
+        self.bank.forget(chunk.start, self.on_switch, self.switch_frames)
+        again = [done for done in recent if done.chunk.start >= self.bank.sink_end]
+        if again:
+            self.bank.rewind(again[0].chunk.start)
+        for past, clean in again:
+            self._commit(past, clean, text, self._open(past))
+
+    def _commit(self, chunk: Chunk, clean: Tensor, text: object, attend: HeadAttention) -> None:
+        self.backbone.predict_clean(clean, CLEAN, text, replace(attend, commits=True))
+        self.bank.commit(chunk, clean)
 
     def _open(self, chunk: Chunk) -> HeadAttention:
         self.bank.open(chunk)

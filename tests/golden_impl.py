@@ -19,7 +19,6 @@ if "headforcing" not in sys.modules:
 
 from headforcing.headforcing_core import (
     CacheBank,
-    CachePlan,
     Chunk,
     ChunkClock,
     HeadAttention,
@@ -28,12 +27,13 @@ from headforcing.headforcing_core import (
     Rollout,
     Rope,
     WanModel,
-    WindowPolicy,
+    HeadPolicy,
     noise_levels,
     schedule,
 )
 from headforcing.headforcing_core.checkpoint import build_wan
 from headforcing.headforcing_core.tensor_files import TensorDict
+from plans import frames_held, plan_of
 
 RULES = {"absolute": PositionRule.ABSOLUTE, "relative": PositionRule.CONTIGUOUS}
 
@@ -122,7 +122,10 @@ class GoldenModel:
             latents, timesteps, self.text, HeadAttention(self.bank, rotation, observe)
         )
         if observe:
-            self.last_attention = {"probs": self.probabilities, "key_frames": self.bank.frames}
+            self.last_attention = {
+                "probs": self.probabilities,
+                "key_frames": frames_held(self.bank),
+            }
             self.probabilities = []
         if commit:
             self.bank.commit(chunk)
@@ -151,22 +154,15 @@ class GoldenModel:
         window = max(window, chunk)
         # asked for more sink than its window holds, the original keeps what fits; we refuse that
         sink = min(spec["sink_size"], window - chunk)
-        return CacheBank(
-            CachePlan(
-                geometry=geometry,
-                rope=Rope(geometry.head_dim, self.model.config.grid(*latents.shape[3:])),
-                policy=WindowPolicy.of_window(window, sink, chunk),
-                positions=RULES[spec["rope_mode"]],
-                frames_per_chunk=chunk,
-                horizon=window,
-                batch=spec["batch"],
-            )
-        )
+        rope = Rope(geometry.head_dim, self.model.config.grid(*latents.shape[3:]))
+        policy = HeadPolicy.of_window(window, sink, chunk)
+        rule = RULES[spec["rope_mode"]]
+        return CacheBank(plan_of(geometry, rope, policy, rule, chunk, window, spec["batch"]))
 
-    def _observe(self, layer: int, q: Tensor, bank: CacheBank) -> None:
+    def _observe(self, layer: int, q: Tensor, bank: CacheBank, frame: int) -> None:
         keys, _ = bank.pools(layer)
         heads = []
-        for head, span in enumerate(bank.spans):
+        for head, span in enumerate(bank.spans(layer)):
             k = keys[:, span.start : span.start + span.length]
             scores = q[:, :, head] @ k.transpose(1, 2) * q.shape[-1] ** -0.5
             heads.append(scores.softmax(-1))

@@ -58,17 +58,17 @@ DEFECTS = {  # each a plausible mistake; the recordings must see it
         lambda original: lambda self, at, device: original(self, [f + (f > 2) for f in at], device),
     ),
     "the newest frame is forgotten": (
-        golden_impl.WindowPolicy,
-        "retain",
-        lambda original: lambda self, frames: original(self, frames)[:-1],
+        golden_impl.HeadPolicy,
+        "split",
+        lambda original: lambda *args: [*original(*args)[:2], original(*args)[2][:-1]],
     ),
     "values of one slot off by a percent": (
         golden_impl.CacheBank,
         "commit",
         lambda original: (
-            lambda self, chunk: (
-                [v[:, :, :1].mul_(0.99) for v in self._v],
-                original(self, chunk),
+            lambda self, *args: (
+                [layer.v[:, :1].mul_(0.99) for layer in self.layers],
+                original(self, *args),
             )[-1]
         ),
     ),

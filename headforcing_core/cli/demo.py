@@ -171,7 +171,7 @@ def _report(
     all_bytes = replace(request, family=keep_all).plan(model.wan).bytes
     pictures, denoising = VIDEO.pixel_frames(frames), sum(recording.chunk_seconds)
     caches = f"{plan.bytes} bytes"
-    if plan.slots < frames:
+    if plan.seen < frames:
         caches += f" at any length; all {frames} frames would be {all_bytes}"
     return [
         ("video", f"{VIDEO.seconds(frames):.1f} s: {frames} latent frames, {pictures} pictures"),
@@ -180,7 +180,7 @@ def _report(
             "frames per second",
             f"{pictures / seconds:.1f} in all, {pictures / denoising:.1f} denoising",
         ),
-        ("a head sees", f"{plan.slots} latent frames, the first {plan.policy.sink} for ever"),
+        ("a head sees", f"at most {plan.seen} latent frames: {request.memory.says}"),
         ("caches", caches),
     ]
 

@@ -120,21 +120,20 @@ def record(
 def _announce(rollout: Rollout) -> None:
     clock, plan = rollout.clock, rollout.bank.plan
     log.info(
-        "%d latent frames (%d pictures, %.1f s) in %d chunks; %d tokens per frame; a head sees %d "
-        "frames, %s positions; caches %.1f MiB",
+        "%d latent frames (%d pictures, %.1f s) in %d chunks; %d tokens per frame; a head sees at "
+        "most %d frames; caches %.1f MiB",
         clock.total_frames,
         WAN_VIDEO.pixel_frames(clock.total_frames),
         WAN_VIDEO.seconds(clock.total_frames),
         len(clock),
         plan.rope.grid.tokens_per_frame,
-        plan.slots,
-        plan.positions.value,
+        plan.seen,
         plan.bytes / 2**20,
     )
-    if plan.slots > plan.horizon:
+    if plan.seen > plan.horizon:
         log.warning(
             "a head sees %d frames, the model was trained on %d: expect worse pictures",
-            plan.slots,
+            plan.seen,
             plan.horizon,
         )
 

@@ -21,6 +21,8 @@ FIRST_CHUNK, VIDEOS = 3, 8
 class HeadShares:
     """An observer of a rollout that adds up attention. It forms the whole attention matrix.
 
+    All heads must read the same whole frames.
+
     Args:
         chunk: frames per chunk; the first chunk is the sink.
         first: frames before this one are not looked at.
@@ -31,13 +33,13 @@ class HeadShares:
     sums: dict[int, Tensor] = field(default_factory=dict)
     calls: dict[int, int] = field(default_factory=dict)
 
-    def __call__(self, layer: int, q: Tensor, bank: CacheBank) -> None:
-        frames = bank.frames
+    def __call__(self, layer: int, q: Tensor, bank: CacheBank, frame: int) -> None:
+        frames = [page.at for page in bank.pages(layer, 0, frame)]
         if max(frames) < self.first:
             return
         keys, _ = bank.pools(layer)
         grid = bank.plan.rope.grid
-        k = torch.stack([keys[:, s.start : s.start + s.length] for s in bank.spans], 1)
+        k = torch.stack([keys[:, s.start : s.start + s.length] for s in bank.spans(layer)], 1)
         weights = (q.transpose(1, 2) @ k.transpose(2, 3) * q.shape[-1] ** -0.5).softmax(-1)
         mass = weights.unflatten(-1, (-1, grid.tokens_per_frame)).sum(-1).mean((0, 2))
         present = max(frames) - self.chunk

@@ -1,6 +1,7 @@
 import pytest
 
-from headforcing.headforcing_core import Chunk, PositionRule, WindowPolicy
+from headforcing.headforcing_core import Chunk, HeadPolicy, PositionRule
+from headforcing.headforcing_core.pages import Commit, Past, frame_page
 
 CHUNK = Chunk(3, 9, 12)
 
@@ -18,24 +19,18 @@ CHUNK = Chunk(3, 9, 12)
     ],
 )
 def test_window_policy_retains(sink, recent, frames, kept):
-    policy = WindowPolicy(sink, recent)
-    assert policy.retain(frames) == kept
-    assert len(kept) <= policy.capacity
+    policy = HeadPolicy(sink, recent)
+    past = policy.commit(
+        Past(recent=tuple(frames[:-1])), Commit(Chunk(0, frames[-1], frames[-1] + 1))
+    )
+    assert [*past.sink, *past.recent] == kept
+    assert len(kept) <= policy.slots
 
 
 def test_the_fields_window_counts_sink_and_chunk():
-    assert WindowPolicy.of_window(12, 3, 3) == WindowPolicy(sink=3, recent=6)
-    assert WindowPolicy.of_window(4, 1, 3) == WindowPolicy(sink=1, recent=0)
+    assert HeadPolicy.of_window(12, 3, 3) == HeadPolicy(sink=3, recent=6)
+    assert HeadPolicy.of_window(4, 1, 3) == HeadPolicy(sink=1, recent=0)
     with pytest.raises(ValueError, match=r"at least 1 \+ 3 frames, got 3"):
-        WindowPolicy.of_window(3, 1, 3)
+        HeadPolicy.of_window(3, 1, 3)
     with pytest.raises(ValueError, match="must be >= 0"):
-        WindowPolicy(-1, 3)
-
-
-def test_absolute_positions_are_frame_numbers():
-    assert PositionRule.ABSOLUTE.place([0, 7, 8], CHUNK) == {0: 0, 7: 7, 8: 8}
-
-
-def test_contiguous_positions_close_the_gap_before_the_chunk():
-    assert PositionRule.CONTIGUOUS.place([0, 7, 8], CHUNK) == {0: 6, 7: 7, 8: 8}
-    assert PositionRule.CONTIGUOUS.place([], CHUNK) == {}
+        HeadPolicy(-1, 3)

@@ -1,18 +1,18 @@
 import pytest
 import torch
+from plans import frames_held, plan_of
 from toy_backbone import ToyBackbone
 
 from headforcing.headforcing_core import (
     CacheBank,
-    CachePlan,
     Chunk,
     ChunkClock,
+    HeadPolicy,
     PositionRule,
     PromptSchedule,
     Rollout,
     Rope,
     SeededNoise,
-    WindowPolicy,
     noise_levels,
 )
 
@@ -24,8 +24,8 @@ CALLS = [level.sigma for level in LEVELS] + [0.0]
 def make(frames=6, chunk=2, window=5, sink=1, batch=1, seed=1, first=None, prompts=None):
     toy = ToyBackbone()
     rope = Rope(toy.geometry.head_dim, toy.grid(Y, X))
-    policy = WindowPolicy.of_window(window, sink, chunk)
-    plan = CachePlan(toy.geometry, rope, policy, PositionRule.CONTIGUOUS, chunk, 21, batch)
+    policy = HeadPolicy.of_window(window, sink, chunk)
+    plan = plan_of(toy.geometry, rope, policy, PositionRule.CONTIGUOUS, chunk, 21, batch)
     return Rollout(
         backbone=toy,
         clock=ChunkClock(frames, chunk, first),
@@ -47,7 +47,7 @@ def test_every_chunk_is_drafted_then_committed_under_its_prompt():
     assert all(c.latent.shape == (1, 3, 2, Y, X) for c in chunks)
     assert [sigma for sigma, _ in rollout.backbone.calls] == CALLS * 3
     assert [text for _, text in rollout.backbone.calls[::3]] == ["rain", "rain", "sun"]
-    assert sorted(rollout.bank.frames) == [0, 4, 5]
+    assert sorted(frames_held(rollout.bank)) == [0, 4, 5]
 
 
 def test_chunks_arrive_as_soon_as_they_are_done():
@@ -57,7 +57,7 @@ def test_chunks_arrive_as_soon_as_they_are_done():
     next(stream)
     assert len(rollout.backbone.calls) == len(CALLS)
     stream.close()
-    assert rollout.bank.frames == [0, 1]
+    assert frames_held(rollout.bank) == [0, 1]
 
 
 def test_same_seed_same_video_and_another_seed_another():

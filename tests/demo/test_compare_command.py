@@ -7,8 +7,9 @@ from statistics import median
 import pytest
 import torch
 from PIL import Image
+from plans import plan_of
 
-from headforcing.headforcing_core.cache import CacheBank, CachePlan
+from headforcing.headforcing_core.cache import CacheBank
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.clock import ChunkClock
 from headforcing.headforcing_core.demo.comparison import Comparison
@@ -22,7 +23,7 @@ from headforcing.headforcing_core.demo.rollouts import finished, roll_side_by_si
 from headforcing.headforcing_core.demo.stories import trial
 from headforcing.headforcing_core.demo.trial_scores import Spread
 from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
-from headforcing.headforcing_core.policy import WindowPolicy
+from headforcing.headforcing_core.policy import HeadPolicy
 from headforcing.headforcing_core.positions import PositionRule
 from headforcing.headforcing_core.rope import Rope
 
@@ -187,7 +188,7 @@ def test_shares_of_planted_heads():
     """One head that looks at the first chunk, one at its own, one at all alike."""
     geometry = ModelGeometry(1, 3, 12)
     rope = Rope(12, LatentGrid(2, 2, 2, 2))
-    plan = CachePlan(geometry, rope, WindowPolicy(3, 6), PositionRule.ABSOLUTE, 3, horizon=21)
+    plan = plan_of(geometry, rope, HeadPolicy(3, 6), PositionRule.ABSOLUTE, 3, 21)
     bank, observe = CacheBank(plan), HeadShares(chunk=3, first=9)
     for chunk in ChunkClock(12, 3):
         bank.open(chunk)
@@ -199,7 +200,8 @@ def test_shares_of_planted_heads():
         bank.write(0, k, k, unrotated=k)
         q = torch.zeros(1, 3, 3, 12)
         q[:, :, :2, 0] = 100
-        observe(0, q, bank)
+        bank.stage(0, chunk.start)
+        observe(0, q, bank, chunk.start)
         bank.commit(chunk)
     expected = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0.25, 0.5, 0.25]])
     torch.testing.assert_close(observe.shares[0], expected)

@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
+from plans import plan_of
 
 from headforcing.headforcing_core.attention import HeadAttention
-from headforcing.headforcing_core.cache import CacheBank, CachePlan
+from headforcing.headforcing_core.cache import CacheBank
 from headforcing.headforcing_core.clock import ChunkClock
 from headforcing.headforcing_core.demo import train, train_model
 from headforcing.headforcing_core.demo.autoencoder import Autoencoder
@@ -21,7 +22,7 @@ from headforcing.headforcing_core.demo.training_data import (
     words_of,
 )
 from headforcing.headforcing_core.demo.world import HELD_OUT
-from headforcing.headforcing_core.policy import WindowPolicy
+from headforcing.headforcing_core.policy import HeadPolicy
 from headforcing.headforcing_core.positions import PositionRule
 from headforcing.headforcing_core.rope import Rope
 from headforcing.headforcing_core.schedule import CLEAN, NoiseLevel
@@ -72,8 +73,8 @@ def test_teacher_forcing_is_what_a_rollout_computes():
         guess = model(torch.cat([clean, *copies], 2), timesteps, text, attend)
         trained_on.append(guess[:, :, at : at + 12])
 
-    everything = WindowPolicy(0, 3 * chunks)
-    plan = CachePlan(TINY.geometry, rope, everything, PositionRule.ABSOLUTE, 3, horizon=21, batch=2)
+    everything = HeadPolicy(0, 3 * chunks)
+    plan = plan_of(TINY.geometry, rope, everything, PositionRule.ABSOLUTE, 3, 21, batch=2)
     bank = CacheBank(plan)
     for chunk in ChunkClock(3 * chunks, 3):
         own = slice(chunk.start, chunk.stop)

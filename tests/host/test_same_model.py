@@ -16,8 +16,9 @@ import comfy.options
 comfy.options.enable_args_parsing()
 import comfy.ops, conftest, torch
 from comfy.ldm.wan.model import WanModel as HostModel
-from headforcing.headforcing_core import (CacheBank, CachePlan, Chunk, HeadAttention, PositionRule,
-    Rope, WanConfig, WindowPolicy)
+from headforcing.headforcing_core import (CacheBank, Chunk, HeadAttention, PositionRule,
+    Rope, WanConfig, HeadPolicy)
+from plans import plan_of
 from headforcing.headforcing_core.checkpoint import build_wan
 from random_model import random_weights
 from headforcing.headforcing_core.tensor_files import TensorDict
@@ -33,7 +34,7 @@ torch.manual_seed(0)
 latent, text, t = torch.randn(2, 16, 3, rows, columns), torch.randn(2, 10, 64), 833.333313
 chunk = Chunk(0, 0, 3)
 rope = Rope(config.geometry.head_dim, config.grid(rows, columns))
-plan = CachePlan(config.geometry, rope, WindowPolicy(0, 0), PositionRule.ABSOLUTE, 3, 21, batch=2)
+plan = plan_of(config.geometry, rope, HeadPolicy(0, 0), PositionRule.ABSOLUTE, 3, 21, batch=2)
 bank = CacheBank(plan)
 bank.open(chunk)
 attend = HeadAttention(bank, rope.frames(chunk.frames, bank.device))

@@ -1,0 +1,161 @@
+"""What policies must know of tensors: computed on the device, fetched once per chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from .clock import Chunk
+from .geometry import LatentGrid
+from .layer_cache import LayerCache, Share
+from .ledger import Ledger
+from .middles import Bands, Descriptor, Episodes, Tokens
+from .novelty import Novelty, describe
+from .pages import Commit, Kind, Page, frame_page
+
+
+class Decisions:
+    """Scores of one video's frames, bands and tokens.
+
+    Args:
+        ledgers: of all heads.
+        layers: what is looked at.
+        grid: of tokens.
+    """
+
+    def __init__(self, ledgers: Sequence[Ledger], layers: Sequence[LayerCache], grid: LatentGrid):
+        self._ledgers, self._layers, self._grid = ledgers, layers, grid
+        self._novelty: dict[Ledger, Novelty] = {}
+        self._keys: dict[Ledger, list[Tensor]] = {}
+        self._band_scores: dict[Ledger, Share] = {}
+        self._chosen: dict[tuple[Ledger, int], Tensor] = {}
+        for ledger in ledgers:
+            middle = ledger.rule.policy.middle
+            if isinstance(middle, Episodes) and middle.looks:
+                self._novelty[ledger] = Novelty(middle.centred)
+            if isinstance(middle, Bands):
+                self._band_scores[ledger] = self._share_of(ledger, middle.scored_in)
+
+    def _share_of(self, ledger: Ledger, layer: int) -> Share:
+        """Return the ledger's part of a layer, or of the next one that has heads of it."""
+        shares = [
+            (number, share)
+            for number, cache in enumerate(self._layers)
+            for share in cache.shares
+            if share.ledger is ledger
+        ]
+        return next((share for number, share in shares if number >= layer), shares[-1][1])
+
+    def study(self, layer: int, q: Tensor, k: Tensor, chunk: Chunk) -> None:
+        """Look at a layer while the open chunk is clean.
+
+        Args:
+            q: ``[B, T, H, D]``, rotated.
+            k: the same, unrotated.
+        """
+        for share in self._layers[layer].shares:
+            middle, ledger = share.ledger.rule.policy.middle, share.ledger
+            if ledger in self._novelty and middle.descriptor is Descriptor.KEYS:
+                described = self._describe_keys(k[:, :, share.heads], len(chunk))
+                self._keys.setdefault(ledger, []).append(described)
+            if isinstance(middle, Tokens):
+                candidates = self.candidates(ledger, chunk)
+                if candidates:
+                    count = middle.count * self._grid.tokens_per_frame
+                    chosen = _most_wanted(share, q[:, :, share.heads], candidates, count)
+                    self._chosen[ledger, layer] = chosen
+
+    def candidates(self, ledger: Ledger, chunk: Chunk) -> tuple[Page, ...]:
+        """Return the pages that tokens will be taken from when ``chunk`` is committed."""
+        past, policy = ledger.past, ledger.rule.policy
+        if not isinstance(policy.middle, Tokens):
+            return ()
+        _, leaving, _ = policy.split(past, chunk)
+        after = policy.middle.take(past.middle, leaving, Commit(chunk))
+        if not any(page.kind is Kind.TOKENS and page not in past.middle for page in after):
+            return ()
+        return (*past.middle, *map(frame_page, leaving))
+
+    def chosen(self, ledger: Ledger, layer: int) -> Tensor | None:
+        """Return ``[B, n]``, which of the candidates' tokens are kept."""
+        return self._chosen.get((ledger, layer))
+
+    def events(self, chunk: Chunk, scene: int, latent: Tensor | None) -> list[Commit]:
+        """Return what each ledger's policy may know. This is the one transfer from the device.
+
+        Args:
+            scene: first frame of the prompt that rules.
+            latent: ``[B, C, len(chunk), Y, X]``, clean; needed where frames are compared by it.
+        """
+        for ledger, novelty in self._novelty.items():
+            novelty.see(chunk.frames, self._descriptors(ledger, latent))
+        scored = {
+            ledger: ledger.rule.policy.split(ledger.past, chunk)[1] for ledger in self._band_scores
+        }
+        parts = [novelty.likeness().flatten() for novelty in self._novelty.values()]
+        parts += [
+            _band_likeness(self._band_scores[ledger], frames) for ledger, frames in scored.items()
+        ]
+        fetched = iter(torch.cat(parts).tolist() if parts else ())
+        likeness = {
+            ledger: dict(zip(product(novelty.frames, repeat=2), fetched, strict=False))
+            for ledger, novelty in self._novelty.items()
+        }
+        bands = {
+            ledger: dict(
+                zip(product(frames, range(ledger.rule.policy.middle.bands)), fetched, strict=False)
+            )
+            for ledger, frames in scored.items()
+        }
+        self._keys.clear()
+        return [
+            Commit(chunk, scene, likeness=likeness.get(ledger, {}), bands=bands.get(ledger, {}))
+            for ledger in self._ledgers
+        ]
+
+    def forget(self) -> None:
+        """Drop what no policy will ask for any more."""
+        self._chosen.clear()
+        for ledger, novelty in self._novelty.items():
+            past = ledger.past
+            novelty.keep((*past.sink, *(page.at for page in past.middle), *past.recent))
+
+    def _descriptors(self, ledger: Ledger, latent: Tensor | None) -> Tensor:
+        if ledger.rule.policy.middle.descriptor is Descriptor.KEYS:
+            return torch.cat(self._keys[ledger], 1)
+        assert latent is not None, "frames that are compared by their latents need them"
+        (video,) = latent
+        return describe(video.transpose(0, 1))
+
+    def _describe_keys(self, k: Tensor, frames: int) -> Tensor:
+        (video,) = k
+        grid = (frames, self._grid.token_rows, self._grid.token_columns)
+        return describe(video.flatten(1).unflatten(0, grid).permute(0, 3, 1, 2))
+
+
+def _band_likeness(share: Share, frames: Sequence[int]) -> Tensor:
+    """Compare each band of frames with the same one of the next frame, over all heads: ``[n]``."""
+    if not frames:
+        return share.arena.k.new_zeros(0, dtype=torch.float32)
+    slots, bands = share.ledger.slots.places, share.ledger.rule.policy.middle.bands
+    this, following = (
+        share.arena.k[0][:, [slots[frame_page(f + step)] for f in frames]]
+        .permute(1, 2, 0, 3)
+        .flatten(2)
+        .float()
+        for step in (0, 1)
+    )  # [frames, P, G * D]
+    alike = cosine_similarity(this, following, dim=-1)
+    return alike.unflatten(1, (bands, -1)).mean(2).flatten()
+
+
+def _most_wanted(share: Share, q: Tensor, candidates: Sequence[Page], count: int) -> Tensor:
+    """Return the tokens with the highest scores against the sum of all queries, in order."""
+    slots = [share.ledger.slots.places[page] for page in candidates]
+    k = share.arena.k[:, :, slots].flatten(2, 3).float()
+    scores = torch.einsum("bgd,bgnd->bn", q.float().sum(1), k)
+    return scores.topk(min(count, scores.shape[1])).indices.sort().values

@@ -1,0 +1,231 @@
+"""What Head Forcing and Pyramid Forcing are compared with. Units: latent frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..method import ALL_HEADS, HeadRule, Method, SwitchRule
+from ..middles import Averages, Bands, Replay, Tokens
+from ..policy import HeadPolicy
+from ..positions import PositionRule
+
+# more frames than any video has
+EVERY_FRAME = 1 << 20
+STATIC, DYNAMIC = "fk.static", "fk.dynamic"
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """The plain rolling window.
+
+    Args:
+        window: frames a head sees, the current chunk included.
+
+    Source: Self-Forcing (arXiv 2506.08009).
+    """
+
+    window: int = 21
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        policy = HeadPolicy.of_window(self.window, 0, frames_per_chunk)
+        return _alike("rolling", f"the last {self.window} frames", policy)
+
+
+@dataclass(frozen=True)
+class SinkWindow:
+    """A rolling window that never forgets the first frames.
+
+    Args:
+        window: frames a head sees, sink and current chunk included.
+        sink: first frames.
+        positions: closed up, or the sink would leave the trained range as the video grows.
+    """
+
+    window: int = 21
+    sink: int = 3
+    positions: PositionRule = PositionRule.CONTIGUOUS
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        policy = HeadPolicy.of_window(self.window, self.sink, frames_per_chunk)
+        says = f"the first {self.sink} frames and the last ones, {self.window} in all"
+        return _alike("sink_window", says, policy, self.positions)
+
+
+@dataclass(frozen=True)
+class Full:
+    """Every frame at its own position, as long as there is memory for it."""
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        return _alike("full", "every frame, at its own position", HeadPolicy(0, EVERY_FRAME))
+
+
+@dataclass(frozen=True)
+class LongLive:
+    """LongLive's cache: a sink, a short window, and the recent past computed anew.
+
+    The sink stays what it was under the first prompt, as its published settings have it. What is
+    computed anew is so chunk by chunk; the original does it in one call without a mask.
+
+    Args:
+        window: frames a head sees, sink and current chunk included.
+        sink: first frames.
+        recache_frames: computed anew under a new prompt.
+
+    Source: LongLive (arXiv 2509.22622) and its code, branch v1.0.
+    """
+
+    window: int = 12
+    sink: int = 3
+    positions: PositionRule = PositionRule.ABSOLUTE
+    on_switch: SwitchRule = SwitchRule.RECACHE
+    recache_frames: int = 12
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        policy = HeadPolicy.of_window(self.window, self.sink, frames_per_chunk)
+        says = (
+            f"the first {self.sink} frames and the last ones, {self.window} in all; a new prompt "
+        )
+        says += "recomputes the last"
+        switch = (self.on_switch, self.recache_frames)
+        return _alike("longlive", says, policy, self.positions, *switch, "arXiv 2509.22622")
+
+
+@dataclass(frozen=True)
+class InfinityRope:
+    """Infinity-RoPE's short window with positions closed up.
+
+    Its scene cut, which tells the current chunk for once that it is far away, is not built.
+
+    Args:
+        flushed_to: recent frames that a new prompt leaves: all there are, with these budgets.
+
+    Source: Infinity-RoPE (its code, commit 63d7b84).
+    """
+
+    sink: int = 1
+    recent: int = 2
+    positions: PositionRule = PositionRule.CONTIGUOUS
+    on_switch: SwitchRule = SwitchRule.FLUSH_RECENT
+    flushed_to: int = 2
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        says = f"the first {self.sink} and the last {self.recent} frames, positions closed up"
+        policy, switch = HeadPolicy(self.sink, self.recent), (self.on_switch, self.flushed_to)
+        source = "Infinity-RoPE 63d7b84"
+        return _alike("infinity_rope", says, policy, self.positions, *switch, source)
+
+
+@dataclass(frozen=True)
+class Deep:
+    """Deep Forcing: a deep sink, and of what follows the tokens that are still looked at.
+
+    Tokens are chosen when a chunk is committed, by its clean queries; the original chooses during
+    the first noisy call of the next, and no token more than seven times. Positions are closed up,
+    as the paper has it; its code leaves the tokens where they were.
+
+    Args:
+        window: frames a head sees before what is in the middle is thinned out.
+        recent: the original's 4 counts a current chunk of 3.
+        tokens: frames' worth of tokens that are left of the middle.
+
+    Source: Deep Forcing (its paper, and its code at commit ea9961a).
+    """
+
+    window: int = 21
+    sink: int = 10
+    recent: int = 1
+    tokens: int = 2
+    positions: PositionRule = PositionRule.CONTIGUOUS
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        room = self.window - self.sink - self.recent - frames_per_chunk
+        says = f"the first {self.sink} frames, the last, and of others the tokens most looked at"
+        policy = HeadPolicy(self.sink, self.recent, Tokens(room, self.tokens))
+        return _alike("deep", says, policy, self.positions, source="Deep Forcing ea9961a")
+
+
+@dataclass(frozen=True)
+class MemRope:
+    """MemRoPE: running means of all that left, one slow and one fast.
+
+    As long as frames and means together have room for the frames themselves, those are kept.
+
+    Source: MemRoPE (its code, commit b89bf5b). It loses two frames where its means begin; here all
+    that leave go in. It keeps means in the model's dtype, these are in float32.
+    """
+
+    sink: int = 3
+    recent: int = 4
+    averages: Averages = field(default_factory=Averages)
+    positions: PositionRule = PositionRule.CONTIGUOUS
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        says = f"the first {self.sink} and the last {self.recent} frames, and means of the others"
+        warm_up = self.sink + self.averages.slots + self.recent
+        policy = HeadPolicy(self.sink, self.recent, self.averages, warm_up)
+        return _alike("memrope", says, policy, self.positions, source="MemRoPE b89bf5b")
+
+
+@dataclass(frozen=True)
+class RollingSink:
+    """Rolling Sink: the beginning, to and fro, in the places of the past.
+
+    Source: Rolling Sink (its code, commit d7fc0d9).
+    """
+
+    recent: int = 3
+    replay: Replay = field(default_factory=Replay)
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        says = (
+            f"the last {self.recent} frames, before them the first {self.replay.cycle} to and fro"
+        )
+        policy = HeadPolicy(0, self.recent, self.replay)
+        return _alike("rolling_sink", says, policy, source="Rolling Sink d7fc0d9")
+
+
+@dataclass(frozen=True)
+class ForcingKV:
+    """Forcing-KV: static heads see one frame of the past, dynamic ones also what changed.
+
+    Args:
+        bands: what dynamic heads keep of the frames that leave; needs absolute positions.
+        recache_frames: computed anew under a new prompt, in whole chunks.
+
+    Source: Forcing-KV (its code, commit 50ac1f4). Layer 0 is not grouped there; heads of it are all
+    to be static in a map, which is the same.
+    """
+
+    sink: int = 1
+    recent: int = 1
+    bands: Bands = field(default_factory=Bands)
+    on_switch: SwitchRule = SwitchRule.RECACHE
+    recache_frames: int = 1
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        policies = {
+            STATIC: HeadPolicy(self.sink, self.recent),
+            DYNAMIC: HeadPolicy(self.sink, self.recent, self.bands),
+        }
+        return Method(
+            "forcing_kv",
+            "the first and the last frame; dynamic heads also the parts of frames that changed",
+            {type_: HeadRule(p, PositionRule.ABSOLUTE) for type_, p in policies.items()},
+            "forcing_kv",
+            self.on_switch,
+            self.recache_frames,
+            "Forcing-KV 50ac1f4",
+        )
+
+
+def _alike(
+    name: str,
+    says: str,
+    policy: HeadPolicy,
+    positions: PositionRule = PositionRule.ABSOLUTE,
+    on_switch: SwitchRule = SwitchRule.KEEP,
+    switch_frames: int = 0,
+    source: str = "",
+) -> Method:
+    rules = {ALL_HEADS: HeadRule(policy, positions)}
+    return Method(name, says, rules, None, on_switch, switch_frames, source)

@@ -1,0 +1,92 @@
+"""Head Forcing: local, anchor and memory heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..method import HeadRule, Method, SwitchRule
+from ..middles import Episodes
+from ..policy import HeadPolicy
+from ..positions import PositionRule
+
+LOCAL, ANCHOR, MEMORY = "hf.local", "hf.anchor", "hf.memory"
+SCHEME = "head_forcing"
+MOST_RECACHED = 12
+
+
+@dataclass(frozen=True)
+class HeadForcing:
+    """The budgets and choices of Head Forcing. Units: latent frames; the current chunk comes on top.
+
+        local    [.]                      [recent]  current
+        anchor   [sink]                   [recent]  current
+        memory   [sink]     [episodes]    [recent]  current
+
+    The paper states the three types, that local and anchor heads keep only essential frames, that
+    memory heads have a hierarchical memory with dynamic episodic updates, and that positions are
+    re-encoded per head. Its text was not at hand: all numbers and rules below are inferred.
+
+    Args:
+        local_sink, local_recent: of local heads.
+        anchor_sink, anchor_recent: of anchor heads.
+        memory_sink, memory_recent: of memory heads; the latter is the paper's fast memory.
+        episodes: of memory heads.
+        positions: the head-wise re-encoding.
+        on_switch: what a new prompt does; by default the recent past is computed again under it.
+        recache_frames: how much of it; None: what memory heads hold as recent and one chunk, but no
+            more than 12.
+        warm_up: frames up to which everything is kept, whatever the budgets; 21 makes the first
+            five seconds those of the plain model.
+        scene_sink: anchors begin anew with every prompt, for hard cuts.
+
+    Source: Head Forcing (arXiv 2605.14487).
+    """
+
+    local_sink: int = 0
+    local_recent: int = 1
+    anchor_sink: int = 1
+    anchor_recent: int = 3
+    memory_sink: int = 3
+    memory_recent: int = 9
+    episodes: Episodes = field(default_factory=Episodes)
+    positions: PositionRule = PositionRule.CONTIGUOUS
+    on_switch: SwitchRule = SwitchRule.RECACHE
+    recache_frames: int | None = None
+    warm_up: int = 0
+    scene_sink: bool = False
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        local = HeadPolicy(self.local_sink, self.local_recent, warm_up=self.warm_up)
+        anchor = HeadPolicy(
+            self.anchor_sink,
+            self.anchor_recent,
+            warm_up=self.warm_up,
+            scene_sink=self.scene_sink,
+        )
+        memory = HeadPolicy(
+            self.memory_sink, self.memory_recent, self.episodes, warm_up=self.warm_up
+        )
+        again = min(MOST_RECACHED, self.memory_recent + frames_per_chunk)
+        frames = again if self.recache_frames is None else self.recache_frames
+        return Method(
+            SCHEME,
+            "local heads see the last frames, anchors the first as well, memory heads also "
+            "episodes in between; positions closed up per head",
+            {
+                LOCAL: HeadRule(local, self.positions),
+                ANCHOR: HeadRule(anchor, self.positions),
+                MEMORY: HeadRule(memory, self.positions),
+            },
+            SCHEME,
+            self.on_switch,
+            frames,
+            "arXiv 2605.14487",
+        )
+
+
+PRESETS = {
+    "default": HeadForcing(),
+    "paper_min": HeadForcing(local_recent=0, anchor_recent=0),
+    "anchor3": HeadForcing(anchor_sink=3),
+    "compact": HeadForcing(memory_sink=1, memory_recent=4, episodes=Episodes(count=4)),
+}

@@ -1,0 +1,60 @@
+"""All methods by name, with their presets."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..method import Method
+from . import head_forcing, pyramid
+from .baselines import (
+    Deep,
+    ForcingKV,
+    Full,
+    InfinityRope,
+    LongLive,
+    MemRope,
+    Rolling,
+    RollingSink,
+    SinkWindow,
+)
+
+
+class MethodSettings(Protocol):
+    """A frozen dataclass of all that can be chosen of a method."""
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        """Return the method that these settings make, for chunks of this many frames."""
+
+
+DEFAULT = "default"
+METHODS: dict[str, dict[str, MethodSettings]] = {
+    "head_forcing": dict(head_forcing.PRESETS),
+    "pyramid": dict(pyramid.PRESETS),
+    "forcing_kv": {DEFAULT: ForcingKV()},
+    "deep": {DEFAULT: Deep()},
+    "infinity_rope": {DEFAULT: InfinityRope()},
+    "memrope": {DEFAULT: MemRope()},
+    "rolling_sink": {DEFAULT: RollingSink()},
+    "longlive": {DEFAULT: LongLive()},
+    "rolling": {DEFAULT: Rolling()},
+    "sink_window": {DEFAULT: SinkWindow()},
+    "full": {DEFAULT: Full()},
+}
+NAMES = tuple(
+    name if preset == DEFAULT else f"{name}:{preset}"
+    for name, presets in METHODS.items()
+    for preset in presets
+)
+
+
+def settings_named(name: str) -> MethodSettings:
+    """Return the settings of a method, or of one of its presets: ``head_forcing:compact``.
+
+    Raises:
+        ValueError: if there is none of this name.
+    """
+    method, _, preset = name.partition(":")
+    try:
+        return METHODS[method][preset or DEFAULT]
+    except KeyError:
+        raise ValueError(f"a method must be one of {', '.join(NAMES)}, got {name!r}") from None

@@ -1,0 +1,61 @@
+"""First frames shown again and again as if they were the past.
+
+Source: Rolling Sink (its published code, commit d7fc0d9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..pages import Commit, Kind, Page, frame_page
+from .middle import Middle
+
+
+@dataclass(frozen=True)
+class Replay(Middle):
+    """The first ``cycle`` frames, forwards and backwards in turns, in the places of later ones.
+
+    cycle=4:   place  0 1 2 3 4 5 6 7 8 9 ...
+               frame  0 1 2 3 3 2 1 0 0 1 ...
+
+    Args:
+        count: places read, those just before ``recent``.
+        cycle: frames kept.
+    """
+
+    count: int = 15
+    cycle: int = 18
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.cycle < 1:
+            raise ValueError(f"count and cycle must be at least 1, got {self.count}, {self.cycle}")
+
+    @property
+    def slots(self) -> int:
+        return self.count
+
+    @property
+    def kept_aside(self) -> int:
+        return self.cycle
+
+    def take(
+        self, held: tuple[Page, ...], leaving: Sequence[int], event: Commit
+    ) -> tuple[Page, ...]:
+        if not held and leaving and leaving[0] > 0:
+            return ()  # the first frames were flushed
+        last = max([*(page.at for page in held), *leaving], default=-1)
+        places = range(max(0, last + 1 - self.count), last + 1)
+        return tuple(Page(Kind.COPY, (self.frame_at(at),), at) for at in places)
+
+    def aside(self, held: tuple[Page, ...]) -> tuple[Page, ...]:
+        first = min(self.cycle, 1 + max((page.at for page in held), default=-1))
+        return tuple(map(frame_page, range(first)))
+
+    def frame_at(self, place: int) -> int:
+        """Return the frame that is shown in a place."""
+        round_, step = divmod(place, self.cycle)
+        return self.cycle - 1 - step if round_ % 2 else step
+
+    def rewind(self, held: tuple[Page, ...], start: int) -> tuple[Page, ...]:
+        return tuple(page for page in held if page.at < start)
