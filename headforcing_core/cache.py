@@ -276,12 +276,11 @@ class CacheBank:
         def index(of: Mapping[Page, int], pages: list[Page]) -> Tensor:
             return torch.tensor([of[page] for page in pages], device=self.device)
 
-        return Staging(
-            Shown(index(places.aside, shown), rotation(shown)) if shown else None,
-            Turned(index(places.slots, turned), index(places.turning, turned), rotation(turned))
-            if turned
-            else None,
-        )
+        front = Shown(index(places.aside, shown), rotation(shown)) if shown else None
+        if not turned:
+            return Staging(front, None)
+        of = (index(places.slots, turned), index(places.turning, turned))
+        return Staging(front, Turned(*of, rotation(turned)))
 
 
 def _fill(arena: Arena, maker: Maker, places: Places, arrived: Arrivals) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from random import Random
 
 from .geometry import ModelGeometry
 
@@ -26,7 +27,7 @@ class HeadMap:
         widths = {len(layer) for layer in self.types}
         if len(widths) != 1 or 0 in widths:
             raise ValueError(
-                f"a head map must have the same number of heads in every layer, got {sorted(widths)}"
+                f"a head map must have as many heads in every layer, got {sorted(widths)}"
             )
 
     @property
@@ -46,3 +47,30 @@ class HeadMap:
                 f"a head map must fit the model, {geometry.layers} layers of {geometry.heads} "
                 f"heads, got one of {size[0]} layers of {size[1]} heads; profile this model"
             )
+
+    def shuffled(self, seed: int) -> HeadMap:
+        """Return a map with as many heads of each type, dealt out at random."""
+        flat = [type_ for layer in self.types for type_ in layer]
+        Random(seed).shuffle(flat)
+        return self._like(flat, f"dealt out at random ({seed})")
+
+    def swapped(self, one: str, other: str, seed: int) -> HeadMap:
+        """Return a map that is as wrong about two types as their numbers let it be.
+
+        All heads of the rarer type become the other one, and as many of that one, drawn at random,
+        become the rarer: each type keeps its number, and so the budget stays.
+        """
+        flat = [type_ for layer in self.types for type_ in layer]
+        where = {type_: [i for i, t in enumerate(flat) if t == type_] for type_ in (one, other)}
+        rare, common = sorted(where, key=lambda type_: len(where[type_]))
+        for index in Random(seed).sample(where[common], len(where[rare])):
+            flat[index] = rare
+        for index in where[rare]:
+            flat[index] = common
+        return self._like(flat, f"{one} and {other} exchanged ({seed})")
+
+    def _like(self, flat: list[str], how: str) -> HeadMap:
+        width = len(self.types[0])
+        rows = (tuple(flat[at : at + width]) for at in range(0, len(flat), width))
+        source = f"{self.source}, {how}" if self.source else how
+        return HeadMap(self.scheme, tuple(rows), source)

@@ -46,7 +46,7 @@ class Ledger:
         self._aside = Shelf(policy.middle.kept_aside)
         # the sink's own places come first: frame f lies in place f
         self._turning = Shelf(rule.turning, rule.raw_sink)
-        self._chunk: Chunk | None = None
+        self.chunk: Chunk | None = None
 
     @property
     def places(self) -> Places:
@@ -66,7 +66,7 @@ class Ledger:
                 f"after frame {newest}"
             )
         moves = self.slots.open(chunk)
-        self._chunk = chunk
+        self.chunk = chunk
         return moves
 
     def home(self, page: Page) -> int:
@@ -88,7 +88,7 @@ class Ledger:
             self._sink,
             policy.middle.read(past.middle, frame),
             [frame_page(f) for f in past.recent],
-            self._chunk,
+            self.chunk,
             self.horizon,
             frame,
         )
@@ -99,14 +99,14 @@ class Ledger:
         Raises:
             ValueError: if another chunk is open, or none; a chunk is committed once.
         """
-        if event.chunk != self._chunk:
+        if event.chunk != self.chunk:
             raise ValueError(
-                f"chunk to commit must be the open one, got {event.chunk} while {self._chunk} "
+                f"chunk to commit must be the open one, got {event.chunk} while {self.chunk} "
                 "is open"
             )
         past = self.rule.policy.commit(self.past, event)
         self.slots.close()
-        self._chunk = None
+        self.chunk = None
         return self._keep(past)
 
     def rewind(self, start: int) -> None:

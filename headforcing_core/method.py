@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
 
+from .clock import Chunk
 from .policy import HeadPolicy
 from .positions import PositionRule
 
@@ -52,6 +53,18 @@ class SwitchRule(Enum):
     FLUSH_RECENT = "flush_recent"
     FLUSH_MEMORY = "flush_memory"
     FLUSH_ALL = "flush_all"
+
+    def recomputed(self, done: Sequence[Chunk], frames: int, sink_end: int) -> list[Chunk]:
+        """Return the chunks to compute again: those that reach into the last ``frames``.
+
+        Args:
+            done: all or the last chunks, in order.
+            sink_end: first frame after the sink, which stays what it is.
+        """
+        if self is not SwitchRule.RECACHE or not done:
+            return []
+        begin = done[-1].stop - frames
+        return [chunk for chunk in done if chunk.stop > begin and chunk.start >= sink_end]
 
 
 @dataclass(frozen=True)

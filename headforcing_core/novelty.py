@@ -54,6 +54,6 @@ class Novelty:
 
 
 def describe(pictures: Tensor) -> Tensor:
-    """Average ``[frames, C, rows, columns]`` over coarse cells: ``[frames, C * cells]``, float32."""
+    """Average ``[frames, C, rows, columns]`` over cells: ``[frames, C * cells]``, float32."""
     cells = tuple(min(most, size) for most, size in zip(CELLS, pictures.shape[2:], strict=True))
     return adaptive_avg_pool2d(pictures.float(), cells).flatten(1)

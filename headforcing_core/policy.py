@@ -11,7 +11,7 @@ from .pages import Commit, Page, Past, frame_page
 
 @dataclass(frozen=True)
 class HeadPolicy:
-    """Keep the first ``sink`` frames for ever and the last ``recent``; in between, what ``middle`` says.
+    """Keep the first ``sink`` frames for ever, the last ``recent``, and what ``middle`` says.
 
         sink=1, recent=3 after frame 8:   [0] 1 2 3 4 5 [6 7 8]
 

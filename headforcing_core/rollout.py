@@ -78,7 +78,7 @@ class Rollout:
             )
 
     def _chunks(self, given: Tensor | None, given_frames: int) -> Iterator[FinishedChunk]:
-        recent: deque[FinishedChunk] = deque(maxlen=self._recached)
+        recent: deque[FinishedChunk] = deque(maxlen=self._remembered)
         said = self.prompts.at(0)
         for chunk in self.clock:
             text = self.prompts.at(chunk.start)
@@ -95,19 +95,20 @@ class Rollout:
             yield FinishedChunk(chunk, clean)
 
     @property
-    def _recached(self) -> int:
-        """Chunks that a new prompt computes again."""
+    def _remembered(self) -> int:
+        """Chunks that a new prompt may compute again, the first one perhaps a short one."""
         again = self.on_switch is SwitchRule.RECACHE
-        return ceil(self.switch_frames / self.clock.frames_per_chunk) if again else 0
+        return 1 + ceil(self.switch_frames / self.clock.frames_per_chunk) if again else 0
 
     def _switch(self, chunk: Chunk, text: object, recent: deque[FinishedChunk]) -> None:
         """Let a new prompt change the past: forget, or compute the last chunks again under it."""
         self.bank.forget(chunk.start, self.on_switch, self.switch_frames)
-        again = [done for done in recent if done.chunk.start >= self.bank.sink_end]
+        known = {done.chunk: done.latent for done in recent}
+        again = self.on_switch.recomputed(list(known), self.switch_frames, self.bank.sink_end)
         if again:
-            self.bank.rewind(again[0].chunk.start)
-        for past, clean in again:
-            self._commit(past, clean, text, self._open(past))
+            self.bank.rewind(again[0].start)
+        for past in again:
+            self._commit(past, known[past], text, self._open(past))
 
     def _commit(self, chunk: Chunk, clean: Tensor, text: object, attend: HeadAttention) -> None:
         self.backbone.predict_clean(clean, CLEAN, text, replace(attend, commits=True))

@@ -17,23 +17,24 @@ if "headforcing" not in sys.modules:
     sys.path.insert(0, str(Path(__file__).parent))
     import conftest  # noqa: F401  loads the pack from this checkout
 
+from plans import frames_held, plan_of
+
 from headforcing.headforcing_core import (
     CacheBank,
     Chunk,
     ChunkClock,
     HeadAttention,
+    HeadPolicy,
     PositionRule,
     PromptSchedule,
     Rollout,
     Rope,
     WanModel,
-    HeadPolicy,
     noise_levels,
     schedule,
 )
 from headforcing.headforcing_core.checkpoint import build_wan
 from headforcing.headforcing_core.tensor_files import TensorDict
-from plans import frames_held, plan_of
 
 RULES = {"absolute": PositionRule.ABSOLUTE, "relative": PositionRule.CONTIGUOUS}
 

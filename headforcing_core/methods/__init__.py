@@ -2,7 +2,6 @@
 
 from .baselines import (
     Deep,
-    ForcingKV,
     Full,
     InfinityRope,
     LongLive,
@@ -11,6 +10,7 @@ from .baselines import (
     RollingSink,
     SinkWindow,
 )
+from .forcing_kv import ForcingKV
 from .head_forcing import HeadForcing
 from .pyramid import Pyramid
 from .registry import METHODS, NAMES, MethodSettings, settings_named

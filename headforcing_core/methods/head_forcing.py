@@ -16,7 +16,7 @@ MOST_RECACHED = 12
 
 @dataclass(frozen=True)
 class HeadForcing:
-    """The budgets and choices of Head Forcing. Units: latent frames; the current chunk comes on top.
+    """The budgets of Head Forcing. Units: latent frames; the current chunk comes on top.
 
         local    [.]                      [recent]  current
         anchor   [sink]                   [recent]  current

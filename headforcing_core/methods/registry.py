@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..method import Method
-from . import head_forcing, pyramid
+from . import forcing_kv, head_forcing, pyramid
 from .baselines import (
     Deep,
-    ForcingKV,
     Full,
     InfinityRope,
     LongLive,
@@ -30,7 +29,7 @@ DEFAULT = "default"
 METHODS: dict[str, dict[str, MethodSettings]] = {
     "head_forcing": dict(head_forcing.PRESETS),
     "pyramid": dict(pyramid.PRESETS),
-    "forcing_kv": {DEFAULT: ForcingKV()},
+    "forcing_kv": dict(forcing_kv.PRESETS),
     "deep": {DEFAULT: Deep()},
     "infinity_rope": {DEFAULT: InfinityRope()},
     "memrope": {DEFAULT: MemRope()},

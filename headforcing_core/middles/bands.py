@@ -14,7 +14,7 @@ from .middle import Middle
 
 @dataclass(frozen=True)
 class Bands(Middle):
-    """As many tokens as one frame has, out of the frames that leave: the bands least like the next frame.
+    """As many tokens as a frame has, out of those that leave: bands least like the next frame.
 
     A frame is cut into ``bands`` equal runs of tokens. Only what left last is kept.
 

@@ -33,7 +33,7 @@ class Middle:
 
     @property
     def kept_aside(self) -> int:
-        """Most pages it keeps aside, where no head reads them; what is in front comes from there."""
+        """Most pages kept aside, where no head reads them; what is in front comes from there."""
         return 0
 
     @property

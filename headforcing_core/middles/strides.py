@@ -80,8 +80,8 @@ class Blocks(Middle):
     """Means over ``frames`` neighbouring frames and ``pool`` x ``pool`` tokens, the last ``count``.
 
     A block begins at a multiple of ``frames``; a frame waits with its tokens pooled until its block
-    is full, and a block that lacks a frame is never made. It stands at the (lower) middle one of its
-    frames, its tokens at the corner of what they are the mean of. One that was made is not made
+    is full, and a block that lacks a frame is never made. It stands at the (lower) middle one of
+    its frames, its tokens at the corner of what they are the mean of. One that was made is not made
     again when the past is recomputed.
 
     Args:

@@ -4,8 +4,6 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from headforcing.headforcing_core import CacheBank, CachePlan, ChunkClock, HeadAttention, Rope
 from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
@@ -99,7 +97,9 @@ class ByHand:
         for number, rate in enumerate(middle.rates):
             x = tuple(y[:, new].mean((1, 2)) for y in (self.k, self.v))
             old = self.means.get(number, x)
-            self.means[number] = tuple((1 - rate) * o + rate * n for o, n in zip(old, x))
+            self.means[number] = tuple(
+                (1 - rate) * o + rate * n for o, n in zip(old, x, strict=True)
+            )
 
 
 def turned(k, places, positions):

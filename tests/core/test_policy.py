@@ -1,7 +1,7 @@
 import pytest
 
-from headforcing.headforcing_core import Chunk, HeadPolicy, PositionRule
-from headforcing.headforcing_core.pages import Commit, Past, frame_page
+from headforcing.headforcing_core import Chunk, HeadPolicy
+from headforcing.headforcing_core.pages import Commit, Past
 
 CHUNK = Chunk(3, 9, 12)
 

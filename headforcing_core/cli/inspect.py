@@ -1,0 +1,119 @@
+"""``headforcing inspect``: which frames a method reads, where they stand, and what it costs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import torch
+
+from ..arena import ArenaPlan
+from ..clock import ChunkClock
+from ..families import WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO
+from ..geometry import LatentGrid
+from ..head_map_files import read_head_map
+from ..inspection import STAND_IN, ChunkInspected, Reading, inspect
+from ..method import Method
+from ..methods import NAMES, settings_named
+from ..rope import Rope
+
+BYTES = torch.bfloat16.itemsize
+PATCH = 2
+
+
+def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        "inspect",
+        help="show which frames a method reads, chunk by chunk",
+        description="Follow a method through a video without a model: which frames each type of "
+        "head reads, where RoPE is told they stand, and the bytes it holds. Sizes are those of Wan "
+        f"1.3B in bfloat16. Where a method looks at pictures, scores stand in: {STAND_IN}.",
+        epilog="Methods: " + ", ".join(NAMES),
+    )
+    add = parser.add_argument
+    add("method", metavar="METHOD", help="name, or name:preset")
+    add("--frames", type=int, default=60, metavar="N", help="latent frames (default 60)")
+    add("--chunk", type=int, default=3, metavar="N", help="frames per chunk (default 3)")
+    add("--switch", type=int, action="append", metavar="N", help="a new prompt from this frame on")
+    add("--map", metavar="FILE", help="a head map, to count heads of each type")
+    add("--width", type=int, default=832, metavar="N", help="pixels (default 832)")
+    add("--height", type=int, default=480, metavar="N", help="pixels (default 480)")
+    add("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    method = settings_named(options.method).build(options.chunk)
+    clock = ChunkClock.covering(options.frames, options.chunk)
+    method = method.fitted(clock.total_frames, options.chunk)
+    method.check(options.chunk, WAN_HORIZON)
+    counts = _counts(options.map, method)
+    grid = LatentGrid(*WAN_VIDEO.latent_size(options.width, options.height), PATCH, PATCH)
+    rope = Rope(WAN_HEAD_DIM, grid)
+    plans = {t: ArenaPlan(rule, options.chunk, rope) for t, rule in method.rules.items()}
+    switches = sorted(options.switch or [])
+    chunks = inspect(method, clock, WAN_HORIZON, plans, BYTES, switches)
+    if options.json:
+        sys.stdout.write(_as_json(method, options, counts, list(chunks)))
+    else:
+        for chunk in chunks:
+            sys.stdout.write(_as_text(chunk))
+    return 0
+
+
+def _counts(path: str | None, method: Method) -> Mapping[str, int] | None:
+    if path is None:
+        return None
+    head_map = read_head_map(path)
+    if head_map.scheme != method.scheme:
+        raise ValueError(
+            f"--map must be of {method.scheme or 'no method: this one needs none'}, "
+            f"got one of {head_map.scheme}"
+        )
+    return head_map.counts
+
+
+def _as_json(
+    method: Method,
+    options: argparse.Namespace,
+    counts: Mapping[str, int] | None,
+    chunks: Sequence[ChunkInspected],
+) -> str:
+    result = {
+        "method": options.method,
+        "says": method.says,
+        "source": method.source,
+        "frames_per_chunk": options.chunk,
+        "horizon": WAN_HORIZON,
+        "on_switch": method.on_switch.value,
+        "switches": options.switch or [],
+        "stand_in": STAND_IN,
+        "bytes_are": f"of one head, {options.width}x{options.height}, bfloat16",
+        "heads_of_type": counts,
+        "chunks": [asdict(chunk) for chunk in chunks],
+    }
+    return json.dumps(result, indent=1) + "\n"
+
+
+def _as_text(chunk: ChunkInspected) -> str:
+    lines = [f"chunk {chunk.chunk}, frames {chunk.frames[0]} to {chunk.frames[-1]}\n"]
+    for type_, inspected in chunk.heads.items():
+        mib = inspected.held_bytes / 2**20
+        for reading in inspected.readings:
+            who = f"{type_} {mib:.1f} MiB" if reading is inspected.readings[0] else ""
+            lines.append(f"  {who:28}{_reading_text(reading, len(inspected.readings))}\n")
+    return "".join(lines)
+
+
+def _reading_text(reading: Reading, runs: int) -> str:
+    start = f"query {reading.query_frames[0]}: " if runs > 1 else ""
+    pages = (f"{_frames_text(page.frames)} at {page.relative}" for page in reading.pages)
+    return start + (", ".join(pages) or "nothing but itself")
+
+
+def _frames_text(frames: Sequence[int]) -> str:
+    return str(frames[0]) if len(frames) == 1 else f"[{frames[0]}..{frames[-1]}]"

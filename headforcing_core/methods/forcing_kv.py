@@ -1,0 +1,50 @@
+"""Forcing-KV: static and dynamic heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..method import HeadRule, Method, SwitchRule
+from ..middles import Bands
+from ..policy import HeadPolicy
+from ..positions import PositionRule
+
+STATIC, DYNAMIC = "fk.static", "fk.dynamic"
+SCHEME = "forcing_kv"
+
+
+@dataclass(frozen=True)
+class ForcingKV:
+    """Forcing-KV: static heads see one frame of the past, dynamic ones also what changed.
+
+    Args:
+        bands: what dynamic heads keep of the frames that leave; needs absolute positions.
+        recache_frames: computed anew under a new prompt, in whole chunks.
+
+    Source: Forcing-KV (its code, commit 50ac1f4). Layer 0 is not grouped there; heads of it are all
+    to be static in a map, which is the same.
+    """
+
+    sink: int = 1
+    recent: int = 1
+    bands: Bands = field(default_factory=Bands)
+    on_switch: SwitchRule = SwitchRule.RECACHE
+    recache_frames: int = 1
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        policies = {
+            STATIC: HeadPolicy(self.sink, self.recent),
+            DYNAMIC: HeadPolicy(self.sink, self.recent, self.bands),
+        }
+        return Method(
+            SCHEME,
+            "the first and the last frame; dynamic heads also the parts of frames that changed",
+            {type_: HeadRule(p, PositionRule.ABSOLUTE) for type_, p in policies.items()},
+            SCHEME,
+            self.on_switch,
+            self.recache_frames,
+            "Forcing-KV 50ac1f4",
+        )
+
+
+PRESETS = {"default": ForcingKV()}
