@@ -18,7 +18,8 @@ from .geometry import ModelGeometry
 from .groups import HeadGroup
 from .layer_cache import LayerCache, Share
 from .ledger import Arrivals, Ledger, Places
-from .method import SwitchRule
+from .method import Method, SwitchRule
+from .online import UNDECIDED, DummyTypes
 from .pages import Page
 from .rope import Rope, Rotation
 
@@ -35,6 +36,7 @@ class CachePlan:
         horizon: temporal range the model was trained on, in frames.
         batch: videos generated side by side.
         dtype: of keys and values; the model's own.
+        method: whose rules heads may follow later, where their types are told apart online.
 
     Raises:
         ValueError: if a head would see more frames than there are positions for.
@@ -47,6 +49,7 @@ class CachePlan:
     horizon: int
     batch: int = 1
     dtype: torch.dtype = torch.float32
+    method: Method | None = None
 
     def __post_init__(self) -> None:
         for group in self.groups:
@@ -57,6 +60,17 @@ class CachePlan:
                     f"batch must be 1 where {group.type} heads choose frames by what they show, "
                     f"got {self.batch}; make the videos one after the other"
                 )
+        if self.batch > 1 and self.online:
+            raise ValueError(
+                f"batch must be 1 where heads are told apart during the video, got {self.batch}; "
+                "make the videos one after the other"
+            )
+
+    @property
+    def online(self) -> DummyTypes | None:
+        """The rule that will tell heads apart; None if they are known."""
+        undecided = any(group.type == UNDECIDED for group in self.groups)
+        return self.method.online if self.method and undecided else None
 
     def arena(self, group: HeadGroup) -> ArenaPlan:
         """Return the room that each head of a group needs."""
@@ -101,7 +115,7 @@ class CacheBank:
             self.layers = [self._allocate(layer, device) for layer in range(plan.geometry.layers)]
         except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU
             raise _no_room(plan, device) from error
-        self._decisions = Decisions(self.ledgers, self.layers, plan.rope.grid)
+        self._decisions = Decisions(self.ledgers, self.layers, plan.rope.grid, plan.online)
         self._scene = 0
         self._chunk: Chunk | None = None
         self._staged: dict[tuple[Ledger, int], Staging] = {}
@@ -179,7 +193,7 @@ class CacheBank:
         return self._spans[layer]
 
     def pages(self, layer: int, head: int, frame: int) -> list[Page]:
-        """Return what a head's rows hold while a query frame is staged, in the order of the rows."""
+        """Return what a head's rows hold while a query frame is staged, in their order."""
         ledger = self.layers[layer].ledger_of(head)
         in_slots = ledger.slots.pages
         return [*(page for page in ledger.read(frame) if page not in in_slots), *in_slots]
@@ -216,6 +230,8 @@ class CacheBank:
                 f"chunk to commit must be the open one, got {chunk} while {self._chunk} is open"
             )
         events = self._decisions.events(chunk, self._scene, latent)
+        for ledger, type_ in self._decisions.types.items():
+            ledger.adopt(self.plan.method.rules[type_])
         for ledger, event in zip(self.ledgers, events, strict=True):
             candidates = self._decisions.candidates(ledger, chunk)
             before = ledger.places

@@ -15,6 +15,7 @@ from .layer_cache import LayerCache, Share
 from .ledger import Ledger
 from .middles import Bands, Descriptor, Episodes, Tokens
 from .novelty import Novelty, describe
+from .online import DummyTypes
 from .pages import Commit, Kind, Page, frame_page
 
 
@@ -25,9 +26,19 @@ class Decisions:
         ledgers: of all heads.
         layers: what is looked at.
         grid: of tokens.
+        online: tells the types of heads apart, if they are not known.
+        types: what it told, after ``events`` of the chunk that decides.
     """
 
-    def __init__(self, ledgers: Sequence[Ledger], layers: Sequence[LayerCache], grid: LatentGrid):
+    def __init__(
+        self,
+        ledgers: Sequence[Ledger],
+        layers: Sequence[LayerCache],
+        grid: LatentGrid,
+        online: DummyTypes | None = None,
+    ):
+        self.online, self.types = online, dict[Ledger, str]()
+        self._masses: dict[Ledger, Tensor] = {}
         self._ledgers, self._layers, self._grid = ledgers, layers, grid
         self._novelty: dict[Ledger, Novelty] = {}
         self._keys: dict[Ledger, list[Tensor]] = {}
@@ -59,6 +70,9 @@ class Decisions:
         """
         for share in self._layers[layer].shares:
             middle, ledger = share.ledger.rule.policy.middle, share.ledger
+            if self.online and chunk.index == self.online.after_chunk:
+                own = q[:, :: self.online.every, share.heads]
+                self._masses[ledger] = _masses(share, own, chunk)
             if ledger in self._novelty and middle.descriptor is Descriptor.KEYS:
                 described = self._describe_keys(k[:, :, share.heads], len(chunk))
                 self._keys.setdefault(ledger, []).append(described)
@@ -100,7 +114,10 @@ class Decisions:
         parts += [
             _band_likeness(self._band_scores[ledger], frames) for ledger, frames in scored.items()
         ]
-        fetched = iter(torch.cat(parts).tolist() if parts else ())
+        masses, self._masses = self._masses, {}
+        fetched = iter(torch.cat([*masses.values(), *parts]).tolist() if masses or parts else ())
+        told = [(next(fetched), next(fetched)) for _ in masses]
+        self.types = dict(zip(masses, self.online.decide(told), strict=True)) if masses else {}
         likeness = {
             ledger: dict(zip(product(novelty.frames, repeat=2), fetched, strict=False))
             for ledger, novelty in self._novelty.items()
@@ -151,6 +168,17 @@ def _band_likeness(share: Share, frames: Sequence[int]) -> Tensor:
     )  # [frames, P, G * D]
     alike = cosine_similarity(this, following, dim=-1)
     return alike.unflatten(1, (bands, -1)).mean(2).flatten()
+
+
+def _masses(share: Share, q: Tensor, chunk: Chunk) -> Tensor:
+    """Return the attention of one head on the first frame and on those between: ``[2]``."""
+    places = share.ledger.slots.places
+    k = share.arena.k[0, 0, list(places.values())].flatten(0, 1).float()
+    weights = (q[0, :, 0].float() @ k.T * q.shape[-1] ** -0.5).softmax(-1).mean(0)
+    frames = weights.unflatten(0, (len(places), -1)).sum(1)
+    between = [n for n, page in enumerate(places) if 0 < page.at < chunk.start]
+    first = [n for n, page in enumerate(places) if page.at == 0]
+    return torch.stack([frames[first].sum(), frames[between].sum()])
 
 
 def _most_wanted(share: Share, q: Tensor, candidates: Sequence[Page], count: int) -> Tensor:

@@ -8,7 +8,7 @@ from .attention import Observer
 from .cache import CacheBank, CachePlan
 from .clock import ChunkClock
 from .families import Family
-from .groups import group_heads
+from .groups import check_map, group_heads
 from .head_map import HeadMap
 from .method import Method
 from .noise import SeededNoise, check_seed
@@ -49,6 +49,7 @@ class VideoRequest:
         # each of these refuses what cannot be run, before a model is loaded for it
         _ = self.clock, self.family.levels
         self.memory.check(self.family.frames_per_chunk, self.family.horizon)
+        check_map(self.memory, self.head_map)
 
     @property
     def clock(self) -> ChunkClock:
@@ -92,6 +93,7 @@ class VideoRequest:
             horizon=family.horizon,
             batch=batch,
             dtype=model.dtype,
+            method=self.memory,
         )
 
     def rollout(

@@ -9,6 +9,7 @@ from .geometry import ModelGeometry
 from .head_map import HeadMap
 from .method import ALL_HEADS, HeadRule, Method
 from .middles import Episodes, Scope
+from .online import UNDECIDED
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ def group_heads(
         ValueError: if the method needs a head map and there is none, or one of another scheme or
             model.
     """
+    if method.online and head_map is None:
+        rule = method.rules[UNDECIDED]
+        every = (
+            (layer, head) for layer in range(geometry.layers) for head in range(geometry.heads)
+        )
+        return tuple(HeadGroup(UNDECIDED, rule, {layer: (head,)}) for layer, head in every)
     groups: list[HeadGroup] = []
     for type_, heads in _by_type(method, head_map, geometry).items():
         rule = method.rules[type_]
@@ -42,27 +49,38 @@ def group_heads(
     return tuple(groups)
 
 
-def _by_type(
-    method: Method, head_map: HeadMap | None, geometry: ModelGeometry
-) -> dict[str, dict[int, tuple[int, ...]]]:
-    if method.scheme is None:
-        return {ALL_HEADS: dict.fromkeys(range(geometry.layers), tuple(range(geometry.heads)))}
-    if head_map is None:
+def check_map(method: Method, head_map: HeadMap | None) -> None:
+    """Refuse a head map that does not tell a method what it must know.
+
+    Raises:
+        ValueError: if there is none, or it is of another scheme.
+    """
+    if head_map is None and method.needs_map:
         raise ValueError(
             f"{method.name} must have a head map of this model ({method.scheme}), got none; "
             "profile the model, or import a map"
         )
+    if head_map is None or method.scheme is None:
+        return
     if head_map.scheme != method.scheme:
         raise ValueError(
             f"{method.name} must have a head map of {method.scheme}, got one of {head_map.scheme}"
         )
-    head_map.check(geometry)
     unknown = set(head_map.counts) - set(method.rules)
     if unknown:
         raise ValueError(
             f"a head map of {method.scheme} must name {', '.join(method.rules)}, "
             f"got {', '.join(sorted(unknown))}"
         )
+
+
+def _by_type(
+    method: Method, head_map: HeadMap | None, geometry: ModelGeometry
+) -> dict[str, dict[int, tuple[int, ...]]]:
+    if method.scheme is None:
+        return {ALL_HEADS: dict.fromkeys(range(geometry.layers), tuple(range(geometry.heads)))}
+    check_map(method, head_map)
+    head_map.check(geometry)
     found: dict[str, dict[int, tuple[int, ...]]] = {type_: {} for type_ in method.rules}
     for layer, types in enumerate(head_map.types):
         for type_ in method.rules:

@@ -109,6 +109,14 @@ class Ledger:
         self.chunk = None
         return self._keep(past)
 
+    def adopt(self, rule: HeadRule) -> None:
+        """Follow another rule from now on; what is held stays until the next commit.
+
+        The rule must not need more room than the one before.
+        """
+        self.rule = rule
+        self.past = replace(self.past, sink=self.past.sink[: rule.policy.sink])
+
     def rewind(self, start: int) -> None:
         """Forget frames from ``start`` on: they are about to be committed again."""
         self._keep(self.rule.policy.rewind(self.past, start))

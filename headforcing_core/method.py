@@ -8,6 +8,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from .clock import Chunk
+from .online import DummyTypes
 from .policy import HeadPolicy
 from .positions import PositionRule
 
@@ -79,6 +80,8 @@ class Method:
         on_switch: what a new prompt does.
         switch_frames: frames that are computed again (RECACHE) or stay (FLUSH_RECENT).
         source: the paper or code.
+        online: tells types apart during the video, where there is no head map; until then all
+            heads follow the rule for ``UNDECIDED``.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Method:
     on_switch: SwitchRule = SwitchRule.KEEP
     switch_frames: int = 0
     source: str = ""
+    online: DummyTypes | None = None
 
     def __post_init__(self) -> None:
         if self.scheme is None and set(self.rules) != {ALL_HEADS}:
@@ -109,6 +113,11 @@ class Method:
             for type_, rule in self.rules.items()
         }
         return replace(self, rules=rules)
+
+    @property
+    def needs_map(self) -> bool:
+        """Whether it cannot run without a head map."""
+        return self.scheme is not None and self.online is None
 
     def check(self, frames_per_chunk: int, horizon: int) -> None:
         """Refuse budgets that positions cannot be found for.

@@ -2,6 +2,7 @@
 
 from .baselines import (
     Deep,
+    Dummy,
     Full,
     InfinityRope,
     LongLive,
@@ -19,6 +20,7 @@ __all__ = [
     "METHODS",
     "NAMES",
     "Deep",
+    "Dummy",
     "ForcingKV",
     "Full",
     "HeadForcing",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ..method import ALL_HEADS, HeadRule, Method, SwitchRule
 from ..middles import Averages, Replay, Tokens
+from ..online import FIRST, LAST, LAST_CHUNK, UNDECIDED, DummyTypes
 from ..policy import HeadPolicy
 from ..positions import PositionRule
 
@@ -163,6 +164,42 @@ class MemRope:
         warm_up = self.sink + self.averages.slots + self.recent
         policy = HeadPolicy(self.sink, self.recent, self.averages, warm_up)
         return _alike("memrope", says, policy, self.positions, source="MemRoPE b89bf5b")
+
+
+@dataclass(frozen=True)
+class Dummy:
+    """Dummy Forcing: heads are told apart in the second chunk; half of them lose their past.
+
+    Args:
+        types: how they are told apart.
+        recent: frames that the heads keep that look at the last chunk.
+
+    Source: Dummy Forcing (its code, commit 28128ed). A new prompt recomputes the last 12 frames
+    there and makes the first of them the new first frame; here the first frame stays.
+    """
+
+    types: DummyTypes = field(default_factory=DummyTypes)
+    recent: int = 3
+    on_switch: SwitchRule = SwitchRule.RECACHE
+    recache_frames: int = 12
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        policies = {
+            UNDECIDED: HeadPolicy(1, self.recent),
+            FIRST: HeadPolicy(1, 0),
+            LAST_CHUNK: HeadPolicy(0, self.recent),
+            LAST: HeadPolicy(0, 1),
+        }
+        return Method(
+            "dummy",
+            "heads see the first frame, the last chunk, or (half of them) the last frame",
+            {type_: HeadRule(policy, PositionRule.ABSOLUTE) for type_, policy in policies.items()},
+            "dummy",
+            self.on_switch,
+            self.recache_frames,
+            "Dummy Forcing 28128ed",
+            self.types,
+        )
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from ..method import Method
 from . import forcing_kv, head_forcing, pyramid
 from .baselines import (
     Deep,
+    Dummy,
     Full,
     InfinityRope,
     LongLive,
@@ -30,6 +31,7 @@ METHODS: dict[str, dict[str, MethodSettings]] = {
     "head_forcing": dict(head_forcing.PRESETS),
     "pyramid": dict(pyramid.PRESETS),
     "forcing_kv": dict(forcing_kv.PRESETS),
+    "dummy": {DEFAULT: Dummy()},
     "deep": {DEFAULT: Deep()},
     "infinity_rope": {DEFAULT: InfinityRope()},
     "memrope": {DEFAULT: MemRope()},

@@ -29,9 +29,11 @@ def some_map(method):
 
 
 def bank_for(method, frames):
-    head_map = None if method.scheme is None else some_map(method)
+    head_map = None if method.scheme is None or method.online else some_map(method)
     groups = group_heads(method.fitted(frames, 3), head_map, ModelGeometry(LAYERS, HEADS, DIM))
-    return CacheBank(CachePlan(ModelGeometry(LAYERS, HEADS, DIM), ROPE, groups, 3, 21))
+    return CacheBank(
+        CachePlan(ModelGeometry(LAYERS, HEADS, DIM), ROPE, groups, 3, 21, method=method)
+    )
 
 
 @dataclass
@@ -150,16 +152,9 @@ def choose_by_hand(hand, ledger, chunk, candidates, q):
     hand.chosen = {n: kept[n * P : (n + 1) * P] for n in range(middle.count)}
 
 
-def settings_of(name):
-    settings_ = settings_named(name)
-    if name == "forcing_kv":  # six bands do not divide twelve tokens evenly into rows of four
-        return settings_
-    return settings_
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_caches_compute_what_their_pages_say(name):
-    method, clock = settings_of(name).build(), ChunkClock(60, 3)
+    method, clock = settings_named(name).build(), ChunkClock(60, 3)
     bank = bank_for(method, 60)
     rng = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(LAYERS, 1, 60 * P, HEADS, DIM, generator=rng) for _ in range(3))
