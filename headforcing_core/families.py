@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from .geometry import VideoFormat
+from .geometry import ModelGeometry, VideoFormat
 from .method import ALL_HEADS, HeadRule, Method, SwitchRule
 from .policy import HeadPolicy
 from .positions import PositionRule
@@ -21,6 +21,7 @@ WAN_HEAD_DIM = 128
 WAN_TEXT_TOKENS = 512
 WAN_EPS = 1e-6
 WAN_HORIZON = 21
+WAN_1_3B = ModelGeometry(layers=30, heads=12, head_dim=WAN_HEAD_DIM)
 
 FOUR_STEPS = (1000, 750, 500, 250)
 PLAIN_FIRST = ("generator", *WRAPPERS)

@@ -26,42 +26,76 @@ CORE = {
     "video_file": set(),
     "geometry": set(),
     "clock": set(),
-    "policy": set(),
+    "pages": {"clock"},
+    "policy": {"clock", "middles", "pages"},
+    "online": set(),
+    "method": {"clock", "online", "policy", "positions"},
+    "ledger": {"clock", "method", "pages", "slots"},
+    "head_map": {"geometry"},
+    "head_map_files": {"head_map", "methods"},
+    "groups": {"geometry", "head_map", "method", "middles", "online"},
+    "arena": {"method", "rope", "slots"},
+    "layer_cache": {"arena", "clock", "ledger"},
+    "contents": {"arena", "ledger", "pages", "rope"},
+    "novelty": set(),
+    "decisions": {
+        *("clock", "geometry", "layer_cache", "ledger", "middles", "novelty", "online", "pages"),
+    },
+    "classification": {"head_map", "methods"},
+    "budgets": {
+        *("arena", "clock", "geometry", "head_map_files", "inspection", "method", "methods"),
+        *("online", "pages", "rope"),
+    },
+    "inspection": {"arena", "clock", "ledger", "method", "pages"},
     "prompts": set(),
     "schedule": set(),
     "device": set(),
     "tensor_files": set(),
     "weight_names": set(),
-    "positions": {"clock"},
+    "positions": {"clock", "pages"},
     "noise": {"clock"},
     "rope": {"geometry"},
-    "slots": {"clock", "policy"},
+    "slots": {"clock", "pages"},
     "backbone": {"schedule"},
     "latent_file": {"tensor_files"},
     "lora": {"tensor_files", "weight_names"},
-    "families": {"geometry", "positions", "schedule", "tensor_files"},
-    "cache": {"clock", "device", "geometry", "policy", "positions", "rope", "slots"},
+    "families": {"geometry", "method", "policy", "positions", "schedule", "tensor_files"},
+    "cache": {
+        *("arena", "clock", "contents", "decisions", "device", "geometry", "groups"),
+        *("layer_cache", "ledger", "method", "online", "pages", "rope"),
+    },
     "attention": {"cache", "rope"},
     "wan": {"backbone", "geometry", "schedule"},
     "checkpoint": {"families", "lora", "tensor_files", "wan", "weight_names"},
     "rollout": {
-        *("attention", "backbone", "cache", "clock", "noise", "prompts", "schedule"),
+        *("attention", "backbone", "cache", "clock", "method", "noise", "prompts", "schedule"),
     },
     "generation": {
-        *("attention", "cache", "clock", "families", "noise", "policy", "prompts", "rollout"),
-        *("rope", "version", "wan"),
+        *("attention", "cache", "clock", "families", "groups", "head_map", "method", "noise"),
+        *("prompts", "rollout", "rope", "version", "wan"),
     },
     "__init__": ANYTHING,
 }
 # bookkeeping: integers, no tensors
-INTEGERS = {"geometry", "clock", "policy", "positions", "slots", "prompts"}
+INTEGERS = {
+    *("geometry", "clock", "pages", "policy", "positions", "slots", "prompts", "method", "ledger"),
+    *("head_map", "groups", "online"),
+}
 NO_NAMES = {"utils", "common", "helpers", "misc"}
 # numbers of published models; they belong to families.py
 MODEL_NUMBERS = {1560, 32760, 21, 30, 12, 128}
 # the demo's numbers are those of its own world
-HAS_MODEL_NUMBERS = ("headforcing_core/families.py", "headforcing_core/demo/")
+HAS_MODEL_NUMBERS = (
+    *("headforcing_core/families.py", "headforcing_core/demo/"),
+    # the budgets their authors chose for them
+    "headforcing_core/methods/",
+)
 # code that runs inside the loop reads nothing back from the device
-LOOP = ("kernels/", *(f"headforcing_core/{m}.py" for m in ("rollout", "attention", "cache", "wan")))
+LOOP = (
+    "kernels/",
+    *("headforcing_core/" + m for m in ("rollout.py", "attention.py", "cache.py", "wan.py")),
+    *("headforcing_core/" + m for m in ("layer_cache.py", "arena.py", "contents.py")),
+)
 READS_BACK = {"item", "tolist", "cpu", "numpy", "nonzero"}
 
 SOURCES = [p for folder in MAY_IMPORT for p in sorted((ROOT / folder).rglob("*.py"))]

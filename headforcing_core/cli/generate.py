@@ -12,15 +12,19 @@ from ..checkpoint import load_checkpoint
 from ..device import choose_device
 from ..families import FAMILIES, WAN_TEXT_TOKENS, WAN_VIDEO, Family, choose_family
 from ..generation import VideoRequest
+from ..head_map import HeadMap
+from ..head_map_files import read_head_map
 from ..latent_file import check_writable, read_latents, read_settings, read_text_embedding
 from ..lora import Lora
+from ..method import Method
+from ..methods import NAMES, settings_named, with_values
 from ..positions import PositionRule
 from ..prompts import PromptSchedule
 from ..wan import WanModel
 from .recording import record
 
 log = logging.getLogger("headforcing")
-INPUTS = ("model", "text_embedding", "lora", "start")
+INPUTS = ("model", "text_embedding", "lora", "start", "map")
 LONGEST_TEXT = 65_536
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EPILOG = "Families:\n" + "\n".join(
@@ -88,6 +92,13 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 def _add_method_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
+    add(
+        "--method",
+        metavar="NAME",
+        help=f"how the past is kept (default: as the family does): {', '.join(NAMES)}",
+    )
+    add("--set", action="append", metavar="NAME=VALUE", help="a setting of the method")
+    add("--map", metavar="FILE", help="head map, for methods that tell heads apart")
     add(
         "--window",
         metavar="N",
@@ -165,7 +176,26 @@ def _request(options: argparse.Namespace) -> VideoRequest:
         raise ValueError(f"--text-tokens must be 1 to {LONGEST_TEXT}, got {options.text_tokens}")
     rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
     frames = WAN_VIDEO.latent_frames(options.seconds)
-    return VideoRequest(family, frames, rows, columns, options.seed, options.first_chunk)
+    method, head_map = _method(options, family)
+    return VideoRequest(
+        family, frames, rows, columns, options.seed, options.first_chunk, method, head_map
+    )
+
+
+def _method(options: argparse.Namespace, family: Family) -> tuple[Method | None, HeadMap | None]:
+    if options.method is None:
+        for name in ("set", "map"):
+            if getattr(options, name):
+                raise ValueError(f"--{name} must come with --method, got none")
+        return None, None
+    for name in ("window", "sink", "positions"):
+        if getattr(options, name) is not None:
+            raise ValueError(
+                f"--{name} is of the family's own window; with --method, use --set {name}=..."
+            )
+    settings = with_values(settings_named(options.method), options.set or [])
+    head_map = None if options.map is None else read_head_map(options.map)
+    return settings.build(family.frames_per_chunk), head_map
 
 
 def _settings(

@@ -11,13 +11,14 @@ from dataclasses import asdict
 import torch
 
 from ..arena import ArenaPlan
+from ..budgets import budgets
 from ..clock import ChunkClock
-from ..families import WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO
+from ..families import WAN_1_3B, WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO
 from ..geometry import LatentGrid
 from ..head_map_files import read_head_map
 from ..inspection import STAND_IN, ChunkInspected, Reading, inspect
 from ..method import Method
-from ..methods import NAMES, settings_named
+from ..methods import NAMES, settings_named, with_values
 from ..rope import Rope
 
 BYTES = torch.bfloat16.itemsize
@@ -34,7 +35,8 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         epilog="Methods: " + ", ".join(NAMES),
     )
     add = parser.add_argument
-    add("method", metavar="METHOD", help="name, or name:preset")
+    add("method", metavar="METHOD", nargs="?", help="name, or name:preset; none: what each costs")
+    add("--set", action="append", metavar="NAME=VALUE", help="a setting of the method")
     add("--frames", type=int, default=60, metavar="N", help="latent frames (default 60)")
     add("--chunk", type=int, default=3, metavar="N", help="frames per chunk (default 3)")
     add("--switch", type=int, action="append", metavar="N", help="a new prompt from this frame on")
@@ -47,13 +49,17 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    method = settings_named(options.method).build(options.chunk)
+    grid = LatentGrid(*WAN_VIDEO.latent_size(options.width, options.height), PATCH, PATCH)
+    rope = Rope(WAN_HEAD_DIM, grid)
+    if options.method is None:
+        sys.stdout.write(_table(rope, options))
+        return 0
+    settings = with_values(settings_named(options.method), options.set or [])
+    method = settings.build(options.chunk)
     clock = ChunkClock.covering(options.frames, options.chunk)
     method = method.fitted(clock.total_frames, options.chunk)
     method.check(options.chunk, WAN_HORIZON)
     counts = _counts(options.map, method)
-    grid = LatentGrid(*WAN_VIDEO.latent_size(options.width, options.height), PATCH, PATCH)
-    rope = Rope(WAN_HEAD_DIM, grid)
     plans = {t: ArenaPlan(rule, options.chunk, rope) for t, rule in method.rules.items()}
     switches = sorted(options.switch or [])
     chunks = inspect(method, clock, WAN_HORIZON, plans, BYTES, switches)
@@ -63,6 +69,21 @@ def run(options: argparse.Namespace) -> int:
         for chunk in chunks:
             sys.stdout.write(_as_text(chunk))
     return 0
+
+
+def _table(rope: Rope, options: argparse.Namespace) -> str:
+    """Return what each method costs, as Markdown or JSON."""
+    costs = budgets(WAN_1_3B, rope, options.frames, options.chunk, WAN_HORIZON, BYTES)
+    if options.json:
+        return json.dumps([asdict(cost) for cost in costs], indent=1) + "\n"
+    window = next(cost for cost in costs if cost.method == "rolling").attended
+    lines = ["| method | head-frames attended | of the window | GiB |", "|---|---|---|---|"]
+    lines += [
+        f"| `{cost.method}` | {cost.attended:.0f} | {cost.attended / window:.0%} | "
+        f"{cost.bytes / 2**30:.2f} |"
+        for cost in costs
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _counts(path: str | None, method: Method) -> Mapping[str, int] | None:

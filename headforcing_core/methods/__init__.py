@@ -15,6 +15,7 @@ from .forcing_kv import ForcingKV
 from .head_forcing import HeadForcing
 from .pyramid import Pyramid
 from .registry import METHODS, NAMES, MethodSettings, settings_named
+from .settings import setting_names, with_values
 
 __all__ = [
     "METHODS",
@@ -32,5 +33,7 @@ __all__ = [
     "Rolling",
     "RollingSink",
     "SinkWindow",
+    "setting_names",
     "settings_named",
+    "with_values",
 ]
