@@ -70,7 +70,6 @@ class Runner:
     @property
     def head_frames(self) -> float:
         """Frames attended per layer, summed over heads, by one query frame."""
-        chunk = self.bank._chunk
         spans = [self.bank.spans(layer) for layer in range(GEOMETRY.layers)]
         rows = sum(span.length for of_layer in spans for span in of_layer)
         return rows / GRID.tokens_per_frame / GEOMETRY.layers

@@ -97,13 +97,18 @@ class VideoRequest:
         )
 
     def rollout(
-        self, model: WanModel, prompts: PromptSchedule, observe: Observer | None = None
+        self,
+        model: WanModel,
+        prompts: PromptSchedule,
+        observe: Observer | None = None,
+        entry: int = 0,
     ) -> Rollout:
         """Allocate the caches and return the rollout, ready to run once.
 
         Args:
             prompts: of text embeddings ``[B, S, text_dim]``; their batch is the video's.
             observe: sees the attention of every model call.
+            entry: number of the first video, where a batch is made in parts.
         """
         (batch,) = {embedding.shape[0] for embedding in prompts.texts}
         return Rollout(
@@ -112,7 +117,9 @@ class VideoRequest:
             prompts=prompts.prepared(model.prepare_text),
             bank=CacheBank(self.plan(model, batch), model.device),
             levels=self.family.levels,
-            noise=SeededNoise(self.seed, batch, model.config.in_dim, self.rows, self.columns),
+            noise=SeededNoise(
+                self.seed, batch, model.config.in_dim, self.rows, self.columns, entry
+            ),
             on_switch=self.memory.on_switch,
             switch_frames=self.memory.switch_frames,
             observe=observe,

@@ -123,6 +123,12 @@ class Method:
         return replace(self, rules=rules)
 
     @property
+    def looks(self) -> bool:
+        """Whether what is kept depends on what the video shows."""
+        rules = self.rules.values()
+        return self.online is not None or any(rule.policy.middle.looks for rule in rules)
+
+    @property
     def needs_map(self) -> bool:
         """Whether it cannot run without a head map."""
         return self.scheme is not None and self.online is None

@@ -33,6 +33,7 @@ class SeededNoise:
     Args:
         seed: any non-negative integer.
         batch, channels, rows, columns: the latent's B, C, Y, X.
+        entry: number of the first of them in a larger batch that is made in parts.
     """
 
     seed: int
@@ -40,13 +41,17 @@ class SeededNoise:
     channels: int
     rows: int
     columns: int
+    entry: int = 0
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
 
     def draw(self, chunk: Chunk, step: int) -> Tensor:
         shape = (self.channels, len(chunk), self.rows, self.columns)
-        keys = ((self.seed, entry, chunk.start, step) for entry in range(self.batch))
+        keys = (
+            (self.seed, entry, chunk.start, step)
+            for entry in range(self.entry, self.entry + self.batch)
+        )
         return torch.stack([_normal(key, shape) for key in keys])
 
 

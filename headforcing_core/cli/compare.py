@@ -15,8 +15,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..demo.comparison import AWAY, Comparison
-from ..demo.head_shares import measure_shares
-from ..demo.methods import METHODS, Method, method_named
+from ..demo.head_shares import HeadShares, measure_shares
+from ..demo.methods import Spec
 from ..demo.model import SHIPPED, DemoModel
 from ..demo.report import LEGEND, Row, as_json, pictures_of, plot, rows_of, tables
 from ..demo.scene import parse
@@ -25,13 +25,23 @@ from ..demo.strips import under_each_other
 from ..demo.trial_scores import FIRST, LAST
 from ..demo.world import VIDEO
 from ..device import choose_device
+from ..methods import NAMES, settings_named
 from ..noise import check_seed
 from ..version import VERSION
 
 log = logging.getLogger("headforcing")
 RESULTS, PLOT, PICTURES = "compare.json", "compare.png", "compare_pictures.png"
 MARK = "headforcing_compare"
-EPILOG = "Methods:\n" + "\n".join(f"  {m.name:15}{m.says}" for m in METHODS)
+# as many as there is patience for; any can be named
+COMPARED = (
+    *("rolling", "rolling:short", "sink_window", "sink_window:short", "full"),
+    *("head_forcing", "head_forcing:compact", "pyramid"),
+)
+EPILOG = (
+    "A method is a name, perhaps with settings: head_forcing:compact,episodes.count=3,map=random\n"
+    "(map: profile, random, inverse or uniform, at the same budget). Methods:\n"
+    + "\n".join(f"  {name:22}{settings_named(name).build().says}" for name in NAMES)
+)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
@@ -46,8 +56,8 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    names = [method.name for method in METHODS]
-    add("--methods", nargs="+", default=names, metavar="NAME", help="which (default all)")
+    said = "which (default: " + " ".join(COMPARED) + ")"
+    add("--methods", nargs="+", default=list(COMPARED), metavar="NAME", help=said)
     add("--prompts", type=int, default=8, metavar="N", help="how many of them (default 8)")
     add("--first", type=int, default=0, metavar="N", help="number of the first (default 0)")
     add("--prompt", action="append", metavar="TEXT", help="a prompt of your own; can be repeated")
@@ -61,13 +71,14 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    methods, lengths = _checked(options)
+    specs, lengths = _checked(options)
     out = Path(options.out)
     _check_place(out)
     folder = SHIPPED if options.model is None else Path(options.model)
     model = DemoModel.load(folder, choose_device(options.device))
+    heads = measure_shares(model, options.first, options.seeds[0])
+    methods = [spec.on(heads.maps) for spec in specs]
     comparison = Comparison(model, methods, _trials(options), options.seeds, lengths)
-    shares = measure_shares(model, options.first, options.seeds[0])
     out.mkdir(parents=True, exist_ok=True)
     try:
         with tqdm(total=comparison.work, unit="frame", desc="rolling out and scoring") as bar:
@@ -75,11 +86,11 @@ def run(options: argparse.Namespace) -> int:
                 bar.update(frames)
     finally:
         if comparison.has_scores:  # an hour's work is not lost with its last minute
-            _write(comparison, shares, out)
+            _write(comparison, heads, out)
     return 0
 
 
-def _checked(options: argparse.Namespace) -> tuple[list[Method], list[int]]:
+def _checked(options: argparse.Namespace) -> tuple[list[Spec], list[int]]:
     """Check what can be checked before anything is loaded."""
     for name in ("methods", "seeds"):
         values = getattr(options, name)
@@ -95,7 +106,7 @@ def _checked(options: argparse.Namespace) -> tuple[list[Method], list[int]]:
             f"seconds must be at least {VIDEO.moment(FIRST + LAST):g}, so that a video has a "
             f"beginning and an end to compare, got {min(options.seconds)}"
         )
-    return [method_named(name) for name in options.methods], lengths
+    return [Spec.parse(name) for name in options.methods], lengths
 
 
 def _check_place(out: Path) -> None:
@@ -108,7 +119,8 @@ def _check_place(out: Path) -> None:
         raise ValueError(f"--out must not hold a {taken[0]} of something else, got {out}")
 
 
-def _write(comparison: Comparison, shares: Tensor, out: Path) -> None:
+def _write(comparison: Comparison, heads: HeadShares, out: Path) -> None:
+    shares = heads.shares
     rows = {frames: rows_of(comparison, frames) for frames in comparison.lengths}
     result = {
         MARK: VERSION,
@@ -119,6 +131,7 @@ def _write(comparison: Comparison, shares: Tensor, out: Path) -> None:
         "videos_at_once": len(comparison.trials),
         "seeds": list(comparison.seeds),
         "head_shares": {"columns": ["sink", "middle", "current"], "layers": shares.tolist()},
+        "head_types": {scheme: head_map.counts for scheme, head_map in heads.maps.items()},
         "results": {str(frames): as_json(of_length) for frames, of_length in rows.items()},
     }
     (out / RESULTS).write_text(json.dumps(result, indent=1))

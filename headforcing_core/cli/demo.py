@@ -14,10 +14,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..clock import ChunkClock
 from ..demo.contact_sheet import contact_sheet
 from ..demo.detect import look_at
+from ..demo.head_shares import measure_shares
 from ..demo.memory import delay, ground_change, shade_changes
-from ..demo.methods import METHODS, method_named
+from ..demo.methods import Spec, without_map
 from ..demo.model import FAMILY, SHIPPED, DemoModel
 from ..demo.rollouts import request_for, schedule
 from ..demo.scene import WORDS, Cut, Story, parse, scene_at
@@ -25,13 +27,15 @@ from ..demo.world import SIDE, STRIDE, VIDEO
 from ..device import choose_device
 from ..generation import VideoRequest
 from ..latent_file import check_writable, is_latent_file, read_settings
-from ..positions import PositionRule
+from ..methods import NAMES
+from ..noise import check_seed
 from ..rollout import FinishedChunk
 from ..video_file import VideoWriter
 from .recording import Recording, record
 
 log = logging.getLogger("headforcing")
 LATENTS, VIDEO_FILE, SHEET = "latents.safetensors", "video.mp4", "contact_sheet.png"
+METHOD = "sink_window:short"
 PROMPTS = (
     "a red ball and a blue square moving slowly on striped olive",
     "a yellow ball and a blue square moving slowly on striped olive",
@@ -63,12 +67,11 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--seed", type=int, default=0, metavar="N", help="same seed, same video (default 0)")
     add(
         "--method",
-        default="sink_window",
+        default=METHOD,
         metavar="NAME",
-        help=f"what is remembered: {', '.join(m.name for m in METHODS)} (default sink_window)",
+        help=f"how the past is kept (default {METHOD}), perhaps with settings: sink_window,sink=1; "
+        f"one of {', '.join(NAMES)}",
     )
-    add("--window", type=int, metavar="N", help="frames a head sees, instead of the method's")
-    add("--sink", type=int, metavar="N", help="first frames never forgotten, likewise")
     add("--zoom", type=int, default=6, metavar="N", help=f"times {SIDE} pixels (default 6)")
     add("--model", metavar="FOLDER", help="a demo model trained elsewhere (default the shipped)")
     add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
@@ -77,8 +80,9 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    request = _request(options)
-    story = story_of(options.prompt or PROMPTS, request.clock.total_frames)
+    spec, frames = Spec.parse(options.method), _frames(options)
+    story = story_of(options.prompt or PROMPTS, frames)
+    check_seed(options.seed)
     if not 1 <= options.zoom <= 64:
         raise ValueError(f"--zoom must be 1 to 64, got {options.zoom}")
     out = Path(options.out)
@@ -87,6 +91,8 @@ def run(options: argparse.Namespace) -> int:
     check_writable(out / LATENTS)
     folder = SHIPPED if options.model is None else Path(options.model)
     model = DemoModel.load(folder, choose_device(options.device))
+    heads = measure_shares(model, 0, 0).maps if spec.method.needs_map else {}
+    request = request_for(spec.on(heads), frames, options.seed)
     rollout = request.rollout(model.wan, schedule(model, [story]))
     settings = {**request.settings, "demo": True, "prompts": {c.start: c.scene.text for c in story}}
     begin = time.perf_counter()
@@ -138,11 +144,10 @@ def story_of(prompts: list[str] | tuple[str, ...], frames: int) -> Story:
     return tuple(Cut(start, parse(text)) for start, text in zip(starts, prompts, strict=True))
 
 
-def _request(options: argparse.Namespace) -> VideoRequest:
+def _frames(options: argparse.Namespace) -> int:
+    """Return the latent frames asked for, in whole chunks."""
     frames = VIDEO.latent_frames(options.seconds)
-    request = request_for(method_named(options.method), frames, options.seed)
-    family = request.family.tuned(window=options.window, sink=options.sink)
-    return replace(request, family=family)
+    return ChunkClock.covering(frames, FAMILY.frames_per_chunk).total_frames
 
 
 def _check_folder(out: Path) -> None:
@@ -167,8 +172,8 @@ def _report(
     request: VideoRequest, model: DemoModel, recording: Recording, seconds: float
 ) -> list[tuple[str, str]]:
     frames, plan = request.clock.total_frames, request.plan(model.wan)
-    keep_all = request.family.tuned(window=frames, sink=0, positions=PositionRule.ABSOLUTE)
-    all_bytes = replace(request, family=keep_all).plan(model.wan).bytes
+    everything = request_for(without_map("full"), frames, request.seed)
+    all_bytes = everything.plan(model.wan).bytes
     pictures, denoising = VIDEO.pixel_frames(frames), sum(recording.chunk_seconds)
     caches = f"{plan.bytes} bytes"
     if plan.seen < frames:

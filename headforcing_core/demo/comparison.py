@@ -13,7 +13,7 @@ from torch import Tensor
 from .autoencoder import whole_video
 from .detect import Sight, look_at
 from .memory import ground_change, shade_changes
-from .methods import Method
+from .methods import Compared
 from .model import FAMILY, DemoModel
 from .pictures import draw
 from .rollouts import Rolled, request_for, roll_side_by_side
@@ -72,7 +72,7 @@ class Comparison:
     """
 
     model: DemoModel
-    methods: Sequence[Method]
+    methods: Sequence[Compared]
     trials: Sequence[Trial]
     seeds: Sequence[int]
     lengths: Sequence[int]
@@ -196,11 +196,11 @@ class Comparison:
         }
         return {"stranger (world)": world, "stranger (model)": model}
 
-    def cache_bytes(self, method: Method, frames: int) -> int:
+    def cache_bytes(self, method: Compared, frames: int) -> int:
         """Return the bytes of one video's caches."""
         return request_for(method, frames, 0).plan(self.model.wan).bytes
 
-    def chunk_seconds(self, method: Method, frames: int) -> float:
+    def chunk_seconds(self, method: Compared, frames: int) -> float:
         """Return the median time of a chunk in the second half of a video, for the whole batch."""
         chunks = frames // FAMILY.frames_per_chunk
         runs = self.scores[method.name].seconds

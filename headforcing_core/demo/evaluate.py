@@ -17,7 +17,7 @@ from tqdm import tqdm
 from ..device import choose_device
 from .autoencoder import whole_video
 from .detect import look_at
-from .methods import METHODS
+from .methods import without_map
 from .model import FAMILY, SHIPPED, DemoModel
 from .pictures import draw
 from .rollouts import finished, roll_side_by_side
@@ -136,7 +136,7 @@ def _cell(value: float | None, decimals: int) -> str:
 def _generate(model: DemoModel, scenes: Sequence[Scene], seed: int) -> list[Tensor]:
     """Return one picture per latent frame for every scene."""
     stories = [(Cut(0, scene),) for scene in scenes]
-    rolling = roll_side_by_side(model, stories, METHODS[:1], FAMILY.horizon, seed)
+    rolling = roll_side_by_side(model, stories, [without_map("rolling")], FAMILY.horizon, seed)
     (made,) = finished(rolling)
     return [model.snapshots(latent) for latent in made.latents]
 

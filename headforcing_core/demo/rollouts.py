@@ -12,7 +12,7 @@ from torch import Tensor
 from ..clock import ChunkClock
 from ..generation import VideoRequest
 from ..prompts import PromptSchedule
-from .methods import Method
+from .methods import Compared
 from .model import FAMILY, LATENT_SIDE, DemoModel
 from .scene import Story
 
@@ -26,16 +26,18 @@ class Rolled:
         seconds: of every chunk, for the whole batch.
     """
 
-    method: Method
+    method: Compared
     latents: Tensor
     seconds: tuple[float, ...]
 
 
-def request_for(method: Method, frames: int, seed: int) -> VideoRequest:
+def request_for(compared: Compared, frames: int, seed: int) -> VideoRequest:
     """Return the request of a video of the demo model that a method remembers."""
     # a video is whole chunks, and "every frame" means those
     frames = len(ChunkClock.covering(frames, FAMILY.frames_per_chunk)) * FAMILY.frames_per_chunk
-    return VideoRequest(method.run(FAMILY, frames), frames, LATENT_SIDE, LATENT_SIDE, seed)
+    size = (LATENT_SIDE, LATENT_SIDE)
+    method, head_map = compared.method, compared.head_map
+    return VideoRequest(FAMILY, frames, *size, seed, method=method, head_map=head_map)
 
 
 def schedule(model: DemoModel, stories: Sequence[Story]) -> PromptSchedule:
@@ -59,13 +61,14 @@ def finished(run: Generator[int, None, list[Rolled]]) -> list[Rolled]:
 def roll_side_by_side(
     model: DemoModel,
     stories: Sequence[Story],
-    methods: Sequence[Method],
+    methods: Sequence[Compared],
     frames: int,
     seed: int,
 ) -> Generator[int, None, list[Rolled]]:
     """Run every method on the same stories and noise.
 
-    A chunk of each in turn, so that a slow moment of the machine falls on all of them.
+    A chunk of each in turn, so that a slow moment of the machine falls on all of them. A method
+    that chooses what it keeps by what it shows makes the videos one by one.
 
     Yields:
         The number of frames of each chunk made.
@@ -73,15 +76,22 @@ def roll_side_by_side(
     Returns:
         What was made, one entry per method.
     """
-    prompts = schedule(model, stories)
     requests = [request_for(method, frames, seed) for method in methods]
-    runs = [request.rollout(model.wan, prompts).run() for request in requests]
+    runs = [
+        [
+            request.rollout(model.wan, schedule(model, share), entry=entry).run()
+            for entry, share in enumerate(
+                [[s] for s in stories] if method.one_by_one else [stories]
+            )
+        ]
+        for method, request in zip(methods, requests, strict=True)
+    ]
     latents: list[list[Tensor]] = [[] for _ in methods]
     seconds: list[list[float]] = [[] for _ in methods]
     for _ in requests[0].clock:
         for number, run in enumerate(runs):
             begin = time.perf_counter()
-            latent = next(run).latent.cpu()
+            latent = torch.cat([next(videos).latent.cpu() for videos in run])
             seconds[number].append(time.perf_counter() - begin)
             latents[number].append(latent)
             yield latent.shape[2]

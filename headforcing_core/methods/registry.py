@@ -37,8 +37,8 @@ METHODS: dict[str, dict[str, MethodSettings]] = {
     "memrope": {DEFAULT: MemRope()},
     "rolling_sink": {DEFAULT: RollingSink()},
     "longlive": {DEFAULT: LongLive()},
-    "rolling": {DEFAULT: Rolling()},
-    "sink_window": {DEFAULT: SinkWindow()},
+    "rolling": {DEFAULT: Rolling(), "short": Rolling(window=12)},
+    "sink_window": {DEFAULT: SinkWindow(), "short": SinkWindow(window=12)},
     "full": {DEFAULT: Full()},
 }
 NAMES = tuple(

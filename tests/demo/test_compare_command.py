@@ -16,13 +16,14 @@ from headforcing.headforcing_core.demo.comparison import Comparison
 from headforcing.headforcing_core.demo.evaluate import evaluate, grouped
 from headforcing.headforcing_core.demo.evaluate import main as evaluate_command
 from headforcing.headforcing_core.demo.head_shares import HeadShares, measure_shares
-from headforcing.headforcing_core.demo.methods import METHODS, method_named
+from headforcing.headforcing_core.demo.methods import without_map
 from headforcing.headforcing_core.demo.model import FAMILY, SHIPPED, DemoModel
 from headforcing.headforcing_core.demo.report import Row, rows_of, tables
 from headforcing.headforcing_core.demo.rollouts import finished, roll_side_by_side
 from headforcing.headforcing_core.demo.stories import trial
 from headforcing.headforcing_core.demo.trial_scores import Spread
 from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
+from headforcing.headforcing_core.head_map import HeadMap
 from headforcing.headforcing_core.policy import HeadPolicy
 from headforcing.headforcing_core.positions import PositionRule
 from headforcing.headforcing_core.rope import Rope
@@ -37,7 +38,7 @@ def model():
 
 def rolled(model, names, frames, trials=1, seed=0):
     stories = [trial(number).steady for number in range(trials)]
-    run = roll_side_by_side(model, stories, [method_named(n) for n in names], frames, seed)
+    run = roll_side_by_side(model, stories, [without_map(n) for n in names], frames, seed)
     return finished(run)
 
 
@@ -67,23 +68,23 @@ def test_a_video_is_the_same_beside_others(model):
 def test_the_command_prints_and_writes(tmp_path, capsys):
     out = tmp_path / "out"
     options = ["--prompts", "1", "--seeds", "0", "1", "--seconds", "12", "30", "--out", str(out)]
-    assert main(["compare", *options, "--methods", "rolling", "sink_window"]) == 0
+    assert main(["compare", *options, "--methods", "rolling", "sink_window:short"]) == 0
     said = capsys.readouterr().out
     written = json.loads((out / "compare.json").read_text())
     assert (out / "compare.png").stat().st_size > 10_000
     with Image.open(out / "compare_pictures.png") as pictures:
         assert pictures.height > 2 * 4 * 64 and pictures.width > 7 * 64
     assert set(written["results"]) == {"48", "120"}
-    assert set(written["results"]["48"]) == {"truth", "autoencoder", "rolling", "sink_window"}
+    assert set(written["results"]["48"]) == {"truth", "autoencoder", "rolling", "sink_window:short"}
     late = written["results"]["120"]
-    assert set(late) == {*STRANGERS, "truth", "autoencoder", "rolling", "sink_window"}
+    assert set(late) == {*STRANGERS, "truth", "autoencoder", "rolling", "sink_window:short"}
     assert late["truth"]["obeyed"]["mean"] == 1 and late["truth"]["delay"]["mean"] == 0
     assert (
         late["truth"]["ground_return"]["mean"] < 0.002 < late[STRANGERS[0]]["ground_return"]["mean"]
     )
     assert late["rolling"]["ground_drift"]["seeds"] is not None
     assert late["rolling"]["time_ratio"] == 1
-    assert late["rolling"]["cache_bytes"] > late["sink_window"]["cache_bytes"] > 0
+    assert late["rolling"]["cache_bytes"] > late["sink_window:short"]["cache_bytes"] > 0
     assert late["rolling"]["seconds_per_chunk"] > 0 and written["videos_at_once"] == 1
     shares = torch.tensor(written["head_shares"]["layers"])
     assert shares.shape == (6, 6, 3)
@@ -135,7 +136,7 @@ def test_ones_own_prompt_and_other_numbers(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        (["--methods", "magic"], "must be one of rolling"),
+        (["--methods", "magic"], "must be one of head_forcing"),
         (["--seconds", "6"], "seconds must be at least 9"),
         (["--methods", "rolling", "rolling"], "methods must each be named once"),
         (["--seeds", "1", "1"], "seeds must each be named once"),
@@ -153,11 +154,11 @@ def test_bad_options_are_one_sentence(options, rule, tmp_path, capsys):
 
 def test_the_truth_wins_every_comparison(model):
     """Scores say which pictures are right: no method may beat the world itself."""
-    methods = [method_named("short_rolling")]
+    methods = [without_map("rolling:short")]
     comparison = Comparison(model, methods, [trial(n) for n in range(2)], [0], [120])
     assert sum(comparison.run()) == comparison.work
     rows = {row.name: row.scores for row in rows_of(comparison, 120)}
-    truth, made = rows["truth"], rows["short_rolling"]
+    truth, made = rows["truth"], rows["rolling:short"]
     for name in ("colour", "shape", "obeyed", "back"):
         assert truth[name].mean >= 0.95 and made[name].mean <= truth[name].mean
     for name in ("ground_drift", "shade_drift", "ground_return", "thing_return"):
@@ -165,7 +166,7 @@ def test_the_truth_wins_every_comparison(model):
 
 
 def test_a_row_has_the_caches_and_the_time_of_its_length(model):
-    methods = [method_named("full"), method_named("rolling")]
+    methods = [without_map("full"), without_map("rolling")]
     comparison = Comparison(model, methods, [trial(0)], [0], [36, 60])
     for _ in comparison.run():
         pass
@@ -208,14 +209,67 @@ def test_shares_of_planted_heads():
 
 
 def test_shares_of_heads_add_up(model):
-    shares = measure_shares(model, 0, 0)
+    shares = measure_shares(model, 0, 0).shares
     torch.testing.assert_close(shares.sum(-1), torch.ones(6, 6), atol=1e-4, rtol=0)
     assert (shares >= 0).all()
 
 
-def test_every_method_can_be_named():
-    for method in METHODS:
-        assert method_named(method.name) is method and method.says
+MAPS = {
+    "head_forcing": HeadMap(
+        "head_forcing", (("hf.local", "hf.anchor", "hf.memory", "hf.memory"),) * 9
+    ),
+}
+
+
+def test_a_method_is_asked_for_with_settings():
+    spec = Spec.parse("head_forcing:compact, episodes.count=3, positions=spread, map=random")
+    made = spec.on(MAPS)
+    memory = made.method.rules["hf.memory"]
+    assert memory.policy.middle.count == 3 and memory.policy.recent == 4
+    assert memory.positions is PositionRule.SPREAD
+    assert made.head_map.counts == MAPS["head_forcing"].counts
+    assert made.head_map.types != MAPS["head_forcing"].types
+
+
+def test_maps_that_are_wrong_have_the_same_budget():
+    inverse = Spec.parse("head_forcing,map=inverse").on(MAPS)
+    assert inverse.head_map.counts == MAPS["head_forcing"].counts
+    were = zip(MAPS["head_forcing"].types, inverse.head_map.types, strict=True)
+    for before, after in were:
+        assert before[0] == "hf.local" and after[0] == "hf.memory" and after[1] == "hf.anchor"
+    # 1 + 4 + 18 + 18 frames of the past for four heads, and the current chunk
+    (rule,) = Spec.parse("head_forcing,map=uniform").on(MAPS).method.rules.values()
+    assert rule.policy.sink + rule.policy.recent == 41 // 4
+
+
+@pytest.mark.parametrize(
+    ("spec", "rule"),
+    [
+        ("head_forcing,magic=1", "a setting must be one of anchor_recent"),
+        ("head_forcing,anchor_recent", "must be name=value"),
+        ("head_forcing,anchor_recent=x", "anchor_recent must be like 3, got 'x'"),
+        ("head_forcing,positions=x", "positions must be one of absolute"),
+        ("head_forcing,memory_recent=12", "at most horizon=21 frames"),
+        ("head_forcing,map=x", "map must be one of profile"),
+        ("rolling,map=random", "of a method that has a map"),
+        ("pyramid,map=inverse", "must come with head_forcing"),
+        ("rolling,window=2", "at least 0 . 3 frames"),
+    ],
+)
+def test_settings_that_make_no_sense_are_one_sentence(spec, rule):
+    with pytest.raises(ValueError, match=rule):
+        Spec.parse(spec)
+
+
+def test_videos_that_choose_what_they_keep_are_the_same_beside_others(model):
+    heads = measure_shares(model, 0, 0).maps
+    method = Spec.parse("head_forcing").on(heads)
+    stories = [trial(number).steady for number in range(2)]
+    (both,) = finished(roll_side_by_side(model, stories, [method], 30, 0))
+    (alone,) = finished(roll_side_by_side(model, stories[:1], [method], 30, 0))
+    assert torch.equal(both.latents[:1], alone.latents)
+    (rolling,) = rolled(model, ["rolling"], 9, trials=2)
+    torch.testing.assert_close(both.latents[:, :, :3], rolling.latents[:, :, :3])
 
 
 def test_what_ships_is_small():
