@@ -2,16 +2,22 @@
 
     python benchmarks/methods.py [--json FILE]
 
-A model of random weights with 12 heads and 256 tokens per frame, at chunk 40. Times are ratios: the
-attention part alone (rotating, writing, staging, attending) and the whole chunk. Beside them the
-head-frames that are attended, which is what they should follow.
+12 heads of 64 channels, 2 layers, 256 tokens per frame, chunk 40 and the ones after it. What is
+timed is the memory of a chunk: four drafts and a commit of rotating, storing, staging and
+attending, with random queries, keys and values; the rest of a model costs the same whatever the
+method. Times are ratios, beside the frames attended, summed over heads, which they should follow.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
+import platform
 import sys
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 import torch
 
@@ -23,53 +29,120 @@ from headforcing.headforcing_core.cache import CacheBank, CachePlan
 from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
 from headforcing.headforcing_core.groups import group_heads
 from headforcing.headforcing_core.head_map import HeadMap
-from headforcing.headforcing_core.methods import settings_named
+from headforcing.headforcing_core.methods import NAMES, settings_named
 
 GEOMETRY = ModelGeometry(layers=2, heads=12, head_dim=64)
 GRID = LatentGrid(32, 32, 2, 2)
-CHUNK, AT, CALLS = 3, 40, 5
+CHUNK, HORIZON = 3, 21
+FIRST, TIMED, CALLS = 40, 8, 5
 # heads of each type in a layer: the published shares, rounded to twelve
 SHARES = {
     "head_forcing": {"hf.local": 2, "hf.anchor": 3, "hf.memory": 7},
     "pyramid": {"pyramid.wave": 5, "pyramid.anchor": 6, "pyramid.veil": 1},
     "forcing_kv": {"fk.static": 5, "fk.dynamic": 7},
 }
+AGAINST = ("rolling", "full")
 
 
 class Runner:
-    """One method at its 40th chunk, ready to attend."""
+    """One method, brought to its 40th chunk."""
 
     def __init__(self, name: str):
-        method = settings_named(name).build(CHUNK).fitted((AT + 60) * CHUNK, CHUNK)
+        self.name, frames = name, (FIRST + TIMED) * CHUNK
+        method = settings_named(name).build(CHUNK).fitted(frames, CHUNK)
         head_map = None
         if method.needs_map:
-            row = [t for t, n in SHARES[method.scheme].items() for _ in range(n)]
-            head_map = HeadMap(method.scheme, (tuple(row),) * GEOMETRY.layers)
+            row = tuple(t for t, n in SHARES[method.scheme].items() for _ in range(n))
+            head_map = HeadMap(method.scheme, (row,) * GEOMETRY.layers)
         self.rope = Rope(GEOMETRY.head_dim, GRID)
         groups = group_heads(method, head_map, GEOMETRY)
-        self.bank = CacheBank(CachePlan(GEOMETRY, self.rope, groups, CHUNK, 21, method=method))
-        self.chunks = iter(ChunkClock((AT + 60) * CHUNK, CHUNK))
-        for _ in range(AT):
-            self.chunk(1)
+        plan = CachePlan(GEOMETRY, self.rope, groups, CHUNK, HORIZON, method=method)
+        self.bank, self.chunks = CacheBank(plan), iter(ChunkClock(frames, CHUNK))
+        tokens = CHUNK * GRID.tokens_per_frame
+        self.qkv = torch.randn(GEOMETRY.layers, 3, 1, tokens, GEOMETRY.heads, GEOMETRY.head_dim)
+        self.latent = torch.randn(1, 16, CHUNK, GRID.rows, GRID.columns)
+        for _ in range(FIRST):
+            self.run_chunk(calls=1)
 
-    def chunk(self, calls: int) -> float:
-        """Draft and commit a chunk; return the seconds spent in attention."""
+    def run_chunk(self, calls: int = CALLS) -> float:
+        """Draft and commit the next chunk; return the seconds it took."""
         chunk = next(self.chunks)
-        tokens = len(chunk) * GRID.tokens_per_frame
         begin = time.perf_counter()
         self.bank.open(chunk)
-        attend = HeadAttention(self.bank, self.rope.frames(chunk.frames, self.bank.device))
+        rotation = self.rope.frames(chunk.frames, self.bank.device)
         for call in range(calls):
-            clean = HeadAttention(attend.bank, attend.rotation, commits=call == calls - 1)
+            attend = HeadAttention(self.bank, rotation, commits=call == calls - 1)
             for layer in range(GEOMETRY.layers):
-                q, k, v = torch.randn(3, 1, tokens, GEOMETRY.heads, GEOMETRY.head_dim)
-                clean(layer, q, k, v)
-        self.bank.commit(chunk, torch.randn(1, 16, len(chunk), 32, 32))
+                attend(layer, *self.qkv[layer])
+        self.head_frames = self._head_frames()
+        self.bank.commit(chunk, self.latent)
         return time.perf_counter() - begin
 
-    @property
-    def head_frames(self) -> float:
-        """Frames attended per layer, summed over heads, by one query frame."""
-        spans = [self.bank.spans(layer) for layer in range(GEOMETRY.layers)]
-        rows = sum(span.length for of_layer in spans for span in of_layer)
-        return rows / GRID.tokens_per_frame / GEOMETRY.layers
+    def _head_frames(self) -> float:
+        """Frames that a query reads, summed over the heads of a layer."""
+        spans = [span for layer in range(GEOMETRY.layers) for span in self.bank.spans(layer)]
+        return sum(span.length for span in spans) / GRID.tokens_per_frame / GEOMETRY.layers
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method: its cost as a multiple of another's.
+
+    Args:
+        head_frames: frames that a query reads, summed over the heads of a layer.
+        budget, time: head-frames and time as multiples of ``rolling``'s and ``full``'s.
+    """
+
+    method: str
+    head_frames: float
+    budget: dict[str, float]
+    time: dict[str, float]
+
+
+def measure(names: list[str]) -> list[Row]:
+    """Time the methods in turns, chunk by chunk."""
+    runners = {name: Runner(name) for name in names}
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(TIMED):
+        for name, runner in runners.items():
+            seconds[name].append(runner.run_chunk())
+    rows = []
+    for name, runner in runners.items():
+        ratio = {
+            other: median(a / b for a, b in zip(seconds[name], seconds[other], strict=True))
+            for other in AGAINST
+        }
+        budget = {other: runner.head_frames / runners[other].head_frames for other in AGAINST}
+        rows.append(Row(name, runner.head_frames, budget, ratio))
+    return rows
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", metavar="FILE", help="write the rows there, too")
+    options = parser.parse_args()
+    rows = measure(list(NAMES))
+    sys.stdout.write(f"{'method':24}{'head-frames':>12}")
+    sys.stdout.write("".join(f"{f'of {o}':>12}{'time':>8}" for o in AGAINST) + "\n")
+    for row in rows:
+        cells = "".join(f"{row.budget[o]:12.2f}{row.time[o]:8.2f}" for o in AGAINST)
+        sys.stdout.write(f"{row.method:24}{row.head_frames:12.0f}{cells}\n")
+    if options.json:
+        result = {
+            "command": ["python", "benchmarks/methods.py"],
+            "machine": {
+                "system": platform.system(),
+                "processor": platform.machine(),
+                "threads": torch.get_num_threads(),
+                "torch": torch.__version__,
+            },
+            "chunks": [FIRST, FIRST + TIMED],
+            "tokens_per_frame": GRID.tokens_per_frame,
+            "rows": [asdict(row) for row in rows],
+        }
+        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

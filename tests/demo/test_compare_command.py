@@ -16,7 +16,7 @@ from headforcing.headforcing_core.demo.comparison import Comparison
 from headforcing.headforcing_core.demo.evaluate import evaluate, grouped
 from headforcing.headforcing_core.demo.evaluate import main as evaluate_command
 from headforcing.headforcing_core.demo.head_shares import HeadShares, measure_shares
-from headforcing.headforcing_core.demo.methods import without_map
+from headforcing.headforcing_core.demo.methods import Spec, without_map
 from headforcing.headforcing_core.demo.model import FAMILY, SHIPPED, DemoModel
 from headforcing.headforcing_core.demo.report import Row, rows_of, tables
 from headforcing.headforcing_core.demo.rollouts import finished, roll_side_by_side
