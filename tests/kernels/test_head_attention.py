@@ -57,9 +57,15 @@ def test_heads_in_any_order_anywhere_in_the_pool(lengths, order, scale):
 
 
 def test_equal_heads_are_one_call():
-    assert list(_runs([(0, 4), (10, 4), (20, 4), (30, 2), (40, 2)])) == [(0, 3, 10), (3, 5, 10)]
-    assert list(_runs([(0, 4), (4, 4), (20, 4)])) == [(0, 2, 4), (2, 3, 4)]  # uneven start
-    assert list(_runs([(8, 4), (0, 4)])) == [(0, 1, 4), (1, 2, 4)]  # no negative strides in torch
+    def runs(*spans):
+        return [(run.heads, run.step) for run in _runs(spans)]
+
+    even = [(0, 4), (10, 4), (20, 4), (30, 2), (40, 2)]
+    assert runs(*even) == [(slice(0, 3), 10), (slice(3, 5), 10)]
+    assert runs((0, 4), (4, 4), (20, 4)) == [(slice(0, 2), 4), (slice(2, 3), 4)]  # uneven starts
+    # heads of a type need not be neighbours, their rows are
+    assert runs((0, 4), (8, 2), (4, 4), (10, 2)) == [([0, 2], 4), ([1, 3], 2)]
+    assert runs((8, 4), (0, 4)) == [([1, 0], 8)]
 
 
 def test_pools_that_are_slices_are_read_where_they_lie():
