@@ -55,6 +55,7 @@ class CachePlan:
         for group in self.groups:
             rule = group.rule
             rule.positions.check(rule.policy.seen + self.frames_per_chunk, self.horizon)
+            rule.policy.middle.check(self.rope.grid.tokens_per_frame)
             if self.batch > 1 and rule.policy.middle.looks:
                 raise ValueError(
                     f"batch must be 1 where {group.type} heads choose frames by what they show, "

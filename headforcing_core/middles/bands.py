@@ -35,6 +35,15 @@ class Bands(Middle):
                 f"got {self.bands}, {self.scored_in} and {self.first_chunk}"
             )
 
+    def check(self, tokens: int) -> None:
+        if tokens % self.bands:
+            near = [n for n in range(1, tokens + 1) if tokens % n == 0]
+            best = min(near, key=lambda n: abs(n - self.bands))
+            raise ValueError(
+                f"bands must divide the {tokens} tokens of a frame, got {self.bands}; "
+                f"the nearest is {best}"
+            )
+
     @property
     def slots(self) -> int:
         return 1

@@ -57,6 +57,13 @@ class Middle:
         """
         return ()
 
+    def check(self, tokens: int) -> None:
+        """Refuse frames of so many tokens, if it cannot divide them.
+
+        Raises:
+            ValueError: if it cannot.
+        """
+
     @property
     def looks(self) -> bool:
         """Whether what is kept depends on what frames show."""
