@@ -269,7 +269,7 @@ def test_the_choice_of_episodes_is_the_same_every_time():
 def test_bands_that_do_not_divide_a_frame_are_refused():
     toy, method = ToyBackbone(), settings_named("forcing_kv").build()
     groups = group_heads(method, map_for(method), toy.geometry)
-    with pytest.raises(ValueError, match="bands must divide the 25 tokens .* the nearest is 5"):
+    with pytest.raises(ValueError, match=r"bands must divide the 25 tokens .* the nearest is 5"):
         CachePlan(toy.geometry, Rope(12, toy.grid(5, 5)), groups, 3, 21)
 
 
