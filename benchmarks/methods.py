@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import conftest  # noqa: F401  loads the pack from this checkout
 
 from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope
-from headforcing.headforcing_core.cache import CacheBank, CachePlan
+from headforcing.headforcing_core.cache import CacheBank
+from headforcing.headforcing_core.cache_plan import CachePlan
 from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
 from headforcing.headforcing_core.groups import group_heads
 from headforcing.headforcing_core.head_map import HeadMap

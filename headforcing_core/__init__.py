@@ -2,7 +2,8 @@
 
 from .attention import HeadAttention
 from .backbone import Attend, Backbone
-from .cache import CacheBank, CachePlan
+from .cache import CacheBank
+from .cache_plan import CachePlan
 from .clock import Chunk, ChunkClock
 from .geometry import LatentGrid, ModelGeometry, VideoFormat
 from .noise import NoiseSource, SeededNoise

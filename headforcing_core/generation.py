@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .attention import Observer
-from .cache import CacheBank, CachePlan
+from .cache import CacheBank
+from .cache_plan import CachePlan
 from .clock import ChunkClock
 from .families import Family
 from .groups import check_map, group_heads

@@ -60,9 +60,10 @@ CORE = {
     "latent_file": {"tensor_files"},
     "lora": {"tensor_files", "weight_names"},
     "families": {"geometry", "method", "policy", "positions", "schedule", "tensor_files"},
+    "cache_plan": {"arena", "geometry", "groups", "method", "online", "rope"},
     "cache": {
-        *("arena", "clock", "contents", "decisions", "device", "geometry", "groups"),
-        *("layer_cache", "ledger", "method", "online", "pages", "rope"),
+        *("arena", "cache_plan", "clock", "contents", "decisions", "device", "layer_cache"),
+        *("ledger", "method", "pages", "rope"),
     },
     "attention": {"cache", "rope"},
     "wan": {"backbone", "geometry", "schedule"},
@@ -71,8 +72,8 @@ CORE = {
         *("attention", "backbone", "cache", "clock", "method", "noise", "prompts", "schedule"),
     },
     "generation": {
-        *("attention", "cache", "clock", "families", "groups", "head_map", "method", "noise"),
-        *("prompts", "rollout", "rope", "version", "wan"),
+        *("attention", "cache", "cache_plan", "clock", "families", "groups", "head_map", "method"),
+        *("noise", "prompts", "rollout", "rope", "version", "wan"),
     },
     "__init__": ANYTHING,
 }

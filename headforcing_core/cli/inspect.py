@@ -80,7 +80,7 @@ def _table(rope: Rope, options: argparse.Namespace) -> str:
     lines = ["| method | head-frames attended | of the window | GiB |", "|---|---|---|---|"]
     lines += [
         f"| `{cost.method}` | {cost.attended:.0f} | {cost.attended / window:.0%} | "
-        f"{cost.bytes / 2**30:.2f} |"
+        f"{cost.bytes / 1024**3:.2f} |"
         for cost in costs
     ]
     return "\n".join(lines) + "\n"

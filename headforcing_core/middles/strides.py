@@ -23,7 +23,7 @@ class Stride(Middle):
     count: int = 4
 
     def __post_init__(self) -> None:
-        _check(period=self.period, count=self.count)
+        _check_sizes(self.period, self.count)
 
     @property
     def slots(self) -> int:
@@ -47,7 +47,7 @@ class Cyclic(Middle):
     count: int = 4
 
     def __post_init__(self) -> None:
-        _check(period=self.period, count=self.count)
+        _check_sizes(self.period, self.count)
 
     @property
     def front(self) -> int:
@@ -95,7 +95,7 @@ class Blocks(Middle):
     count: int = 4
 
     def __post_init__(self) -> None:
-        _check(frames=self.frames, pool=self.pool, count=self.count)
+        _check_sizes(self.frames, self.pool, self.count)
 
     @property
     def front(self) -> int:
@@ -133,7 +133,6 @@ class Blocks(Middle):
         return tuple(page for page in held if page.kind is Kind.BLOCK or page.at < start)
 
 
-def _check(**sizes: int) -> None:
-    for name, size in sizes.items():
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
+def _check_sizes(*sizes: int) -> None:
+    if min(sizes) < 1:
+        raise ValueError(f"periods, sizes and counts must be at least 1, got {min(sizes)}")
