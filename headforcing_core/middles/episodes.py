@@ -137,8 +137,9 @@ class Episodes(Middle):
     def _gone(self, everyone: list[int], may_go: list[int], event: Commit) -> int:
         match self.update:
             case EpisodeUpdate.NOVELTY_REPLACE:
-                # the first of equals: combinations come oldest first
-                pairs = [p for p in combinations(everyone, 2) if p[0] in may_go or p[1] in may_go]
+                # what is like the sink adds nothing, and the sink stays; of equals the first pair
+                known = sorted({*everyone, *self._known(everyone, event)})
+                pairs = [p for p in combinations(known, 2) if p[0] in may_go or p[1] in may_go]
                 older, newer = max(pairs, key=lambda pair: event.alike(*pair))
                 return older if older in may_go else newer
             case EpisodeUpdate.REDUNDANCY_EVICT:

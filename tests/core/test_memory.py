@@ -4,36 +4,16 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
+from plans import DIM, GRID, HEADS, LAYERS, bank_for
 
-from headforcing.headforcing_core import CacheBank, CachePlan, ChunkClock, HeadAttention, Rope
-from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
-from headforcing.headforcing_core.groups import group_heads
-from headforcing.headforcing_core.head_map import HeadMap
+from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope
 from headforcing.headforcing_core.methods import NAMES, settings_named
 from headforcing.headforcing_core.pages import Kind
 from headforcing.headforcing_core.rope import rotate
 
-LAYERS, HEADS, DIM = 2, 4, 24
-GRID = LatentGrid(3, 4, 1, 1)
 P = GRID.tokens_per_frame
 ROPE = Rope(DIM, GRID)
 CPU = torch.device("cpu")
-
-
-def some_map(method):
-    """Every type in every layer, in no order."""
-    types = list(method.rules)
-    rows = [[types[(3 * layer + 2 * head) % len(types)] for head in range(HEADS)]
-            for layer in range(LAYERS)]  # fmt: skip
-    return HeadMap(method.scheme, tuple(map(tuple, rows)))
-
-
-def bank_for(method, frames):
-    head_map = None if method.scheme is None or method.online else some_map(method)
-    groups = group_heads(method.fitted(frames, 3), head_map, ModelGeometry(LAYERS, HEADS, DIM))
-    return CacheBank(
-        CachePlan(ModelGeometry(LAYERS, HEADS, DIM), ROPE, groups, 3, 21, method=method)
-    )
 
 
 @dataclass

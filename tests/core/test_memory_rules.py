@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_memory import bank_for
+from plans import bank_for, map_for
 from toy_backbone import ToyBackbone
 
 from headforcing.headforcing_core import (
@@ -27,14 +27,6 @@ from headforcing.headforcing_core.middles.episodes import Descriptor
 Y, X = 3, 4
 LEVELS = noise_levels((1000, 500), 5)
 THREE_PROMPTS = ("rain", "sun", "snow")
-
-
-def map_for(method, heads=4, layers=2):
-    if method.scheme is None or method.online:
-        return None
-    types = list(method.rules)
-    rows = [tuple(types[(h + layer) % len(types)] for h in range(heads)) for layer in range(layers)]
-    return HeadMap(method.scheme, tuple(rows))
 
 
 def rollout_of(method, frames, prompts=None, head_map=None, seed=1):
@@ -219,11 +211,12 @@ def test_the_order_of_heads_does_not_matter():
 @pytest.mark.parametrize("descriptor", Descriptor)
 def test_who_shares_episodes_and_what_they_are_chosen_by(scope, descriptor):
     settings = HeadForcing(episodes=Episodes(scope=scope, descriptor=descriptor))
-    rollout = rollout_of(settings.build(), 90)
+    types = ("hf.memory", "hf.local", "hf.memory", "hf.anchor")
+    rollout = rollout_of(settings.build(), 90, head_map=HeadMap("head_forcing", (types, types)))
     assert all(done.latent.isfinite().all() for done in rollout.run())
     memory = [ledger for ledger in rollout.bank.ledgers if ledger.rule.policy.middle.slots]
     lists = {tuple(page.at for page in ledger.past.middle) for ledger in memory}
-    expected = {Scope.MODEL: 1, Scope.LAYER: 2, Scope.HEAD: 3}[scope]
+    expected = {Scope.MODEL: 1, Scope.LAYER: 2, Scope.HEAD: 4}[scope]
     assert len(memory) == expected
     if scope is Scope.MODEL or descriptor is Descriptor.LATENT:
         assert len(lists) == 1

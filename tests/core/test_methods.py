@@ -98,9 +98,10 @@ def episodes_by_hand(start, fast=9, sink=3, room=6):
             held = sorted([*held, new])
             continue
         every = sorted([*held, new])
-        pairs = [(a, b) for i, a in enumerate(every) for b in every[i + 1 :]]
-        older, _ = max(pairs, key=lambda p: (stand_in(*p), [-x for x in p]))
-        held = [f for f in every if f != older]
+        known = [*range(sink), *every]
+        pairs = [(a, b) for i, a in enumerate(known) for b in known[i + 1 :] if b >= sink]
+        older, newer = max(pairs, key=lambda p: (stand_in(*p), [-x for x in p]))
+        held = [f for f in every if f != (older if older >= sink else newer)]
     return held
 
 
