@@ -269,7 +269,8 @@ def test_videos_that_choose_what_they_keep_are_the_same_beside_others(model):
     (alone,) = finished(roll_side_by_side(model, stories[:1], [method], 30, 0))
     assert torch.equal(both.latents[:1], alone.latents)
     (rolling,) = rolled(model, ["rolling"], 9, trials=2)
-    torch.testing.assert_close(both.latents[:, :, :3], rolling.latents[:, :, :3])
+    first = (x.latents[:, :, :3] for x in (both, rolling))
+    torch.testing.assert_close(*first, atol=1e-4, rtol=1e-4)
 
 
 def test_what_ships_is_small():
