@@ -40,6 +40,8 @@ class Maker:
                 return self._pooled(page.at)
             case Kind.BLOCK:
                 return self._block(page)
+            case Kind.MERGED:
+                return self._merged(page)
             case Kind.AVERAGE:
                 return self._average(page)
             case Kind.BANDS:
@@ -86,6 +88,27 @@ class Maker:
         at = self.before.aside[page]
         return Content(self.arena.aside_k[:, :, at], self.arena.aside_v[:, :, at], 0)
 
+    def _merged(self, page: Page) -> Content:
+        """Fold new frames into what was one page before, or the first of the frames."""
+        arena, rate = self.arena, self.arena.plan.rule.policy.middle.rate
+        old = [
+            p for p in self.before.slots if p.kind is Kind.MERGED and p.frames[0] == page.frames[0]
+        ]
+        base = old[0] if old else frame_page(page.frames[0])
+        k, v = self._unturned(base)
+        for frame in page.frames[len(base.frames) :]:
+            k, v = (
+                torch.lerp(x, y, rate)
+                for x, y in zip((k, v), self._unturned(frame_page(frame)), strict=True)
+            )
+        return Content(k.to(arena.k.dtype), v.to(arena.k.dtype), 0)
+
+    def _unturned(self, page: Page) -> tuple[Tensor, Tensor]:
+        """Return keys of a page in a slot, turned in space but not in time, and values; float32."""
+        slot, time = self.before.slots[page], self.arena.time
+        k = torch.cat([self._raw_time(page), self.arena.k[:, :, slot, :, time:]], -1)
+        return k.float(), self.arena.v[:, :, slot].float()
+
     def _average(self, page: Page) -> Content:
         """Fold the frames that left into a running mean, and show it in every place."""
         arena, middle = self.arena, self.arena.plan.rule.policy.middle
@@ -129,10 +152,10 @@ class Maker:
         """Return the unrotated time channels of a page, ``[B, G, P, time]``."""
         arena = self.arena
         if page in self.before.turning:
-            kept = arena.turning[:, :, self.before.turning[page]]
+            kept, home = arena.turning[:, :, self.before.turning[page]], home_of(page)
         else:
-            kept = arena.k[:, :, self.before.slots[page], :, : arena.time]
-        return rotate(kept, arena.plan.rope.temporal([-home_of(page)], kept.device))
+            kept, home = arena.k[:, :, self.before.slots[page], :, : arena.time], page.at
+        return rotate(kept, arena.plan.rope.temporal([-home], kept.device))
 
 
 def _pool(x: Tensor, rows: int, columns: int, size: int) -> Tensor:

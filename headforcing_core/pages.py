@@ -15,13 +15,15 @@ class Kind(Enum):
 
     FRAME is a frame where it was written. COPY is one that is kept aside and copied to be read.
     POOLED is a frame with fewer tokens, waiting to become part of a BLOCK, their mean over time.
-    AVERAGE is a running mean of all frames that left. BANDS and TOKENS are parts of several frames.
+    MERGED is a mean of frames that are alike, AVERAGE a running mean of all that left. BANDS and
+    TOKENS are parts of several frames.
     """
 
     FRAME = "frame"
     COPY = "copy"
     POOLED = "pooled"
     BLOCK = "block"
+    MERGED = "merged"
     AVERAGE = "average"
     BANDS = "bands"
     TOKENS = "tokens"

@@ -2,7 +2,7 @@
 
 from .averages import Averages
 from .bands import Bands
-from .episodes import Descriptor, Episodes, EpisodeUpdate, Scope
+from .episodes import Descriptor, Episodes, EpisodeUpdate, Scope, Unit
 from .middle import Middle
 from .replay import Replay
 from .strides import Blocks, Cyclic, Stride
@@ -21,4 +21,5 @@ __all__ = [
     "Scope",
     "Stride",
     "Tokens",
+    "Unit",
 ]

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
-from itertools import combinations
+from itertools import combinations, groupby, product
+from statistics import fmean
 
-from ..pages import Commit, Page, frame_page
+from ..pages import Commit, Kind, Page, frame_page
 from .middle import Middle
+
+# frames that are kept, or go, together; ascending
+Episode = tuple[int, ...]
 
 
 class EpisodeUpdate(Enum):
-    """How a frame that leaves becomes an episode, once there is no room left.
+    """How frames that leave become an episode, once there is no room left.
 
     NOVELTY_REPLACE   the most alike pair loses its older one
     NOVELTY_THRESHOLD one that is new enough comes in, the oldest goes
     REDUNDANCY_EVICT  every candidate comes in, the one most like another goes
+    MERGE_NEAREST     the candidate becomes part of the episode most like it
     FIFO_STRIDE       every so many frames, the oldest goes
     RESERVOIR         an even sample of all frames that left, whatever they show
     OFF               nothing is kept
@@ -26,9 +31,17 @@ class EpisodeUpdate(Enum):
     NOVELTY_REPLACE = "novelty_replace"
     NOVELTY_THRESHOLD = "novelty_threshold"
     REDUNDANCY_EVICT = "redundancy_evict"
+    MERGE_NEAREST = "merge_nearest"
     FIFO_STRIDE = "fifo_stride"
     RESERVOIR = "reservoir"
     OFF = "off"
+
+
+class Unit(Enum):
+    """What an episode is: one frame, or those frames of a chunk that leave together."""
+
+    FRAME = "frame"
+    CHUNK = "chunk"
 
 
 class Scope(Enum):
@@ -51,16 +64,22 @@ class Episodes(Middle):
     """Frames chosen so that they differ.
 
     The paper states a hierarchical memory with dynamic episodic updates; everything below but
-    ``count`` is inferred from that.
+    ``count`` is inferred from that. Candidates are frames that leave ``recent``, so that no head
+    ever reads a frame twice.
 
     Args:
-        count: episodes, in frames; B_epi.
+        count: frames of all episodes together; B_epi.
         update: how they are chosen.
-        threshold: novelty below which a frame is not kept; 1 - cosine, 0 to 2.
-        candidates: most novel frames of every chunk that leaves, that may become one.
+        threshold: novelty below which an episode is not kept; 1 - cosine, 0 to 2.
+        candidates: most novel units of every chunk that leaves, that may become one.
         stride: of FIFO_STRIDE, in frames.
+        rate: of MERGE_NEAREST: what the new frame weighs; the older ones share the rest. The
+            merged one stands where its newest frame stood, and is compared by it.
+        unit: what is chosen; chunks are compared by the mean over their frames.
+        pool: tokens in a row, and in a column, of which an episode keeps one, their mean.
         against_sink: novelty counts the sink, too.
-        scene_start: the first frame of the scene that rules now is kept as long as it rules.
+        scene_start: the first frame of the scene that rules now is kept as long as it rules,
+            though MERGE_NEAREST may make it part of another.
         scope: who shares a list.
         descriptor: what frames are compared by.
         centred: the mean of all frames seen is taken away before they are compared.
@@ -73,6 +92,9 @@ class Episodes(Middle):
     threshold: float = 0.0
     candidates: int = 1
     stride: int = 6
+    rate: float = 0.5
+    unit: Unit = Unit.FRAME
+    pool: int = 1
     against_sink: bool = True
     scene_start: bool = True
     scope: Scope = Scope.MODEL
@@ -80,84 +102,146 @@ class Episodes(Middle):
     centred: bool = True
 
     def __post_init__(self) -> None:
-        if self.count < 0 or self.candidates < 1 or self.stride < 1:
+        if self.count < 0 or min(self.candidates, self.stride, self.pool) < 1:
             raise ValueError(
-                "count must be at least 0, candidates and stride at least 1, "
-                f"got {self.count}, {self.candidates} and {self.stride}"
+                "count must be at least 0, candidates, stride and pool at least 1, "
+                f"got {self.count}, {self.candidates}, {self.stride} and {self.pool}"
+            )
+        if not 0 < self.rate <= 1:
+            raise ValueError(f"rate must be above 0 and at most 1, got {self.rate}")
+        whole = self.unit is Unit.FRAME and self.pool == 1
+        if self.update is EpisodeUpdate.MERGE_NEAREST and not whole:
+            raise ValueError(
+                "merge_nearest must have single, whole frames, "
+                f"got unit {self.unit.value} and pool {self.pool}"
             )
 
     @property
     def slots(self) -> int:
-        return 0 if self.update is EpisodeUpdate.OFF else self.count
+        return 0 if self.update is EpisodeUpdate.OFF or self.pool > 1 else self.count
+
+    @property
+    def front(self) -> int:
+        return self.kept_aside
+
+    @property
+    def kept_aside(self) -> int:
+        return 0 if self.update is EpisodeUpdate.OFF or self.pool == 1 else self.count
+
+    @property
+    def pool_size(self) -> int:
+        return self.pool
 
     @property
     def looks(self) -> bool:
         blind = (EpisodeUpdate.FIFO_STRIDE, EpisodeUpdate.RESERVOIR, EpisodeUpdate.OFF)
         return self.update not in blind
 
+    def aside(self, held: tuple[Page, ...]) -> tuple[Page, ...]:
+        return held if self.kept_aside else ()
+
     def take(
         self, held: tuple[Page, ...], leaving: Sequence[int], event: Commit
     ) -> tuple[Page, ...]:
-        frames = [page.at for page in held]
-        new = [frame for frame in leaving if frame not in frames]
+        episodes = self._episodes(held, event)
+        known = {frame for episode in episodes for frame in episode}
+        new = [frame for frame in leaving if frame not in known]
         for group in _by_chunk(new, len(event.chunk)):
-            for frame in self._chosen(frames, group, event):
-                frames = sorted(self._admit(frames, frame, event))
-        return tuple(frame_page(frame) for frame in frames)
+            for episode in self._chosen(episodes, group, event):
+                episodes = sorted(self._admit(episodes, episode, event), key=lambda e: e[-1])
+        return tuple(page for episode in episodes for page in self._pages(episode))
 
-    def _chosen(self, held: list[int], group: list[int], event: Commit) -> list[int]:
+    def rewind(self, held: tuple[Page, ...], start: int) -> tuple[Page, ...]:
+        # what went into a mean cannot be taken out of it
+        return tuple(p for p in held if p.kind is Kind.MERGED or p.frames[-1] < start)
+
+    def _episodes(self, held: Sequence[Page], event: Commit) -> list[Episode]:
+        if self.update is EpisodeUpdate.MERGE_NEAREST:
+            return [tuple(page.frames) for page in held]
+        return self._units([page.at for page in held], event)
+
+    def _units(self, frames: Sequence[int], event: Commit) -> list[Episode]:
+        if self.unit is Unit.FRAME:
+            return [(frame,) for frame in frames]
+        start, size = event.chunk.start, len(event.chunk)
+        return [tuple(unit) for _, unit in groupby(frames, lambda f: (f - start) // size)]
+
+    def _pages(self, episode: Episode) -> list[Page]:
+        if self.update is EpisodeUpdate.MERGE_NEAREST and len(episode) > 1:
+            return [Page(Kind.MERGED, episode, episode[-1])]
+        if self.pool > 1:
+            return [Page(Kind.BLOCK, (frame,), frame) for frame in episode]
+        return [frame_page(frame) for frame in episode]
+
+    def _chosen(self, held: list[Episode], group: list[int], event: Commit) -> list[Episode]:
         """Return the candidates of frames that leave together, in the order they come in."""
-        if not self.slots:
+        if self.update is EpisodeUpdate.OFF or not self.count:
             return []
+        units = self._units(group, event)
+        first = [unit for unit in units if self._protected(unit, event)]
         if self.update is EpisodeUpdate.FIFO_STRIDE:
-            return [f for f in group if f % self.stride == 0 or self._protected(f, event)]
+            return [u for u in units if u in first or any(f % self.stride == 0 for f in u)]
         if self.update is EpisodeUpdate.RESERVOIR:
-            return group
-        first = [frame for frame in group if self._protected(frame, event)]
+            return units
         known = self._known(held, event)
-        by_novelty = sorted(group, key=lambda frame: (-_novelty(frame, known, event), frame))
-        rest = [frame for frame in by_novelty if frame not in first]
+        by_novelty = sorted(units, key=lambda unit: (-self._novelty(unit, known, event), unit))
+        rest = [unit for unit in by_novelty if unit not in first]
         return [*first, *rest][: self.candidates]
 
-    def _admit(self, held: list[int], frame: int, event: Commit) -> list[int]:
+    def _admit(self, held: list[Episode], new: Episode, event: Commit) -> list[Episode]:
         """Return what is held after one candidate, which may be what it was."""
-        forced = self._protected(frame, event)
-        new_enough = not self.looks or (
-            _novelty(frame, self._known(held, event), event) >= self.threshold
-        )
-        if not (new_enough or forced):
+        forced, known = self._protected(new, event), self._known(held, event)
+        new_enough = not self.looks or self._novelty(new, known, event) >= self.threshold
+        if len(new) > self.count or not (new_enough or forced):
             return held
-        everyone = [*held, frame]
-        if len(everyone) <= self.count:
-            return everyone
-        may_go = [f for f in everyone if not self._protected(f, event)] or held
-        gone = self._gone(everyone, may_go, event)
-        return [f for f in everyone if f != gone]
+        if self.update is EpisodeUpdate.MERGE_NEAREST and len(held) == self.count:
+            nearest = max(held, key=lambda episode: self._alike(episode, new, event))
+            return [(*e, *new) if e == nearest else e for e in held]
+        everyone = [*held, new]
+        while len(everyone) > 1 and not self._fits(everyone):
+            gone = self._gone(everyone, event)
+            everyone = [episode for episode in everyone if episode != gone]
+        return everyone
 
-    def _gone(self, everyone: list[int], may_go: list[int], event: Commit) -> int:
+    def _fits(self, episodes: Sequence[Episode]) -> bool:
+        if self.update is EpisodeUpdate.MERGE_NEAREST:
+            return len(episodes) <= self.count
+        return sum(map(len, episodes)) <= self.count
+
+    def _gone(self, everyone: list[Episode], event: Commit) -> Episode:
+        """Return the episode that goes; the last of them is the candidate."""
+        free = [episode for episode in everyone if not self._protected(episode, event)]
+        may_go = free or everyone[:-1]
         match self.update:
             case EpisodeUpdate.NOVELTY_REPLACE:
                 # what is like the sink adds nothing, and the sink stays; of equals the first pair
                 known = sorted({*everyone, *self._known(everyone, event)})
                 pairs = [p for p in combinations(known, 2) if p[0] in may_go or p[1] in may_go]
-                older, newer = max(pairs, key=lambda pair: event.alike(*pair))
+                older, newer = max(pairs, key=lambda pair: self._alike(*pair, event))
                 return older if older in may_go else newer
             case EpisodeUpdate.REDUNDANCY_EVICT:
-                before = [f for f in may_go if f != everyone[-1]] or may_go
-                return max(before, key=lambda f: max(event.alike(f, g) for g in everyone if g != f))
+                before = [episode for episode in may_go if episode != everyone[-1]] or may_go
+                return max(
+                    before,
+                    key=lambda e: max(self._alike(e, o, event) for o in everyone if o != e),
+                )
             case EpisodeUpdate.RESERVOIR:
-                return max(may_go, key=_lot)
+                return max(may_go, key=lambda episode: _lot(episode[0]))
         return min(may_go)
 
-    def _known(self, held: list[int], event: Commit) -> list[int]:
-        return [*held, *event.sink] if self.against_sink else held
+    def _known(self, held: list[Episode], event: Commit) -> list[Episode]:
+        return [*held, *((frame,) for frame in event.sink)] if self.against_sink else held
 
-    def _protected(self, frame: int, event: Commit) -> bool:
-        return self.scene_start and frame == event.scene
+    def _protected(self, episode: Episode, event: Commit) -> bool:
+        return self.scene_start and event.scene in episode
 
+    def _novelty(self, episode: Episode, known: Sequence[Episode], event: Commit) -> float:
+        return 1 - max((self._alike(episode, other, event) for other in known), default=0.0)
 
-def _novelty(frame: int, known: Sequence[int], event: Commit) -> float:
-    return 1 - max((event.alike(frame, other) for other in known), default=0.0)
+    def _alike(self, one: Episode, other: Episode, event: Commit) -> float:
+        if self.update is EpisodeUpdate.MERGE_NEAREST:
+            return event.alike(one[-1], other[-1])
+        return fmean(event.alike(a, b) for a, b in product(one, other))
 
 
 def _lot(frame: int) -> int:

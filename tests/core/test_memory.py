@@ -7,10 +7,19 @@ import torch
 from plans import DIM, GRID, HEADS, LAYERS, bank_for
 
 from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope
-from headforcing.headforcing_core.methods import NAMES, settings_named
+from headforcing.headforcing_core.methods import NAMES, settings_named, with_values
 from headforcing.headforcing_core.pages import Kind
 from headforcing.headforcing_core.rope import rotate
 
+# what no preset has
+EPISODES = (
+    "update=merge_nearest rate=0.3",
+    "unit=chunk",
+    "pool=2",
+    "unit=chunk pool=2 update=redundancy_evict",
+    "scope=head descriptor=keys",
+)
+VARIANTS = [(name, "") for name in NAMES] + [("head_forcing", values) for values in EPISODES]
 P = GRID.tokens_per_frame
 ROPE = Rope(DIM, GRID)
 CPU = torch.device("cpu")
@@ -46,6 +55,12 @@ class ByHand:
                 k, v = (self._pooled(x[:, frames].mean(1), middle.pool) for x in (self.k, self.v))
                 corners = torch.tensor([r * 4 + c for r in (0, 2) for c in (0, 2)])
                 return Tokens(k, v, corners, torch.full((4,), page.at))
+            case Kind.MERGED:
+                k, v = self.k[:, page.frames[0]], self.v[:, page.frames[0]]
+                for f in page.frames[1:]:
+                    k = (1 - middle.rate) * k + middle.rate * self.k[:, f]
+                    v = (1 - middle.rate) * v + middle.rate * self.v[:, f]
+                return Tokens(k, v, every, torch.full((P,), page.at))
             case Kind.AVERAGE:
                 k, v = self.means[page.number]
                 return Tokens(k[:, None].expand(-1, P, -1), v[:, None].expand(-1, P, -1), every,
@@ -132,9 +147,11 @@ def choose_by_hand(hand, ledger, chunk, candidates, q):
     hand.chosen = {n: kept[n * P : (n + 1) * P] for n in range(middle.count)}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_caches_compute_what_their_pages_say(name):
-    method, clock = settings_named(name).build(), ChunkClock(60, 3)
+@pytest.mark.parametrize(("name", "values"), VARIANTS)
+def test_caches_compute_what_their_pages_say(name, values):
+    assignments = [f"episodes.{value}" for value in values.split()]
+    method = with_values(settings_named(name), assignments).build()
+    clock = ChunkClock(60, 3)
     bank = bank_for(method, 60)
     rng = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(LAYERS, 1, 60 * P, HEADS, DIM, generator=rng) for _ in range(3))

@@ -16,7 +16,7 @@ from headforcing.headforcing_core.methods import (
     Pyramid,
     settings_named,
 )
-from headforcing.headforcing_core.middles import Episodes, EpisodeUpdate
+from headforcing.headforcing_core.middles import Episodes, EpisodeUpdate, Unit
 from headforcing.headforcing_core.positions import PositionRule
 from headforcing.headforcing_core.rope import Rope
 
@@ -299,13 +299,63 @@ def test_what_a_switch_flushes(rule, frames, left):
 @pytest.mark.parametrize("update", EpisodeUpdate)
 def test_episodes_of_every_kind(update):
     settings = HeadForcing(episodes=Episodes(update=update, scene_start=False))
-    held = [list(pages) for _, _, pages in reads(settings, "hf.memory")]
-    episodes = [[f for (f,) in pages if 3 <= f < 3 * n - 9] for n, pages in enumerate(held)]
+    episodes = [[page.frames[-1] for page in pages] for _, pages in episodes_of(settings)]
     assert max(map(len, episodes)) == (0 if update is EpisodeUpdate.OFF else 6)
     if update is EpisodeUpdate.FIFO_STRIDE:
         assert episodes[-1] == [132, 138, 144, 150, 156, 162]
     if update is EpisodeUpdate.RESERVOIR:
         assert max(b - a for a, b in zip(episodes[-1], episodes[-1][1:], strict=False)) > 12
+
+
+def episodes_of(settings, frames=FRAMES):
+    """Return, per chunk, the pages of memory heads that are neither sink nor recent."""
+    for chunk in followed(settings.build(), frames):
+        start, (reading,) = chunk.frames[0], chunk.heads["hf.memory"].readings
+        yield start, [p for p in reading.pages if 3 <= p.frames[0] and p.frames[-1] < start - 9]
+
+
+def test_episodes_of_whole_chunks():
+    settings = HeadForcing(episodes=Episodes(unit=Unit.CHUNK))
+    for start, pages in episodes_of(settings):
+        frames = [f for page in pages for f in page.frames]
+        assert len(frames) == (0, 3, 6)[min(2, max(0, start - 12) // 3)]
+        assert all(f - f % 3 + i in frames for f in frames for i in range(3))
+    plain = [pages for _, pages in episodes_of(HeadForcing())]
+    assert [len(pages) for pages in plain[4:11]] == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_pooled_episodes_are_the_same_frames_in_a_quarter_of_the_room():
+    plain, pooled = (
+        list(episodes_of(HeadForcing(episodes=Episodes(pool=size)))) for size in (1, 2)
+    )
+    for (_, whole), (_, small) in zip(plain, pooled, strict=True):
+        assert [p.frames for p in whole] == [p.frames for p in small]
+        assert [p.position for p in whole] == [p.position for p in small]
+        assert {p.kind for p in small} <= {"block"}
+    rules = (HeadForcing(episodes=Episodes(pool=size)).build().rules for size in (1, 2))
+    rows = [ArenaPlan(rule["hf.memory"], 3, ROPE).rows for rule in rules]
+    assert rows[0] - rows[1] == 6 * (1560 - 390)
+
+
+def test_merged_episodes_forget_no_candidate():
+    settings = HeadForcing(episodes=Episodes(update=EpisodeUpdate.MERGE_NEAREST))
+    chosen = set()
+    for start, pages in episodes_of(settings):
+        frames = [f for page in pages for f in page.frames]
+        assert len(pages) <= 6 and len(set(frames)) == len(frames) == max(0, start - 12) // 3
+        assert chosen <= set(frames)  # all that ever came in are still part of something
+        chosen |= set(frames)
+        # with the stand-in the last frames are alike: the newest slot takes them all
+        assert all(len(page.frames) == 1 for page in pages[:-1])
+        assert start < 48 or len(pages[-1].frames) == len(frames) - 5
+
+
+@pytest.mark.parametrize(
+    "values", [{"unit": Unit.CHUNK}, {"pool": 2}, {"rate": 0.0}, {"rate": 1.5}]
+)
+def test_episodes_that_cannot_be_merged_are_refused(values):
+    with pytest.raises(ValueError, match="must"):
+        Episodes(update=EpisodeUpdate.MERGE_NEAREST, **values)
 
 
 def test_budgets_beyond_the_horizon_are_refused():
