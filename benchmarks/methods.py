@@ -2,7 +2,7 @@
 
     python benchmarks/methods.py [--json FILE]
 
-12 heads of 64 channels, 2 layers, 256 tokens per frame, chunk 40 and the ones after it. What is
+12 heads of 64 channels, 2 layers, 288 tokens per frame, chunk 40 and the ones after it. What is
 timed is the memory of a chunk: four drafts and a commit of rotating, storing, staging and
 attending, with random queries, keys and values; the rest of a model costs the same whatever the
 method. Times are ratios, beside the frames attended, summed over heads, which they should follow.
@@ -33,7 +33,7 @@ from headforcing.headforcing_core.head_map import HeadMap
 from headforcing.headforcing_core.methods import NAMES, settings_named
 
 GEOMETRY = ModelGeometry(layers=2, heads=12, head_dim=64)
-GRID = LatentGrid(32, 32, 2, 2)
+GRID = LatentGrid(32, 36, 2, 2)
 CHUNK, HORIZON = 3, 21
 FIRST, TIMED, CALLS = 40, 8, 5
 # heads of each type in a layer: the published shares, rounded to twelve
