@@ -77,7 +77,7 @@ def test_pyramid_heads_by_sign_and_period(curve, kind):
 def test_the_period_of_what_repeats_itself(period):
     # an overtone that outweighs the tone in the differences: the period is still the whole one
     curve = torch.cos(2 * math.pi * FRAMES / period)
-    curve = curve + (0.6 * torch.cos(4 * math.pi * FRAMES / period) if period > 4 else 0)
+    curve = curve + (0.65 * torch.cos(4 * math.pi * FRAMES / period) if period > 4 else 0)
     assert dominant_period(curve.double()) == pytest.approx(period, rel=0.1)
     if period > 4:
         assert dominant_period(curve.double(), harmonics=1) < 0.6 * period
