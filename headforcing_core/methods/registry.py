@@ -5,18 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..method import Method
-from . import forcing_kv, head_forcing, pyramid
-from .baselines import (
-    Deep,
-    Dummy,
-    Full,
-    InfinityRope,
-    LongLive,
-    MemRope,
-    Rolling,
-    RollingSink,
-    SinkWindow,
-)
+from . import baselines, forcing_kv, head_forcing, pyramid
 
 
 class MethodSettings(Protocol):
@@ -31,15 +20,15 @@ METHODS: dict[str, dict[str, MethodSettings]] = {
     "head_forcing": dict(head_forcing.PRESETS),
     "pyramid": dict(pyramid.PRESETS),
     "forcing_kv": dict(forcing_kv.PRESETS),
-    "dummy": {DEFAULT: Dummy()},
-    "deep": {DEFAULT: Deep()},
-    "infinity_rope": {DEFAULT: InfinityRope()},
-    "memrope": {DEFAULT: MemRope()},
-    "rolling_sink": {DEFAULT: RollingSink()},
-    "longlive": {DEFAULT: LongLive()},
-    "rolling": {DEFAULT: Rolling(), "short": Rolling(window=12)},
-    "sink_window": {DEFAULT: SinkWindow(), "short": SinkWindow(window=12)},
-    "full": {DEFAULT: Full()},
+    "dummy": {DEFAULT: baselines.Dummy()},
+    "deep": {DEFAULT: baselines.Deep()},
+    "infinity_rope": {DEFAULT: baselines.InfinityRope()},
+    "memrope": {DEFAULT: baselines.MemRope()},
+    "rolling_sink": {DEFAULT: baselines.RollingSink()},
+    "longlive": {DEFAULT: baselines.LongLive()},
+    "rolling": {DEFAULT: baselines.Rolling(), "short": baselines.Rolling(window=12)},
+    "sink_window": {DEFAULT: baselines.SinkWindow(), "short": baselines.SinkWindow(window=12)},
+    "full": {DEFAULT: baselines.Full()},
 }
 NAMES = tuple(
     name if preset == DEFAULT else f"{name}:{preset}"

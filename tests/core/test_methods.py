@@ -320,6 +320,8 @@ def test_episodes_of_whole_chunks():
         frames = [f for page in pages for f in page.frames]
         assert len(frames) == (0, 3, 6)[min(2, max(0, start - 12) // 3)]
         assert all(f - f % 3 + i in frames for f in frames for i in range(3))
+    too_small = HeadForcing(episodes=Episodes(unit=Unit.CHUNK, count=2))
+    assert not any(pages for _, pages in episodes_of(too_small))
     plain = [pages for _, pages in episodes_of(HeadForcing())]
     assert [len(pages) for pages in plain[4:11]] == [0, 1, 2, 3, 4, 5, 6]
 
