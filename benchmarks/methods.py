@@ -72,7 +72,7 @@ class Runner:
         self.bank.open(chunk)
         rotation = self.rope.frames(chunk.frames, self.bank.device)
         for call in range(calls):
-            attend = HeadAttention(self.bank, rotation, commits=call == calls - 1)
+            attend = HeadAttention(self.bank, rotation, step=None if call == calls - 1 else call)
             for layer in range(GEOMETRY.layers):
                 attend(layer, *self.qkv[layer])
         self.head_frames = self._head_frames()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,7 +13,24 @@ from ..kernels import head_attention
 from .cache import CacheBank
 from .rope import Rotation, rotate
 
-Observer = Callable[[int, Tensor, CacheBank, int], None]
+
+class Read(NamedTuple):
+    """One read of one layer, as an observer sees it.
+
+    step: see ``HeadAttention``.
+    frame: first query frame.
+    q: ``[B, T, H, D]``, rotated.
+    bank: as it is read.
+    """
+
+    layer: int
+    step: int | None
+    frame: int
+    q: Tensor
+    bank: CacheBank
+
+
+Observer = Callable[[Read], None]
 
 
 @dataclass(frozen=True)
@@ -25,21 +43,20 @@ class HeadAttention:
     Args:
         bank: the caches, with the chunk open.
         rotation: of the chunk's tokens at its own frame numbers.
-        observe: sees (layer, rotated q, bank, first query frame) of every read, e.g. to measure
-            attention.
-        commits: this call is on clean latents; policies may look at it.
+        observe: sees every read, e.g. to measure attention.
+        step: number of the call, from 0; None: it is on clean latents, and policies may look at it.
     """
 
     bank: CacheBank
     rotation: Rotation
     observe: Observer | None = None
-    commits: bool = False
+    step: int | None = 0
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend in one layer; q, k, v and the result are ``[B, T, H, D]``, unrotated."""
         q, rotated = rotate(q, self.rotation), rotate(k, self.rotation)
         self.bank.write(layer, rotated, v, unrotated=k)
-        if self.commits:
+        if self.step is None:
             self.bank.study(layer, q, k)
         runs = self.bank.query_frames(layer)
         read = [
@@ -51,5 +68,5 @@ class HeadAttention:
     def _read(self, layer: int, q: Tensor, frame: int) -> Tensor:
         spans = self.bank.stage(layer, frame)
         if self.observe is not None:
-            self.observe(layer, q, self.bank, frame)
+            self.observe(Read(layer, self.step, frame, q, self.bank))
         return head_attention(q, *self.bank.pools(layer), spans)

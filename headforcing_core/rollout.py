@@ -111,7 +111,7 @@ class Rollout:
             self._commit(past, known[past], text, self._open(past))
 
     def _commit(self, chunk: Chunk, clean: Tensor, text: object, attend: HeadAttention) -> None:
-        self.backbone.predict_clean(clean, CLEAN, text, replace(attend, commits=True))
+        self.backbone.predict_clean(clean, CLEAN, text, replace(attend, step=None))
         self.bank.commit(chunk, clean)
 
     def _open(self, chunk: Chunk) -> HeadAttention:
@@ -124,7 +124,7 @@ class Rollout:
         clean = self.backbone.predict_clean(noise, self.levels[0], text, attend)
         for step, level in enumerate(self.levels[1:], start=1):
             noisy = add_noise(clean, self._draw(chunk, step), level)
-            clean = self.backbone.predict_clean(noisy, level, text, attend)
+            clean = self.backbone.predict_clean(noisy, level, text, replace(attend, step=step))
         return clean
 
     def _draw(self, chunk: Chunk, step: int) -> Tensor:

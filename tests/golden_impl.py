@@ -2,7 +2,8 @@
 
 Model, caches, attention and loop are the shipped ones. This file translates the checker's
 [B, F, C, Y, X] latents and its recorded noise, and forms the attention weights the checker asks
-for, from the shipped queries and cached keys: nothing shipped ever forms them.
+for, from the shipped queries and cached keys: nothing shipped ever forms them. The masses per frame
+are those that the profiler measures.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ from headforcing.headforcing_core import (
     noise_levels,
     schedule,
 )
+from headforcing.headforcing_core.attention import Read
 from headforcing.headforcing_core.checkpoint import build_wan
 from headforcing.headforcing_core.tensor_files import TensorDict
+from headforcing.kernels import frame_logsumexp, frame_mass
 
 RULES = {"absolute": PositionRule.ABSOLUTE, "relative": PositionRule.CONTIGUOUS}
 
@@ -97,7 +100,8 @@ class GoldenModel:
     def __init__(self, model: WanModel):
         self.model = model
         self.probabilities: list[Tensor] | None = None
-        self.last_attention = None
+        self.masses: list[Tensor] = []
+        self.last_attention = self.last_frame_mass = None
 
     def capture_attention(self, on: bool) -> None:
         self.probabilities = [] if on else None
@@ -123,11 +127,10 @@ class GoldenModel:
             latents, timesteps, self.text, HeadAttention(self.bank, rotation, observe)
         )
         if observe:
-            self.last_attention = {
-                "probs": self.probabilities,
-                "key_frames": frames_held(self.bank),
-            }
-            self.probabilities = []
+            held = frames_held(self.bank)
+            self.last_attention = {"probs": self.probabilities, "key_frames": held}
+            self.last_frame_mass = {"mass": torch.stack(self.masses), "key_frames": held}
+            self.probabilities, self.masses = [], []
         if commit:
             self.bank.commit(chunk)
         return flow.transpose(1, 2)
@@ -160,11 +163,15 @@ class GoldenModel:
         rule = RULES[spec["rope_mode"]]
         return CacheBank(plan_of(geometry, rope, policy, rule, chunk, window, spec["batch"]))
 
-    def _observe(self, layer: int, q: Tensor, bank: CacheBank, frame: int) -> None:
-        keys, _ = bank.pools(layer)
-        heads = []
-        for head, span in enumerate(bank.spans(layer)):
+    def _observe(self, read: Read) -> None:
+        keys, _ = read.bank.pools(read.layer)
+        spans, heads = read.bank.spans(read.layer), []
+        for head, span in enumerate(spans):
             k = keys[:, span.start : span.start + span.length]
-            scores = q[:, :, head] @ k.transpose(1, 2) * q.shape[-1] ** -0.5
+            scores = read.q[:, :, head] @ k.transpose(1, 2) * read.q.shape[-1] ** -0.5
             heads.append(scores.softmax(-1))
         self.probabilities.append(torch.stack(heads, 1))
+        tokens = read.bank.plan.rope.grid.tokens_per_frame
+        mass = frame_mass(frame_logsumexp(read.q, keys, spans, tokens))
+        # [B, H, T, F] -> [H, query frame, F]: the mean over the tokens of a query frame
+        self.masses.append(mass[0].unflatten(1, (-1, tokens)).mean(2))

@@ -389,7 +389,7 @@ def test_progress_keeps_what_observes(folder):
     rollout = VideoRequest(family, 3, 4, 5, seed=0).rollout(
         model, PromptSchedule.constant(torch.zeros(1, 4, 64))
     )
-    watched = replace(rollout, observe=lambda layer, q, bank, frame: seen.append(layer))
+    watched = replace(rollout, observe=lambda read: seen.append(read.layer))
     assert len(list(progress(watched))) == 1
     assert len(seen) == TINY.layers * 5
 
