@@ -16,7 +16,7 @@ from headforcing.headforcing_core.methods import (
     Pyramid,
     settings_named,
 )
-from headforcing.headforcing_core.middles import Bands, Episodes, EpisodeUpdate, Unit
+from headforcing.headforcing_core.middles import Averages, Bands, Episodes, EpisodeUpdate, Unit
 from headforcing.headforcing_core.pages import Commit
 from headforcing.headforcing_core.positions import PositionRule
 from headforcing.headforcing_core.rope import Rope
