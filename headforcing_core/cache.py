@@ -185,7 +185,7 @@ class CacheBank:
     @property
     def sink_end(self) -> int:
         """The first frame after all sinks."""
-        return 1 + max((f for ledger in self.ledgers for f in ledger.past.sink), default=-1)
+        return max(ledger.sink_end for ledger in self.ledgers)
 
     def rewind(self, start: int) -> None:
         """Forget frames from ``start`` on, which are about to be committed again.

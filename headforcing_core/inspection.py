@@ -131,7 +131,7 @@ def inspect(
 def _switch(method: Method, ledgers: list[Ledger], done: list[Chunk], scene: int) -> None:
     for ledger in ledgers:
         ledger.flush(method.on_switch, method.switch_frames)
-    sink_end = 1 + max((f for ledger in ledgers for f in ledger.past.sink), default=-1)
+    sink_end = max(ledger.sink_end for ledger in ledgers)
     again = method.on_switch.recomputed(done, method.switch_frames, sink_end)
     for ledger in ledgers if again else ():
         ledger.rewind(again[0].start)

@@ -78,6 +78,13 @@ class Ledger:
     def _sink(self) -> list[Page]:
         return [frame_page(f) for f in self.past.sink]
 
+    @property
+    def sink_end(self) -> int:
+        """The first frame after the sink, those counted that will be it and still are recent."""
+        policy = self.rule.policy
+        coming = 0 if policy.scene_sink else policy.sink
+        return max(coming, 1 + max(self.past.sink, default=-1))
+
     def read(self, frame: int) -> dict[Page, int]:
         """Return the pages of the past that a query frame of the open chunk reads, with positions.
 

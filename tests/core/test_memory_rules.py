@@ -8,6 +8,7 @@ from plans import bank_for, map_for
 from toy_backbone import ToyBackbone
 
 from headforcing.headforcing_core import (
+    CLEAN,
     CacheBank,
     CachePlan,
     Chunk,
@@ -141,6 +142,18 @@ def test_eleven_hundred_frames_and_a_new_prompt_in_each_phase(name):
     assert chunks == 367 and rollout.bank.plan.bytes == before
     said = [text for sigma, text in rollout.backbone.calls if sigma == LEVELS[0].sigma]
     assert [said.index(text) * 3 for text in ("sun", "snow", "rain again")] == [300, 603, 903]
+
+
+@pytest.mark.parametrize("name", ["head_forcing", "longlive"])
+@pytest.mark.parametrize("at", [3, 6, 9, 15, 30])
+def test_a_new_prompt_computes_the_last_chunks_again_but_never_the_sink(name, at):
+    prompts = PromptSchedule((0, at), THREE_PROMPTS[:2])
+    rollout = rollout_of(settings_named(name).build(), at + 3, prompts)
+    list(rollout.run())
+    sun = [sigma for sigma, text in rollout.backbone.calls if text == "sun"]
+    again = sun.index(LEVELS[0].sigma)  # clean calls before the first noisy one
+    assert set(sun[:again]) <= {CLEAN.sigma}
+    assert again == min(4, at // 3 - 1)  # the first chunk holds the sink
 
 
 @every_method

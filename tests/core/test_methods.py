@@ -16,7 +16,8 @@ from headforcing.headforcing_core.methods import (
     Pyramid,
     settings_named,
 )
-from headforcing.headforcing_core.middles import Episodes, EpisodeUpdate, Unit
+from headforcing.headforcing_core.middles import Averages, Bands, Episodes, EpisodeUpdate, Unit
+from headforcing.headforcing_core.pages import Commit
 from headforcing.headforcing_core.positions import PositionRule
 from headforcing.headforcing_core.rope import Rope
 
@@ -141,6 +142,19 @@ def test_forcing_kv():
         assert pages == (plain | {bands: start - 2} if start >= 9 else plain)
 
 
+def test_forcing_kv_keeps_the_bands_that_changed_most():
+    clock = list(ChunkClock(30, 3))
+    alike = {(f, b): 1.0 for f in (5, 6, 7) for b in range(6)}
+    changed = [(5, 4), (6, 0), (6, 1), (6, 5), (7, 2), (7, 3)]
+    alike |= dict.fromkeys(changed, 0.2)
+    (page,) = Bands().take((), (5, 6, 7), Commit(clock[2], bands=alike))
+    assert (page.bands, page.frames, page.at) == (tuple(changed), (5, 6, 7), 7)
+    # the next ones replace it, whatever changed before
+    alike = {(f, b): b / 10 for f in (8, 9, 10) for b in range(6)}
+    (page,) = Bands().take((page,), (8, 9, 10), Commit(clock[3], bands=alike))
+    assert page.bands == tuple((f, b) for f in (8, 9, 10) for b in (0, 1))
+
+
 def test_deep():
     sizes = []
     for chunk in followed(Deep().build()):
@@ -156,6 +170,7 @@ def test_deep():
 
 
 def test_memrope():
+    assert Averages().rates == (0.01, 0.1)  # the slow one is read first
     for start, _, pages in reads(MemRope()):
         if start <= 9:
             assert pages == {(f,): f for f in range(start)}
