@@ -94,6 +94,11 @@ class CacheBank:
                 if not ledger.rule.per_frame:
                     arena.stage(self._staging(ledger, chunk.start))
 
+    @property
+    def chunk(self) -> Chunk | None:
+        """The open chunk."""
+        return self._chunk
+
     def query_frames(self, layer: int) -> list[range]:
         """Return the open chunk's frames in runs that read the same in a layer."""
         per_frame = any(share.ledger.rule.per_frame for share in self.layers[layer].shares)
