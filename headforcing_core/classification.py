@@ -66,8 +66,8 @@ class HeadForcingTypes:
     """Anchors look most at the sink; of the others, local heads look most at the present.
 
     Args:
-        anchors: share of all heads; or the least mass on the sink, if ``absolute``.
-        locals_: share of the others; or the least mass on the current chunk.
+        tau_anchor: share of all heads; or the least mass on the sink, if ``absolute``.
+        tau_local: share of the others; or the least mass on the current chunk.
         absolute: both are masses, 0 to 1. Any type may then be empty.
         per_layer: ranked within each layer, not over all heads.
         sink_frames: oldest frames that count as the sink; inferred, as ``per_layer`` is.
@@ -78,17 +78,17 @@ class HeadForcingTypes:
     scheme: ClassVar[str] = head_forcing.SCHEME
     unsure: ClassVar[str] = head_forcing.MEMORY
     aggregate: ClassVar[Aggregate] = Aggregate.MEAN
-    anchors: float = 0.25
-    locals_: float = 0.2
+    tau_anchor: float = 0.25
+    tau_local: float = 0.2
     absolute: bool = False
     per_layer: bool = False
     sink_frames: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.anchors <= 1 or not 0 <= self.locals_ <= 1 or self.sink_frames < 1:
+        if not 0 <= self.tau_anchor <= 1 or not 0 <= self.tau_local <= 1 or self.sink_frames < 1:
             raise ValueError(
-                "anchors and locals_ must be 0 to 1 and sink_frames at least 1, "
-                f"got {self.anchors}, {self.locals_} and {self.sink_frames}"
+                "tau_anchor and tau_local must be 0 to 1 and sink_frames at least 1, "
+                f"got {self.tau_anchor}, {self.tau_local} and {self.sink_frames}"
             )
 
     def statistics(self, sample: Sample) -> dict[str, Tensor]:
@@ -110,9 +110,9 @@ class HeadForcingTypes:
     def _ranked(self, sink: Tensor, current: Tensor) -> Types:
         layers, heads = sink.shape
         every = range(layers * heads)
-        anchors = self._top(sink.flatten().tolist(), every, self.anchors)
+        anchors = self._top(sink.flatten().tolist(), every, self.tau_anchor)
         rest = [head for head in every if head not in anchors]
-        near = self._top(current.flatten().tolist(), rest, self.locals_)
+        near = self._top(current.flatten().tolist(), rest, self.tau_local)
         return _rows(
             [
                 head_forcing.ANCHOR

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from .geometry import ModelGeometry
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a head map was made from. Plain values, so that it survives a file.
+
+    Args:
+        fingerprint: of the model that was measured.
+        parameters: how it was measured and typed.
+        statistics: what the rule looked at, by name: ``[L][H]``, or per past frame ``[L][H][F]``.
+        votes: ``[L][H]`` share of samples that say a head's type.
+        doubted: heads (layer, head) with too few votes.
+    """
+
+    fingerprint: str
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    statistics: Mapping[str, list] = field(default_factory=dict)
+    votes: tuple[tuple[float, ...], ...] = ()
+    doubted: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -17,11 +37,15 @@ class HeadMap:
         scheme: whose types they are; the names of different papers never mix.
         types: ``[L][H]`` type names, such as "hf.local".
         source: where it comes from, in words.
+        evidence: what was measured, if this was made by measuring.
+        edits: what was changed since, in words, oldest first.
     """
 
     scheme: str
     types: tuple[tuple[str, ...], ...]
     source: str = ""
+    evidence: Evidence | None = None
+    edits: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         widths = {len(layer) for layer in self.types}
@@ -47,6 +71,25 @@ class HeadMap:
                 f"a head map must fit the model, {geometry.layers} layers of {geometry.heads} "
                 f"heads, got one of {size[0]} layers of {size[1]} heads; profile this model"
             )
+
+    def with_type(self, layer: int, head: int, kind: str) -> HeadMap:
+        """Return the map with one head's type changed by hand; where it comes from stays told.
+
+        Raises:
+            ValueError: if there is no such head.
+        """
+        if not (0 <= layer < len(self.types) and 0 <= head < len(self.types[0])):
+            raise ValueError(
+                f"a head must be of layer 0 to {len(self.types) - 1} and number 0 to "
+                f"{len(self.types[0]) - 1}, got layer {layer}, head {head}"
+            )
+        before = self.types[layer][head]
+        if before == kind:
+            return self
+        rows = [list(row) for row in self.types]
+        rows[layer][head] = kind
+        note = f"layer {layer}, head {head}: {before} became {kind}"
+        return replace(self, types=tuple(map(tuple, rows)), edits=(*self.edits, note))
 
     def shuffled(self, seed: int) -> HeadMap:
         """Return a map with as many heads of each type, dealt out at random."""

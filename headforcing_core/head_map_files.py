@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 
-from .head_map import HeadMap
+from .head_map import Evidence, HeadMap
 from .methods import forcing_kv, pyramid
 
 FORMAT = "headforcing head map"
@@ -16,6 +17,8 @@ VERSION = 1
 LARGEST = 1 << 24
 PUBLISHED = Path(__file__).with_name("maps")
 PYRAMID_LABELS = {"-1": pyramid.WAVE, "1": pyramid.ANCHOR, "2": pyramid.VEIL}
+# digits of measured shares: more than their spread over videos
+DIGITS = 5
 
 
 def published_map(name: str) -> HeadMap:
@@ -53,12 +56,38 @@ def read_head_map(path: str | Path) -> HeadMap:
 
 
 def write_head_map(path: str | Path, head_map: HeadMap) -> None:
-    """Write a head map as JSON that people can read and edit."""
-    rows = ",\n  ".join(json.dumps(list(layer)) for layer in head_map.types)
+    """Write a head map as JSON that people can read and edit: a line for every layer."""
+    Path(path).write_text(as_text(head_map), "utf-8")
+
+
+def as_text(head_map: HeadMap) -> str:
+    """Return the text of a head map's file."""
     head = {"format": FORMAT, "version": VERSION, "scheme": head_map.scheme}
-    head["source"] = head_map.source
-    start = json.dumps(head, indent=1)[:-2]
-    Path(path).write_text(f'{start},\n "types": [\n  {rows}\n ]\n}}\n', "utf-8")
+    head |= {"source": head_map.source, "edits": list(head_map.edits)}
+    parts = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+    parts.append(f'"counts": {json.dumps(head_map.counts)}')
+    parts.append(f'"types": {_table(head_map.types)}')
+    if head_map.evidence is not None:
+        evidence = asdict(head_map.evidence)
+        tables = {name: evidence.pop(name) for name in ("statistics", "votes")}
+        parts += [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in evidence.items()]
+        parts.append(f'"votes": {_table(_rounded(tables["votes"]))}')
+        named = ",\n  ".join(
+            f"{json.dumps(name)}: {_table(_rounded(values), '   ')}"
+            for name, values in tables["statistics"].items()
+        )
+        parts.append(f'"statistics": {{\n  {named}\n }}')
+    return "{\n " + ",\n ".join(parts) + "\n}\n"
+
+
+def _table(rows: list, indent: str = "  ") -> str:
+    lines = f",\n{indent}".join(json.dumps(row) for row in rows)
+    return f"[\n{indent}{lines}\n{indent[:-1]}]"
+
+
+def _rounded(values: object) -> object:
+    nested = isinstance(values, list | tuple)
+    return [_rounded(value) for value in values] if nested else round(values, DIGITS)
 
 
 def _from_json(data: Mapping[str, object]) -> HeadMap:
@@ -66,10 +95,26 @@ def _from_json(data: Mapping[str, object]) -> HeadMap:
         if data.get("version") != VERSION:
             raise ValueError(f"version must be {VERSION}, got {data.get('version')!r}")
         types = tuple(tuple(map(str, layer)) for layer in data["types"])
-        return HeadMap(str(data["scheme"]), types, str(data.get("source", "")))
+        edits = tuple(map(str, data.get("edits", ())))
+        return HeadMap(
+            str(data["scheme"]), types, str(data.get("source", "")), _evidence(data, types), edits
+        )
     if "layers" in data and "num_heads" in data:
         return _from_forcing_kv(data)
     raise ValueError(f"format must be {FORMAT!r}, got {data.get('format')!r}")
+
+
+def _evidence(data: Mapping[str, object], types: tuple[tuple[str, ...], ...]) -> Evidence | None:
+    if "fingerprint" not in data:
+        return None
+    votes = tuple(tuple(map(float, row)) for row in data.get("votes", ()))
+    statistics = dict(data.get("statistics", {}))
+    for name, rows in {"votes": votes, **statistics}.items():
+        if [len(row) for row in rows] != [len(row) for row in types]:
+            raise ValueError(f"{name} must have a value for every head, as types has")
+    doubted = tuple((int(layer), int(head)) for layer, head in data.get("doubted", ()))
+    parameters = dict(data.get("parameters", {}))
+    return Evidence(str(data["fingerprint"]), parameters, statistics, votes, doubted)
 
 
 def _from_forcing_kv(data: Mapping[str, object]) -> HeadMap:

@@ -61,6 +61,11 @@ class HeadProfile:
         return replace(self, samples=tuple(filter(wanted, self.samples)))
 
     @property
+    def videos(self) -> set[tuple[int, int]]:
+        """All (prompt, seed) that were measured."""
+        return {(sample.prompt, sample.seed) for sample in self.samples}
+
+    @property
     def prompts(self) -> list[int]:
         return sorted({sample.prompt for sample in self.samples})
 

@@ -118,7 +118,7 @@ def compare(one: HeadMap, other: HeadMap) -> Comparison:
 def _halves(
     profile: HeadProfile, classifier: Classifier, how: Aggregate, seed: int
 ) -> dict[str, float] | None:
-    videos = sorted({(sample.prompt, sample.seed) for sample in profile.samples})
+    videos = sorted(profile.videos)
     if len(videos) < 2:
         return None
     random, scores = Random(seed), {}

@@ -44,7 +44,7 @@ def classify(
         fingerprint=profile.fingerprint,
         parameters={
             "profile": profile.parameters,
-            "videos": len({(s.prompt, s.seed) for s in profile.samples}),
+            "videos": len(profile.videos),
             "samples": len(profile.samples),
             "rule": {"aggregate": how.value, "doubt": doubt, **asdict(classifier)},
         },

@@ -1,4 +1,4 @@
-"""The command line: ``headforcing generate``, ``demo``, ``compare``, ``inspect``."""
+"""The command line: ``headforcing generate``, ``demo``, ``compare``, ``inspect``, ``profile``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from . import compare, demo, generate, inspect
+from . import compare, demo, generate, inspect, profile
 
 INTERRUPTED = 130
 FAILED = 2
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Long videos from autoregressive video models, with bounded memory.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (generate, demo, compare, inspect):
+    for command in (generate, demo, compare, inspect, profile):
         added = command.add_parser(commands)
         added.add_argument("--traceback", action="store_true", help="show where an error came from")
     return parser

@@ -15,9 +15,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..demo.comparison import AWAY, Comparison
-from ..demo.head_shares import HeadShares, measure_shares
 from ..demo.methods import Spec
 from ..demo.model import SHIPPED, DemoModel
+from ..demo.profiles import maps_of
 from ..demo.report import LEGEND, Row, as_json, pictures_of, plot, rows_of, tables
 from ..demo.scene import parse
 from ..demo.stories import RETURNS, Trial, trial, trial_of
@@ -25,6 +25,7 @@ from ..demo.strips import under_each_other
 from ..demo.trial_scores import FIRST, LAST
 from ..demo.world import VIDEO
 from ..device import choose_device
+from ..head_map import HeadMap
 from ..methods import NAMES, settings_named
 from ..noise import check_seed
 from ..version import VERSION
@@ -76,8 +77,8 @@ def run(options: argparse.Namespace) -> int:
     _check_place(out)
     folder = SHIPPED if options.model is None else Path(options.model)
     model = DemoModel.load(folder, choose_device(options.device))
-    heads = measure_shares(model, options.first, options.seeds[0])
-    methods = [spec.on(heads.maps) for spec in specs]
+    heads = maps_of(model)
+    methods = [spec.on(heads) for spec in specs]
     comparison = Comparison(model, methods, _trials(options), options.seeds, lengths)
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -119,8 +120,8 @@ def _check_place(out: Path) -> None:
         raise ValueError(f"--out must not hold a {taken[0]} of something else, got {out}")
 
 
-def _write(comparison: Comparison, heads: HeadShares, out: Path) -> None:
-    shares = heads.shares
+def _write(comparison: Comparison, heads: Mapping[str, HeadMap], out: Path) -> None:
+    shares = _shares(heads)
     rows = {frames: rows_of(comparison, frames) for frames in comparison.lengths}
     result = {
         MARK: VERSION,
@@ -131,7 +132,7 @@ def _write(comparison: Comparison, heads: HeadShares, out: Path) -> None:
         "videos_at_once": len(comparison.trials),
         "seeds": list(comparison.seeds),
         "head_shares": {"columns": ["sink", "middle", "current"], "layers": shares.tolist()},
-        "head_types": {scheme: head_map.counts for scheme, head_map in heads.maps.items()},
+        "head_types": {scheme: head_map.counts for scheme, head_map in heads.items()},
         "results": {str(frames): as_json(of_length) for frames, of_length in rows.items()},
     }
     (out / RESULTS).write_text(json.dumps(result, indent=1))
@@ -144,6 +145,12 @@ def _write(comparison: Comparison, heads: HeadShares, out: Path) -> None:
     except RuntimeError as error:
         log.warning("%s", error)
     sys.stdout.write(f"wrote {', '.join(map(str, written))}\n")
+
+
+def _shares(heads: Mapping[str, HeadMap]) -> Tensor:
+    """Return each head's shares of attention, ``[L, H, 3]``: sink, middle, current chunk."""
+    measured = heads["head_forcing"].evidence.statistics
+    return torch.stack([torch.tensor(measured[n]) for n in ("sink", "middle", "current")], -1)
 
 
 def _trials(options: argparse.Namespace) -> list[Trial]:

@@ -17,10 +17,10 @@ from torch import Tensor
 from ..clock import ChunkClock
 from ..demo.contact_sheet import contact_sheet
 from ..demo.detect import look_at
-from ..demo.head_shares import measure_shares
 from ..demo.memory import delay, ground_change, shade_changes
 from ..demo.methods import Spec, without_map
 from ..demo.model import FAMILY, SHIPPED, DemoModel
+from ..demo.profiles import maps_of
 from ..demo.rollouts import request_for, schedule
 from ..demo.scene import WORDS, Cut, Story, parse, scene_at
 from ..demo.world import SIDE, STRIDE, VIDEO
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     check_writable(out / LATENTS)
     folder = SHIPPED if options.model is None else Path(options.model)
     model = DemoModel.load(folder, choose_device(options.device))
-    heads = measure_shares(model, 0, 0).maps if spec.method.needs_map else {}
+    heads = maps_of(model) if spec.method.needs_map else {}
     request = request_for(spec.on(heads), frames, options.seed)
     rollout = request.rollout(model.wan, schedule(model, [story]))
     settings = {**request.settings, "demo": True, "prompts": {c.start: c.scene.text for c in story}}

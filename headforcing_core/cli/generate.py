@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 
-import torch
-
-from ..checkpoint import load_checkpoint
 from ..device import choose_device
 from ..families import FAMILIES, WAN_TEXT_TOKENS, WAN_VIDEO, Family, choose_family
 from ..generation import VideoRequest
 from ..head_map import HeadMap
 from ..head_map_files import read_head_map
 from ..latent_file import check_writable, read_latents, read_settings, read_text_embedding
-from ..lora import Lora
 from ..method import Method
 from ..methods import NAMES, settings_named, with_values
 from ..positions import PositionRule
 from ..prompts import PromptSchedule
 from ..wan import WanModel
+from .loading import add_loading_options, check_lora, load_model
 from .recording import record
 
-log = logging.getLogger("headforcing")
 INPUTS = ("model", "text_embedding", "lora", "start", "map")
 LONGEST_TEXT = 65_536
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EPILOG = "Families:\n" + "\n".join(
     f"  {f.name:26}{f.title} ({f.source})"
     + (
@@ -51,11 +45,6 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--model", required=True, metavar="FILE", help=".safetensors, .pt, or a sharded folder")
     add(
-        "--family",
-        metavar="NAME",
-        help="how the model is run (below); needed when the file name does not tell",
-    )
-    add(
         "--text-embedding",
         required=True,
         metavar="FILE",
@@ -69,10 +58,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--seed", metavar="N", type=int, default=0, help="same seed, same video (default 0)")
     add("--out", required=True, metavar="FILE", help="latents to write, .safetensors")
     add("--start", metavar="FILE", help="latents written earlier, to go on from")
-    add("--lora", metavar="FILE", help="adapter merged into the model, e.g. LongLive's lora.pt")
-    add("--lora-strength", metavar="N", type=float, help="how much of it (default 1)")
     _add_method_options(parser)
-    add("--heads", metavar="N", type=int, help="attention heads, if not of 128 channels each")
     add(
         "--text-tokens",
         metavar="N",
@@ -80,12 +66,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         default=WAN_TEXT_TOKENS,
         help="rows the text is padded to",
     )
-    add("--dtype", choices=DTYPES, help="default: bfloat16 on a GPU, float32 on a CPU")
-    add(
-        "--device",
-        metavar="NAME",
-        help="cuda, cuda:1, mps, xpu, cpu (default: a GPU if there is one)",
-    )
+    add_loading_options(parser)
     parser.set_defaults(run=run)
     return parser
 
@@ -136,8 +117,7 @@ def run(options: argparse.Namespace) -> int:
     _check_files(options, out)
     request = _request(options)
     device = choose_device(options.device)
-    dtype = DTYPES[options.dtype or ("float32" if device.type == "cpu" else "bfloat16")]
-    model = _load(options, request.family, dtype, device)
+    model = load_model(options, request.family, device)
     text = read_text_embedding(options.text_embedding, model.config.text_dim, options.text_tokens)
     given = None
     if options.start is not None:
@@ -158,8 +138,7 @@ def _check_files(options: argparse.Namespace, out: Path) -> None:
             raise ValueError(f"{option} must be a file that exists, got {file!r}")
         if out.exists() and Path(file).samefile(out):
             raise ValueError(f"--out must not be one of the inputs, got the file of {option}")
-    if options.lora_strength is not None and options.lora is None:
-        raise ValueError("--lora-strength must come with --lora, got no adapter")
+    check_lora(options)
     check_writable(out)
 
 
@@ -212,31 +191,6 @@ def _settings(
         "dtype": str(model.dtype).removeprefix("torch."),
         "device": str(model.device),
     }
-
-
-def _load(
-    options: argparse.Namespace, family: Family, dtype: torch.dtype, device: torch.device
-) -> WanModel:
-    lora = None
-    if options.lora is not None:
-        strength = 1.0 if options.lora_strength is None else options.lora_strength
-        lora = Lora.open(options.lora, strength)
-    elif family.with_lora:
-        log.warning(
-            "%s is published as a base model and an adapter: without --lora this is the base "
-            "alone, unless the file has both merged",
-            family.title,
-        )
-    log.info("loading %s", Path(options.model).name)
-    loaded = load_checkpoint(
-        options.model,
-        family=family.name,
-        heads=options.heads,
-        lora=lora,
-        dtype=dtype,
-        device=device,
-    )
-    return loaded.model
 
 
 def _steps(text: str) -> tuple[int, ...]:

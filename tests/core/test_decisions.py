@@ -40,6 +40,13 @@ def test_dummy_forcing_tells_planted_heads_apart():
     for layer in bank.layers:
         kinds = [layer.ledger_of(head).rule for head in range(HEADS)]
         assert kinds == [rules[f"dummy.{name}"] for name in "abcc"]
+        kept = [layer.ledger_of(head).past for head in range(HEADS)]
+        assert [(past.sink, past.recent) for past in kept] == [
+            ((0,), ()),
+            ((), (3, 4, 5)),
+            ((), (5,)),
+            ((), (5,)),
+        ]
 
 
 def test_forcing_kv_keeps_the_bands_that_are_least_like_the_next_frame():

@@ -1,0 +1,65 @@
+"""Options that say how a checkpoint is loaded, and loading it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import torch
+
+from ..checkpoint import load_checkpoint
+from ..families import Family
+from ..lora import Lora
+from ..wan import WanModel
+
+log = logging.getLogger("headforcing")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def add_loading_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--family",
+        metavar="NAME",
+        help="how the model is run; needed when the file name does not tell",
+    )
+    add("--lora", metavar="FILE", help="adapter merged into the model, e.g. LongLive's lora.pt")
+    add("--lora-strength", metavar="N", type=float, help="how much of it (default 1)")
+    add("--heads", metavar="N", type=int, help="attention heads, if not of 128 channels each")
+    add("--dtype", choices=DTYPES, help="default: bfloat16 on a GPU, float32 on a CPU")
+    add(
+        "--device",
+        metavar="NAME",
+        help="cuda, cuda:1, mps, xpu, cpu (default: a GPU if there is one)",
+    )
+
+
+def check_lora(options: argparse.Namespace) -> None:
+    """Refuse a strength without an adapter."""
+    if options.lora_strength is not None and options.lora is None:
+        raise ValueError("--lora-strength must come with --lora, got no adapter")
+
+
+def load_model(options: argparse.Namespace, family: Family, device: torch.device) -> WanModel:
+    """Load the checkpoint of ``options.model`` as its options say."""
+    lora = None
+    if options.lora is not None:
+        strength = 1.0 if options.lora_strength is None else options.lora_strength
+        lora = Lora.open(options.lora, strength)
+    elif family.with_lora:
+        log.warning(
+            "%s is published as a base model and an adapter: without --lora this is the base "
+            "alone, unless the file has both merged",
+            family.title,
+        )
+    log.info("loading %s", Path(options.model).name)
+    loaded = load_checkpoint(
+        options.model,
+        family=family.name,
+        heads=options.heads,
+        lora=lora,
+        dtype=DTYPES[options.dtype or ("float32" if device.type == "cpu" else "bfloat16")],
+        device=device,
+    )
+    return loaded.model

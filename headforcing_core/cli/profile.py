@@ -1,0 +1,199 @@
+"""``headforcing profile``: what every head of a model does, as head maps and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from ..classification import CLASSIFIERS, Aggregate, Classifier
+from ..demo.model import SHIPPED, DemoModel
+from ..demo.profiles import demo_subject
+from ..demo.world import VIDEO
+from ..device import choose_device
+from ..families import WAN_TEXT_TOKENS, WAN_VIDEO, choose_family
+from ..geometry import VideoFormat
+from ..head_map_files import read_head_map, write_head_map
+from ..head_profile import HeadProfile
+from ..latent_file import read_text_embedding
+from ..methods import with_values
+from ..profile_file import read_profile, write_profile
+from ..profile_report import as_text, report_on, write_report
+from ..profile_settings import FULL, QUICK, ProfileSettings
+from ..profiling import Subject, frames_to_make, profiled
+from ..voting import DOUBT
+from .loading import add_loading_options, check_lora, load_model
+
+log = logging.getLogger("headforcing")
+DEMO = "demo"
+PRESETS = {"full": FULL, "quick": QUICK}
+PROFILE = "profile.safetensors"
+EPILOG = (
+    "--set changes a rule: head_forcing.tau_anchor=0.15, head_forcing.absolute=true,\n"
+    "pyramid.longest_wave=8, forcing_kv.threshold=0.9. Rules: "
+    + ", ".join(classifier.scheme for classifier in CLASSIFIERS)
+)
+
+
+def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        "profile",
+        help="measure where each head of a model looks, and type them",
+        description="Make videos with a model, measure the attention of each head on the past and\n"
+        "the present, and write head maps by the rules of four papers: JSON, pictures, and a page\n"
+        "that says how sure they are. A stopped run goes on where it was.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", help=f"{DEMO}: the small one that ships; or a checkpoint file")
+    add("--report", required=True, metavar="FOLDER", help="where to write")
+    add("--preset", choices=PRESETS, default="full", help="full: 20 videos of 30 s; quick: 4 of 10")
+    add("--prompts", type=int, metavar="N", help="videos of different prompts")
+    add("--seeds", type=int, metavar="N", help="videos of each prompt (default 1)")
+    add("--seconds", type=float, metavar="N", help="length that chunks are drawn from")
+    add("--chunks", type=int, metavar="N", help="chunks looked at in each (default 3)")
+    add("--first-chunk", type=int, metavar="N", help="first that may be drawn (default 3)")
+    add("--last-chunk", type=int, metavar="N", help="last that may be drawn (default the video's)")
+    add("--clean", action="store_true", default=None, help="look at clean calls, too")
+    add("--rows", type=int, metavar="N", help="query rows per call; 0: all (default 256)")
+    add("--keep-first", type=int, metavar="N", help="first frames that stay in the window")
+    add("--seed", type=int, metavar="N", help="of everything drawn (default 0)")
+    add("--set", action="append", metavar="NAME=VALUE", help="a threshold of a rule, see below")
+    add("--aggregate", choices=[how.value for how in Aggregate], help="default: as each paper does")
+    add("--doubt", type=float, default=DOUBT, metavar="N", help=f"least vote (default {DOUBT})")
+    add("--against", action="append", metavar="MAP", help="a head map to compare with")
+    add(
+        "--text-embedding",
+        nargs="+",
+        metavar="FILE",
+        help="umT5 embeddings, one per prompt; random ones if none is given",
+    )
+    add("--width", type=int, default=832, metavar="N", help="of a checkpoint's videos")
+    add("--height", type=int, default=480, metavar="N", help="of a checkpoint's videos")
+    add_loading_options(parser)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    out = Path(options.report)
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--report must be a folder, got the file {out}")
+    classifiers, others = _classifiers(options), [read_head_map(p) for p in options.against or ()]
+    how = None if options.aggregate is None else Aggregate(options.aggregate)
+    if not 0 <= options.doubt <= 1:
+        raise ValueError(f"--doubt must be 0 to 1, got {options.doubt}")
+    settings = _settings(options)
+    subject = _demo(options, settings) if options.model == DEMO else _checkpoint(options, settings)
+    out.mkdir(parents=True, exist_ok=True)
+    profile = _measured(subject, settings, out / PROFILE)
+    reports = [report_on(profile, c, how, options.doubt, others) for c in classifiers]
+    for report in reports:
+        write_head_map(out / f"{report.head_map.scheme}.json", report.head_map)
+    page = write_report(out, subject, profile, reports)
+    sys.stdout.write("".join(map(as_text, reports)))
+    sys.stdout.write(f"wrote {page}, head maps and pictures beside it\n")
+    return 0
+
+
+def _classifiers(options: argparse.Namespace) -> list[Classifier]:
+    """Return the rules with the user's thresholds."""
+    changes: dict[str, list[str]] = {}
+    schemes = [classifier.scheme for classifier in CLASSIFIERS]
+    for assignment in options.set or ():
+        scheme, dot, rest = assignment.partition(".")
+        if not dot or scheme not in schemes:
+            raise ValueError(
+                f"--set must begin with a rule ({', '.join(schemes)}) and a dot, got {assignment!r}"
+            )
+        changes.setdefault(scheme, []).append(rest)
+    return [with_values(c, changes.get(c.scheme, [])) for c in CLASSIFIERS]
+
+
+def _settings(options: argparse.Namespace) -> ProfileSettings:
+    chosen = {
+        field.name: value
+        for field in fields(ProfileSettings)
+        if (value := getattr(options, field.name, None)) is not None
+    }
+    if options.seconds is not None:
+        video: VideoFormat = VIDEO if options.model == DEMO else WAN_VIDEO
+        chosen["frames"] = video.latent_frames(options.seconds)
+    if options.text_embedding is not None:
+        given = len(options.text_embedding)
+        if options.prompts not in (None, given):
+            raise ValueError(
+                f"--prompts must be the number of text embeddings, {given}, got {options.prompts}"
+            )
+        chosen["prompts"] = given
+    return replace(PRESETS[options.preset], **chosen)
+
+
+def _demo(options: argparse.Namespace, settings: ProfileSettings) -> Subject:
+    for name in ("family", "text_embedding", "lora", "heads"):
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name.replace('_', '-')} must come with a checkpoint, got demo")
+    model = DemoModel.load(SHIPPED, choose_device(options.device))
+    return demo_subject(model, settings.prompts)
+
+
+def _checkpoint(options: argparse.Namespace, settings: ProfileSettings) -> Subject:
+    if not Path(options.model).exists():
+        raise ValueError(f"MODEL must be {DEMO} or a file that exists, got {options.model!r}")
+    check_lora(options)
+    family = choose_family(options.model, options.family)
+    size = WAN_VIDEO.latent_size(options.width, options.height)
+    device = choose_device(options.device)
+    model = load_model(options, family, device)
+    if options.text_embedding:
+        width, files = model.config.text_dim, options.text_embedding
+        texts = [read_text_embedding(file, width, WAN_TEXT_TOKENS) for file in files]
+        said = ", ".join(Path(file).name for file in files)
+    else:
+        generator = torch.Generator().manual_seed(settings.seed)
+        shape = (settings.prompts, 1, WAN_TEXT_TOKENS, model.config.text_dim)
+        texts = list(torch.randn(shape, generator=generator))
+        said = "random embeddings"
+        log.warning(
+            "no --text-embedding was given: prompts are random embeddings, which show little of "
+            "what heads do with real ones"
+        )
+    about = {
+        "model": Path(options.model).name,
+        "lora": options.lora and Path(options.lora).name,
+        "lora_strength": options.lora_strength,
+        "family": family.name,
+        "size": [options.width, options.height],
+        "text": said,
+    }
+    return Subject(model, family, size, texts, about)
+
+
+def _measured(subject: Subject, settings: ProfileSettings, file: Path) -> HeadProfile:
+    """Measure what is not in the file yet; every finished video goes there at once."""
+    profile = subject.empty_profile(settings)
+    if file.exists():
+        profile = _going_on(read_profile(file), profile, file)
+    work = frames_to_make(subject, settings, profile)
+    with tqdm(total=work, unit="frame", desc="profiling") as bar:
+        for grown in profiled(subject, settings, profile, bar.update):
+            profile = grown
+            write_profile(file, profile)
+    wanted = set(settings.videos)
+    return profile.where(lambda sample: (sample.prompt, sample.seed) in wanted)
+
+
+def _going_on(known: HeadProfile, wanted: HeadProfile, file: Path) -> HeadProfile:
+    for name in ("geometry", "fingerprint", "parameters"):
+        if getattr(known, name) != getattr(wanted, name):
+            raise ValueError(
+                "--report must be a new folder, or that of the same model measured alike, got "
+                f"{file.parent}, whose profile has another {name}"
+            )
+    return known

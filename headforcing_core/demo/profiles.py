@@ -1,0 +1,39 @@
+"""The heads of a demo model: the profile that ships, or one made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..classification import CLASSIFIERS
+from ..fingerprint import fingerprint
+from ..head_map import HeadMap
+from ..head_map_files import read_head_map
+from ..profile_settings import QUICK
+from ..profiling import Subject, profiled
+from ..voting import classify
+from .model import FAMILY, LATENT_SIDE, SHIPPED, DemoModel
+from .stories import trial
+
+# what `headforcing profile demo` wrote of the model that ships
+MAPS = SHIPPED / "head_maps"
+
+
+def demo_subject(model: DemoModel, prompts: int) -> Subject:
+    """Return a demo model with the first held-out prompts."""
+    scenes = [trial(number).scene.text for number in range(prompts)]
+    texts = [model.text_encoder.encode([scene]) for scene in scenes]
+    about = {"model": "demo", "family": FAMILY.name, "text": "held-out prompts of the demo"}
+    return Subject(model.wan, FAMILY, (LATENT_SIDE, LATENT_SIDE), texts, about)
+
+
+def maps_of(model: DemoModel, folder: Path = MAPS) -> dict[str, HeadMap]:
+    """Return a head map of every scheme: those that ship if they are of this model.
+
+    Another model is measured, quickly.
+    """
+    shipped = {path.stem: read_head_map(path) for path in sorted(folder.glob("*.json"))}
+    name = fingerprint(model.wan.state_dict())
+    if shipped and all(m.evidence and m.evidence.fingerprint == name for m in shipped.values()):
+        return shipped
+    *_, profile = profiled(demo_subject(model, QUICK.prompts), QUICK)
+    return {rule.scheme: classify(profile, rule) for rule in CLASSIFIERS}
