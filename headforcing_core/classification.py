@@ -15,6 +15,8 @@ from .head_profile import Sample
 from .methods import forcing_kv, head_forcing, pyramid
 from .online import DummyTypes
 
+# frequencies between two lines of a spectrum
+FINER = 16
 Types = tuple[tuple[str, ...], ...]
 Statistics = Mapping[str, Tensor]
 
@@ -252,22 +254,25 @@ CLASSIFIERS: tuple[Classifier, ...] = (
 def dominant_period(curve: Tensor, harmonics: int = 4, decay: float = 0.5) -> float:
     """Return the period, in frames, that a curve ``[F]`` repeats itself with; infinity if none.
 
-    The spectrum of its differences, each frequency with its overtones.
+    The spectrum of its differences, each frequency with its overtones; read between its lines, too,
+    which in a window of twenty frames are a frame and more apart.
     """
     change = curve.diff()
     change = change - change.mean()
     count = len(change)
     if count < 3:
         return inf
-    power = torch.fft.rfft(change * torch.hann_window(count, periodic=False, dtype=change.dtype))
-    power = power.abs().square()
+    windowed = change * torch.hann_window(count, periodic=False, dtype=change.dtype)
+    power = torch.fft.rfft(windowed, count * FINER).abs().square()
+    power[:FINER] = 0  # less than once in the whole curve is no period
     folded = torch.zeros_like(power)
     for overtone in range(1, harmonics + 1):
         reach = (len(power) - 1) // overtone
         index = torch.arange(1, reach + 1)
         folded[1 : reach + 1] += decay ** (overtone - 1) * power[index * overtone]
-    best = int(folded[1:].argmax()) + 1
-    return count / best if folded[best] > 0 else inf
+    folded[:FINER] = 0
+    best = int(folded.argmax())
+    return count * FINER / best if folded[best] > 0 else inf
 
 
 def _rows(names: Sequence[str], heads: int) -> Types:
