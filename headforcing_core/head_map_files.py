@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
 
@@ -96,9 +96,8 @@ def _from_json(data: Mapping[str, object]) -> HeadMap:
             raise ValueError(f"version must be {VERSION}, got {data.get('version')!r}")
         types = tuple(tuple(map(str, layer)) for layer in data["types"])
         edits = tuple(map(str, data.get("edits", ())))
-        return HeadMap(
-            str(data["scheme"]), types, str(data.get("source", "")), _evidence(data, types), edits
-        )
+        plain = HeadMap(str(data["scheme"]), types, str(data.get("source", "")), edits=edits)
+        return replace(plain, evidence=_evidence(data, types))
     if "layers" in data and "num_heads" in data:
         return _from_forcing_kv(data)
     raise ValueError(f"format must be {FORMAT!r}, got {data.get('format')!r}")

@@ -27,7 +27,7 @@ COLOURS = {
     LAST_CHUNK: GREEN,
     LAST: GREY,
 }
-CELL, MARGIN, LINE = 26, 44, 18
+CELL, MARGIN, LINE, SWATCH = 26, 44, 18, 13
 INK, PAPER, FAINT = "#222222", "#FFFFFF", "#666666"
 
 
@@ -104,7 +104,7 @@ def _legend(
 ) -> None:
     for number, (kind, count) in enumerate(counts.items()):
         y = top + number * LINE
-        pen.rectangle((MARGIN, y + 3, MARGIN + 12, y + 15), fill=colour_of(kind))
+        pen.rectangle((MARGIN, y + 3, MARGIN + SWATCH, y + 3 + SWATCH), fill=colour_of(kind))
         told = kind if count is None else f"{kind}  {count}  ({count / all_:.0%})"
         pen.text((MARGIN + 20, y + LINE / 2), told, fill=INK, anchor="lm")
 

@@ -136,4 +136,4 @@ def _layers(figure, head_map: HeadMap) -> None:
         axis.bar(numbers, counts, bottom=below, color=colour_of(kind), label=kind)
         below = [b + c for b, c in zip(below, counts, strict=True)]
     axis.set(xlabel="layer", ylabel="heads", xticks=numbers[:: max(1, len(numbers) // 15)])
-    axis.legend(fontsize="small")
+    axis.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)

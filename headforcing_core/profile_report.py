@@ -110,7 +110,13 @@ def write_report(
     out: Path, subject: Subject, profile: HeadProfile, reports: Sequence[MapReport]
 ) -> Path:
     """Write pictures, figures, and one page that holds all of them; return the page's path."""
-    pictures = {report.head_map.scheme: _pictures(subject, profile, report) for report in reports}
+    pictures = {report.head_map.scheme: _pictures(subject, report) for report in reports}
+    try:
+        for report in reports:
+            drawn = plots(profile, report.classifier, report.head_map)
+            pictures[report.head_map.scheme] |= dict(drawn)
+    except RuntimeError as error:
+        log.warning("%s", error)
     for scheme, drawn in pictures.items():
         for name, png in drawn.items():
             (out / f"{scheme}_{name}.png").write_bytes(png)
@@ -125,19 +131,12 @@ def write_report(
     return out / PAGE
 
 
-def _pictures(subject: Subject, profile: HeadProfile, report: MapReport) -> dict[str, bytes]:
-    head_map = report.head_map
-    drawn = {
-        "types": _png(draw_types(head_map)),
-        "bytes": _png(
-            draw_bars("cache per layer, default budgets", layer_bytes(head_map, subject), "MiB")
-        ),
+def _pictures(subject: Subject, report: MapReport) -> dict[str, bytes]:
+    taken = layer_bytes(report.head_map, subject)
+    return {
+        "types": _png(draw_types(report.head_map)),
+        "bytes": _png(draw_bars("cache per layer, default budgets", taken, "MiB")),
     }
-    try:
-        drawn |= dict(plots(profile, report.classifier, head_map))
-    except RuntimeError as error:
-        log.warning("%s", error)
-    return drawn
 
 
 def _figures(report: MapReport) -> dict[str, object]:

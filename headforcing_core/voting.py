@@ -60,7 +60,8 @@ def classify(
             )
             for layer, row in enumerate(types)
         )
-    return HeadMap(classifier.scheme, types, "measured", evidence=evidence)
+    source = f"profile of {profile.parameters.get('model', 'a model')}"
+    return HeadMap(classifier.scheme, types, source, evidence=evidence)
 
 
 def types_of(samples: Sequence[Sample], classifier: Classifier, aggregate: Aggregate) -> Types:

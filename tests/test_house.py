@@ -17,7 +17,10 @@ ANYTHING = None
 # what ComfyUI ships, and nothing else, at run time
 PACKAGES = {"torch", "numpy", "safetensors", "einops", "PIL", "tqdm", "av"}
 # extras, imported where they are used
-EXTRAS = {"headforcing_core/demo/report.py": {"matplotlib"}}
+EXTRAS = {
+    "headforcing_core/demo/report.py": {"matplotlib"},
+    "headforcing_core/profile_plots.py": {"matplotlib"},
+}
 ALL_EXTRAS = set().union(*EXTRAS.values())
 # what each module of core may import of core: from the loop to the nouns, never back
 CORE = {
@@ -41,7 +44,24 @@ CORE = {
     "decisions": {
         *("clock", "geometry", "layer_cache", "ledger", "middles", "novelty", "online", "pages"),
     },
-    "classification": {"head_map", "methods"},
+    "fingerprint": set(),
+    "head_profile": {"geometry"},
+    "profile_settings": {"clock", "families", "method", "methods"},
+    "profiling": {
+        *("attention", "clock", "families", "fingerprint", "generation", "head_profile"),
+        *("profile_settings", "prompts", "wan"),
+    },
+    "profile_file": {"geometry", "head_profile", "tensor_files"},
+    "classification": {"head_profile", "methods", "online"},
+    "voting": {"classification", "head_map", "head_profile"},
+    "stability": {"classification", "head_map", "head_profile", "voting"},
+    "head_map_pictures": {"head_map", "methods", "online"},
+    "profile_plots": {"classification", "head_map", "head_map_pictures", "head_profile"},
+    "profile_page": {"head_map", "head_map_pictures", "head_profile", "stability"},
+    "profile_report": {
+        *("arena", "classification", "head_map", "head_map_pictures", "head_profile", "methods"),
+        *("profile_page", "profile_plots", "profiling", "rope", "stability", "voting"),
+    },
     "budgets": {
         *("arena", "clock", "geometry", "head_map_files", "inspection", "method", "methods"),
         *("online", "pages", "rope"),

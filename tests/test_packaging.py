@@ -69,9 +69,11 @@ def test_no_name_of_one_machine():
 @needs_toml
 def test_the_demo_model_is_installed_and_published():
     folder = ROOT / "headforcing_core" / "demo"
-    (pattern,) = SETTINGS["tool"]["setuptools"]["package-data"]["headforcing.headforcing_core.demo"]
-    files = [path for path in (folder / "weights").iterdir() if path.is_file()]
-    assert set(files) == set(folder.glob(pattern))
-    assert {"CARD.md", "headforcing_demo.safetensors"} <= {path.name for path in files}
+    patterns = SETTINGS["tool"]["setuptools"]["package-data"]["headforcing.headforcing_core.demo"]
+    files = {path for path in (folder / "weights").rglob("*") if path.is_file()}
+    shipped = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
+    assert files == shipped
+    names = {path.name for path in files}
+    assert {"CARD.md", "headforcing_demo.safetensors", "head_forcing.json"} <= names
     ignored = (ROOT / ".comfyignore").read_text("utf-8").split()
     assert not any("headforcing_core".startswith(name.strip("/")) for name in ignored)
