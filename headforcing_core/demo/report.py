@@ -172,7 +172,7 @@ def plot(path: Path, comparison: Comparison, rows: Sequence[Row], shares: Tensor
 
     Args:
         rows: of the longest videos.
-        shares: ``[L, H, 3]`` of ``HeadShares``.
+        shares: ``[L, H, 3]``: each head's attention on sink, middle and current chunk.
 
     Raises:
         RuntimeError: if matplotlib is not installed.
@@ -203,7 +203,7 @@ def plot(path: Path, comparison: Comparison, rows: Sequence[Row], shares: Tensor
     for layer, of_layer in enumerate(shares):
         heads.scatter(of_layer[:, 0], of_layer[:, 2], label=f"layer {layer}")
     heads.set(
-        title="where heads look", xlabel="share on the first chunk", ylabel="on the current chunk"
+        title="where heads look", xlabel="share on the oldest frame", ylabel="on the current chunk"
     )
     heads.legend(fontsize="small")
     figure.savefig(path, dpi=110)

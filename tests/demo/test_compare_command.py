@@ -7,26 +7,20 @@ from statistics import median
 import pytest
 import torch
 from PIL import Image
-from plans import plan_of
 
-from headforcing.headforcing_core.cache import CacheBank
 from headforcing.headforcing_core.cli import main
-from headforcing.headforcing_core.clock import ChunkClock
 from headforcing.headforcing_core.demo.comparison import Comparison
 from headforcing.headforcing_core.demo.evaluate import evaluate, grouped
 from headforcing.headforcing_core.demo.evaluate import main as evaluate_command
-from headforcing.headforcing_core.demo.head_shares import HeadShares, measure_shares
 from headforcing.headforcing_core.demo.methods import Spec, without_map
 from headforcing.headforcing_core.demo.model import FAMILY, SHIPPED, DemoModel
+from headforcing.headforcing_core.demo.profiles import maps_of
 from headforcing.headforcing_core.demo.report import Row, rows_of, tables
 from headforcing.headforcing_core.demo.rollouts import finished, roll_side_by_side
 from headforcing.headforcing_core.demo.stories import trial
 from headforcing.headforcing_core.demo.trial_scores import Spread
-from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
 from headforcing.headforcing_core.head_map import HeadMap
-from headforcing.headforcing_core.policy import HeadPolicy
 from headforcing.headforcing_core.positions import PositionRule
-from headforcing.headforcing_core.rope import Rope
 
 STRANGERS = ("stranger (world)", "stranger (model)")
 
@@ -185,35 +179,6 @@ def test_what_was_not_measured_is_a_dash():
     assert line.split() == ["rolling", "0.50", "-"]
 
 
-def test_shares_of_planted_heads():
-    """One head that looks at the first chunk, one at its own, one at all alike."""
-    geometry = ModelGeometry(1, 3, 12)
-    rope = Rope(12, LatentGrid(2, 2, 2, 2))
-    plan = plan_of(geometry, rope, HeadPolicy(3, 6), PositionRule.ABSOLUTE, 3, 21)
-    bank, observe = CacheBank(plan), HeadShares(chunk=3, first=9)
-    for chunk in ChunkClock(12, 3):
-        bank.open(chunk)
-        k = torch.zeros(1, 3, 3, 12)
-        if chunk.index == 0:
-            k[:, :, 0, 0] = 100
-        if chunk.index == 3:
-            k[:, :, 1, 0] = 100
-        bank.write(0, k, k, unrotated=k)
-        q = torch.zeros(1, 3, 3, 12)
-        q[:, :, :2, 0] = 100
-        bank.stage(0, chunk.start)
-        observe(0, q, bank, chunk.start)
-        bank.commit(chunk)
-    expected = torch.tensor([[1.0, 0, 0], [0, 0, 1], [0.25, 0.5, 0.25]])
-    torch.testing.assert_close(observe.shares[0], expected)
-
-
-def test_shares_of_heads_add_up(model):
-    shares = measure_shares(model, 0, 0).shares
-    torch.testing.assert_close(shares.sum(-1), torch.ones(6, 6), atol=1e-4, rtol=0)
-    assert (shares >= 0).all()
-
-
 MAPS = {
     "head_forcing": HeadMap(
         "head_forcing", (("hf.local", "hf.anchor", "hf.memory", "hf.memory"),) * 9
@@ -262,8 +227,7 @@ def test_settings_that_make_no_sense_are_one_sentence(spec, rule):
 
 
 def test_videos_that_choose_what_they_keep_are_the_same_beside_others(model):
-    heads = measure_shares(model, 0, 0).maps
-    method = Spec.parse("head_forcing").on(heads)
+    method = Spec.parse("head_forcing").on(maps_of(model))
     stories = [trial(number).steady for number in range(2)]
     (both,) = finished(roll_side_by_side(model, stories, [method], 30, 0))
     (alone,) = finished(roll_side_by_side(model, stories[:1], [method], 30, 0))
