@@ -9,8 +9,6 @@ from torch import Tensor
 
 from .contact_sheet import CAPTION, GAP, as_image
 
-LABEL = 90
-
 
 def strips(
     rows: Mapping[str, Tensor], seconds: Sequence[float], title: str, zoom: int = 1
@@ -23,17 +21,22 @@ def strips(
     """
     first = next(iter(rows.values()))
     side_y, side_x = (side * zoom + GAP for side in first.shape[2:])
-    size = (LABEL + len(seconds) * side_x, 2 * CAPTION + len(rows) * side_y)
+    # settings under the name of their method
+    labels = {name: name.replace(",", ",\n") for name in rows}
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    left = 2 * GAP + int(max(measure.multiline_textbbox((0, 0), t)[2] for t in labels.values()))
+    size = (left + len(seconds) * side_x, 2 * CAPTION + len(rows) * side_y)
     sheet = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(sheet)
     pen.text((GAP, 0), title, fill="black")
     for column, at in enumerate(seconds):
-        pen.text((LABEL + column * side_x, CAPTION), f"{at:.0f} s", fill="grey")
+        pen.text((left + column * side_x, CAPTION), f"{at:.0f} s", fill="grey")
     for row, (name, pictures) in enumerate(rows.items()):
         top = 2 * CAPTION + row * side_y
-        pen.text((GAP, top + side_y // 2), name, fill="black")
+        middle = top + (side_y - GAP) // 2
+        pen.multiline_text((GAP, middle), labels[name], fill="black", anchor="lm")
         for column, picture in enumerate(pictures):
-            sheet.paste(as_image(picture, zoom), (LABEL + column * side_x, top))
+            sheet.paste(as_image(picture, zoom), (left + column * side_x, top))
     return sheet
 
 

@@ -135,7 +135,7 @@ class Episodes(Middle):
     @property
     def looks(self) -> bool:
         blind = (EpisodeUpdate.FIFO_STRIDE, EpisodeUpdate.RESERVOIR, EpisodeUpdate.OFF)
-        return self.update not in blind
+        return self.count > 0 and self.update not in blind
 
     def aside(self, held: tuple[Page, ...]) -> tuple[Page, ...]:
         return held if self.kept_aside else ()
