@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 
@@ -17,6 +18,7 @@ VERSION = 1
 LARGEST = 1 << 24
 PUBLISHED = Path(__file__).with_name("maps")
 PYRAMID_LABELS = {"-1": pyramid.WAVE, "1": pyramid.ANCHOR, "2": pyramid.VEIL}
+CHECKSUM, BY_HAND = 8, "types were changed in the file"
 # digits of measured shares: more than their spread over videos
 DIGITS = 5
 
@@ -66,6 +68,7 @@ def as_text(head_map: HeadMap) -> str:
     head |= {"source": head_map.source, "edits": list(head_map.edits)}
     parts = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
     parts.append(f'"counts": {json.dumps(head_map.counts)}')
+    parts.append(f'"checksum": {json.dumps(_checksum(head_map.types))}')
     parts.append(f'"types": {_table(head_map.types)}')
     if head_map.evidence is not None:
         evidence = asdict(head_map.evidence)
@@ -78,6 +81,11 @@ def as_text(head_map: HeadMap) -> str:
         )
         parts.append(f'"statistics": {{\n  {named}\n }}')
     return "{\n " + ",\n ".join(parts) + "\n}\n"
+
+
+def _checksum(types: tuple[tuple[str, ...], ...]) -> str:
+    """Return what tells that somebody changed a type in the file itself."""
+    return sha256(json.dumps(types).encode()).hexdigest()[:CHECKSUM]
 
 
 def _table(rows: list, indent: str = "  ") -> str:
@@ -96,6 +104,8 @@ def _from_json(data: Mapping[str, object]) -> HeadMap:
             raise ValueError(f"version must be {VERSION}, got {data.get('version')!r}")
         types = tuple(tuple(map(str, layer)) for layer in data["types"])
         edits = tuple(map(str, data.get("edits", ())))
+        if data.get("checksum", _checksum(types)) != _checksum(types):
+            edits = (*edits, BY_HAND)
         plain = HeadMap(str(data["scheme"]), types, str(data.get("source", "")), edits=edits)
         return replace(plain, evidence=_evidence(data, types))
     if "layers" in data and "num_heads" in data:

@@ -60,6 +60,21 @@ def test_a_change_by_hand_is_told(tmp_path):
         head_map.with_type(2, 0, "hf.local")
 
 
+def test_a_change_in_the_file_itself_is_told(tmp_path):
+    path = tmp_path / "map.json"
+    head_map = classify(planted_profile(), CLASSIFIERS[0])
+    write_head_map(path, head_map)
+    rows = [list(row) for row in head_map.types]
+    rows[0][0], rows[0][1] = rows[0][1], rows[0][0]  # as many of each type
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps(data | {"types": rows}))
+    again = read_head_map(path)
+    assert again.types[0] == tuple(rows[0]) and again.edits == ("types were changed in the file",)
+    assert again.evidence.fingerprint == head_map.evidence.fingerprint
+    write_head_map(path, again)
+    assert read_head_map(path).edits == again.edits  # told once
+
+
 def without(name):
     return lambda data: data.pop(name)
 
