@@ -120,4 +120,5 @@ def _plain(value: object) -> str:
         return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
     if isinstance(value, list | tuple):
         return " x ".join(map(_plain, value))
-    return "no" if value is False else "yes" if value is True else str(value)
+    known = {None: "not set", False: "no", True: "yes"}
+    return known[value] if value is None or isinstance(value, bool) else str(value)

@@ -123,6 +123,7 @@ def _curves(figure, values: Tensor, head_map: HeadMap, label: str, log: bool) ->
     axis.set(xlabel="frames before the current chunk", ylabel=label, title="bands: 10 to 90 %")
     if log:
         axis.set_yscale("log")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.invert_xaxis()
     axis.legend(fontsize="small")
 
