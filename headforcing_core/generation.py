@@ -103,6 +103,7 @@ class VideoRequest:
         prompts: PromptSchedule,
         observe: Observer | None = None,
         entry: int = 0,
+        batch: int | None = None,
     ) -> Rollout:
         """Allocate the caches and return the rollout, ready to run once.
 
@@ -110,8 +111,10 @@ class VideoRequest:
             prompts: of text embeddings ``[B, S, text_dim]``; their batch is the video's.
             observe: sees the attention of every model call.
             entry: number of the first video, where a batch is made in parts.
+            batch: videos side by side; None: as many as the prompts are.
         """
-        (batch,) = {embedding.shape[0] for embedding in prompts.texts}
+        if batch is None:
+            (batch,) = {embedding.shape[0] for embedding in prompts.texts}
         return Rollout(
             backbone=model,
             clock=self.clock,

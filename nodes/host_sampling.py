@@ -1,0 +1,114 @@
+"""One video sampled with a ComfyUI model: the rollout inside the host's own sampling chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.samplers
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor
+
+from ..headforcing_core.generation import VideoRequest
+from ..headforcing_core.prompts import PromptSchedule
+from ..headforcing_core.rollout import FinishedChunk
+from .host_attention import KEY, check_model, patched
+from .host_backbone import HostBackbone, PromptGuider, config_of
+
+Watch = Callable[[FinishedChunk], None]
+
+
+@dataclass(frozen=True)
+class HostVideo:
+    """A video to sample.
+
+    Args:
+        request: everything but model and text.
+        prompts: names of prompts, and the frames at which they begin.
+        conditioning: the host's conditioning of each name.
+        batch: videos side by side.
+        watch: sees every finished chunk.
+    """
+
+    request: VideoRequest
+    prompts: PromptSchedule
+    conditioning: Mapping[str, list]
+    batch: int = 1
+    watch: Watch | None = None
+
+    def sample(self, model: ModelPatcher) -> Tensor:
+        """Return the latent ``[B, C, F, Y, X]`` as the host's nodes expect it.
+
+        The model given is not changed; what the run needs dies with it.
+
+        Raises:
+            ValueError: if the model is not one that can be rolled out.
+        """
+        check_model(model)
+        clone = patched(model)
+        plan = self.request.plan(_Sizes(clone), self.batch)
+        clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, _reserve(plan.bytes))
+        guider = PromptGuider(clone)
+        guider.set_prompts(dict(self.conditioning))
+        request, channels = self.request, plan_channels(clone)
+        shape = (self.batch, channels, request.clock.total_frames, request.rows, request.columns)
+        empty = torch.zeros(shape)
+        sigmas = torch.tensor([*(level.sigma for level in request.family.levels), 0.0])
+        return guider.sample(
+            empty, empty, _Rollouts(self), sigmas, disable_pbar=True, seed=request.seed
+        )
+
+
+class _Rollouts(comfy.samplers.Sampler):
+    """The host's name for what turns a guider into a latent."""
+
+    def __init__(self, video: HostVideo):
+        self.video = video
+
+    def sample(
+        self,
+        model_wrap: PromptGuider,
+        sigmas: Tensor,
+        extra_args: dict[str, Any],
+        callback: object,
+        noise: Tensor,
+        *rest: object,
+        **options: object,
+    ) -> Tensor:
+        video = self.video
+        with HostBackbone(model_wrap, extra_args) as backbone:
+            rollout = video.request.rollout(backbone, video.prompts, batch=video.batch)
+            chunks = []
+            for done in rollout.run():
+                chunks.append(done.latent)
+                if video.watch is not None:
+                    video.watch(done)
+        return torch.cat(chunks, 2)
+
+
+class _Sizes:
+    """What a plan must know of a model that is not loaded yet."""
+
+    def __init__(self, model: ModelPatcher):
+        self.config = config_of(model.get_model_object("diffusion_model"))
+        self.dtype = model.model.manual_cast_dtype or model.model.get_dtype()
+
+
+def plan_channels(model: ModelPatcher) -> int:
+    return model.get_model_object("diffusion_model").in_dim
+
+
+def _reserve(cache_bytes: int) -> Callable[..., Any]:
+    """Let the host keep room for a chunk and the caches, not for the whole video."""
+
+    def prepare(executor: Any, model: ModelPatcher, noise_shape: Any, conds: Any, *rest, **options):
+        shape = list(noise_shape)
+        one, two = (model.memory_required([*shape[:2], n, *shape[3:]]) for n in (1, 2))
+        # what the host asks for grows with frames in a straight line
+        shape[2] = max(1, round(1 + (cache_bytes + two - one) / max(1, two - one)))
+        return executor(model, shape, conds, *rest, **options)
+
+    return prepare

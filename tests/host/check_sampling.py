@@ -1,0 +1,95 @@
+"""The sampler in a ComfyUI: equal to our own module, and without a trace afterwards."""
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from in_host import CONFIG, FAMILY, SIZE, conditioning, ours, schedule, texts, theirs
+
+import comfy.model_management
+import comfy.sample
+import comfy.samplers
+import torch
+
+from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.head_map import HeadMap
+from headforcing.headforcing_core.methods import settings_named
+from headforcing.nodes.host_sampling import HostVideo
+
+METHODS = ("rolling", "head_forcing", "pyramid", "full")
+FRAMES, SWITCH = 60, 33
+
+
+def head_map(method):
+    if not method.needs_map:
+        return None
+    kinds = list(method.rules)
+    rows = [tuple(kinds[(2 * layer + head) % len(kinds)] for head in range(CONFIG.heads))
+            for layer in range(CONFIG.layers)]  # fmt: skip
+    return HeadMap(method.scheme, tuple(rows))
+
+
+def request(name, frames=FRAMES, seed=3):
+    method = settings_named(name).build()
+    return VideoRequest(FAMILY, frames, *SIZE, seed, method=method, head_map=head_map(method))
+
+
+def by_us(model, name):
+    prompts = schedule((0, SWITCH), texts(2))
+    with torch.no_grad():
+        run = request(name).rollout(model, prompts).run()
+        return torch.cat([done.latent for done in run], 2)
+
+
+def by_host(model, name, watch=None, **options):
+    prompts = schedule((0, SWITCH), ("p0", "p1"))
+    video = HostVideo(request(name, **options), prompts, conditioning(texts(2)), watch=watch)
+    with torch.inference_mode():
+        return video.sample(model)
+
+
+def plain(model):
+    """A plain sampler's answer."""
+    noise = torch.randn(1, 16, 3, *SIZE, generator=torch.Generator().manual_seed(1))
+    cond = [[texts(1)[0], {}]]
+    with torch.inference_mode():
+        return comfy.sample.sample(
+            model, noise, 2, 1.0, "euler", "simple", cond, cond, torch.zeros_like(noise), seed=1
+        )
+
+
+class Stop(Exception):
+    pass
+
+
+def stop(done):
+    if done.chunk.index == 3:
+        raise Stop
+
+
+def main():
+    model, own = theirs(), ours()
+    before, found = plain(model), {}
+    scale = model.model.process_latent_in
+    for name in METHODS:
+        mine, its = by_us(own, name), scale(by_host(model, name))
+        found[f"error {name}"] = float((mine - its).abs().max())
+        found[f"size {name}"] = float(mine.std())
+    again = by_host(model, "head_forcing")
+    found["same again"] = bool(torch.equal(again, by_host(model, "head_forcing")))
+    found["another seed"] = bool(torch.equal(again, by_host(model, "head_forcing", seed=4)))
+    try:
+        by_host(model, "head_forcing", watch=stop)
+        found["stopped"] = False
+    except Stop:
+        found["stopped"] = True
+    found["same after a stop"] = bool(torch.equal(again, by_host(model, "head_forcing")))
+    found["plain sampler unchanged"] = bool(torch.equal(before, plain(model)))
+    options = model.model_options.get("transformer_options", {})
+    found["left behind"] = sorted(key for key in options if "head" in key)
+    found["patches left"] = len(model.object_patches)
+    print("FOUND", json.dumps(found))
+
+
+main()

@@ -1,0 +1,62 @@
+"""What host tests share; runs in the host's own python, with its modules at hand."""
+
+import sys
+
+HOST = sys.argv[1]
+sys.argv = ["main.py", "--cpu"]
+sys.path[:0] = [HOST, str(__import__("pathlib").Path(__file__).parents[1])]
+import comfy.options  # noqa: E402
+
+comfy.options.enable_args_parsing()
+import comfy.sd  # noqa: E402
+import conftest  # noqa: E402, F401
+import torch  # noqa: E402
+from random_model import random_weights  # noqa: E402
+
+from headforcing.headforcing_core import PromptSchedule, WanConfig  # noqa: E402
+from headforcing.headforcing_core.checkpoint import build_wan  # noqa: E402
+from headforcing.headforcing_core.families import family_named  # noqa: E402
+from headforcing.headforcing_core.tensor_files import TensorDict  # noqa: E402
+
+# what the host's loader takes for granted: 128 channels per head, texts of 4096
+CONFIG = WanConfig(
+    dim=256,
+    ffn_dim=512,
+    freq_dim=256,
+    text_dim=4096,
+    in_dim=16,
+    out_dim=16,
+    heads=2,
+    layers=3,
+    patch=(1, 2, 2),
+    eps=1e-6,
+)
+WEIGHTS = random_weights(CONFIG)
+FAMILY = family_named("self_forcing")
+SIZE = (6, 8)
+
+
+def ours():
+    """The random model as our own module."""
+    return build_wan(TensorDict(WEIGHTS))
+
+
+def theirs(dtype=torch.float32):
+    """The same as the host loads it."""
+    options = {"dtype": dtype}
+    weights = {name: weight.clone() for name, weight in WEIGHTS.items()}
+    return comfy.sd.load_diffusion_model_state_dict(weights, model_options=options)
+
+
+def texts(count):
+    rng = torch.Generator().manual_seed(5)
+    return [torch.randn(1, 12, CONFIG.text_dim, generator=rng) for _ in range(count)]
+
+
+def conditioning(embeddings):
+    """Prompts as the host's nodes hand them on."""
+    return {f"p{n}": [[text, {}]] for n, text in enumerate(embeddings)}
+
+
+def schedule(starts, of):
+    return PromptSchedule(tuple(starts), tuple(of))
