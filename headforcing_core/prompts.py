@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -15,10 +15,12 @@ class PromptSchedule:
     Args:
         starts: ascending frame numbers, the first is 0.
         texts: the backbone's own conditionings, one per start; this class only picks one.
+        cuts: starts at which another scene begins, that shall not remember the one before.
     """
 
     starts: tuple[int, ...]
     texts: tuple[object, ...]
+    cuts: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if len(self.starts) != len(self.texts) or not self.starts:
@@ -26,6 +28,8 @@ class PromptSchedule:
                 f"starts must hold one frame number per prompt, got {self.starts} "
                 f"for {len(self.texts)} prompts"
             )
+        if not self.cuts <= set(self.starts):
+            raise ValueError(f"cuts must be among starts, got {sorted(self.cuts)}")
         if self.starts[0] != 0 or list(self.starts) != sorted(set(self.starts)):
             raise ValueError(
                 f"starts must be ascending frame numbers beginning at 0, got {self.starts}"
@@ -37,7 +41,14 @@ class PromptSchedule:
 
     def prepared(self, prepare: Callable[[Any], object]) -> PromptSchedule:
         """Return the schedule with every text replaced by what ``prepare`` makes of it, once."""
-        return PromptSchedule(self.starts, tuple(prepare(text) for text in self.texts))
+        return replace(self, texts=tuple(prepare(text) for text in self.texts))
 
     def at(self, frame: int) -> object:
-        return self.texts[bisect_right(self.starts, frame) - 1]
+        return self.texts[self._index(frame)]
+
+    def cuts_at(self, frame: int) -> bool:
+        """Whether what rules a frame began with a cut."""
+        return self.starts[self._index(frame)] in self.cuts
+
+    def _index(self, frame: int) -> int:
+        return bisect_right(self.starts, frame) - 1

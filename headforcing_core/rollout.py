@@ -38,7 +38,8 @@ class Rollout:
         bank: its caches, empty.
         levels: noise levels at which a chunk is denoised, noisiest first.
         noise: every random number of the video.
-        on_switch, switch_frames: what a new prompt does to the past.
+        on_switch, switch_frames: what a new prompt does to the past; one that begins with a cut
+            has what is neither sink nor recent forgotten.
         observe: sees the attention of every model call.
 
     Source: Self-Forcing (arXiv 2506.08009), algorithm of the autoregressive rollout.
@@ -102,9 +103,11 @@ class Rollout:
 
     def _switch(self, chunk: Chunk, text: object, recent: deque[FinishedChunk]) -> None:
         """Let a new prompt change the past: forget, or compute the last chunks again under it."""
-        self.bank.forget(chunk.start, self.on_switch, self.switch_frames)
+        cut = self.prompts.cuts_at(chunk.start)
+        rule = SwitchRule.FLUSH_MEMORY if cut else self.on_switch
+        self.bank.forget(chunk.start, rule, self.switch_frames)
         known = {done.chunk: done.latent for done in recent}
-        again = self.on_switch.recomputed(list(known), self.switch_frames, self.bank.sink_end)
+        again = rule.recomputed(list(known), self.switch_frames, self.bank.sink_end)
         if again:
             self.bank.rewind(again[0].start)
         for past in again:

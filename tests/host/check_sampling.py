@@ -5,12 +5,11 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from in_host import CONFIG, FAMILY, SIZE, conditioning, ours, schedule, texts, theirs
-
 import comfy.model_management
 import comfy.sample
 import comfy.samplers
 import torch
+from in_host import CONFIG, FAMILY, SIZE, conditioning, ours, schedule, texts, theirs
 
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.head_map import HeadMap
