@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import pairwise
 
 from .clock import ChunkClock
 from .geometry import VideoFormat
@@ -13,10 +14,11 @@ from .prompts import PromptSchedule
 
 NUMBER = r"\d+(?:\.\d+)?"
 TIME = rf"(?:\d+:\d{{2}}(?:\.\d+)?|{NUMBER}s?)"
-KEYED = re.compile(r'\s*"\s*(%s)\s*"\s*:\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)' % NUMBER, re.DOTALL)
+KEYED = re.compile(rf'\s*"\s*({NUMBER})\s*"\s*:\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)', re.DOTALL)
 AT = re.compile(rf"({NUMBER})(s?)\s*@\s*(.*)", re.DOTALL)
 BRACKETED = re.compile(r"\[([^\]\[]*)\]\s*([^\[]*)", re.DOTALL)
-SPAN = re.compile(rf"\s*({TIME})\s*(?:[-–—]\s*({TIME}))?\s*|\s*({NUMBER})\s*:\s*({NUMBER})\s*")
+DASH = r"[-\u2013\u2014]"
+SPAN = re.compile(rf"\s*({TIME})\s*(?:{DASH}\s*({TIME}))?\s*|\s*({NUMBER})\s*:\s*({NUMBER})\s*")
 LASTING = re.compile(rf"(.*?)\s*\[\s*({NUMBER})\s*(s?)\s*(#?)\s*\]\s*", re.DOTALL)
 FORMS = (
     '"[0:10] text", "text [10s] | text [10s#]", "0": "text", "24": "text", "24@text", or plain '
@@ -101,7 +103,7 @@ def snapped(prompts: Sequence[TimedPrompt], clock: ChunkClock, video: VideoForma
             )
         # of two that are as near the later: a prompt is not obeyed before its time
         starts.append(min(edges, key=lambda edge: (abs(edge - frame), -edge)))
-    for number, (one, other) in enumerate(zip(starts, starts[1:], strict=False)):
+    for number, (one, other) in enumerate(pairwise(starts)):
         if other <= one:
             apart = video.moment(clock.frames_per_chunk)
             raise ValueError(
@@ -153,7 +155,8 @@ def _keyed(text: str, fps: float, unit: Unit) -> list[TimedPrompt]:
         found = KEYED.match(text, at)
         if found is None:
             raise ValueError(
-                f'a keyed schedule must be like "0": "text", "24": "text", got {text[at : at + 40]!r}'
+                'a keyed schedule must be like "0": "text", "24": "text", '
+                f"got {text[at : at + 40]!r}"
             )
         said = found[2].replace('\\"', '"').strip()
         prompts.append(TimedPrompt(said, _number(found[1], fps, unit, counts_pictures=True)))
@@ -220,7 +223,7 @@ def _checked(prompts: Sequence[TimedPrompt]) -> tuple[TimedPrompt, ...]:
     times = [prompt.start for prompt in prompts if prompt.start is not None]
     if times and times[0] != 0:
         raise ValueError(f"the first prompt must begin at 0, got {times[0]:g} s")
-    for one, other in zip(times, times[1:], strict=False):
+    for one, other in pairwise(times):
         if other <= one:
             raise ValueError(
                 f"prompts must begin one after the other, got {other:g} s after {one:g} s"

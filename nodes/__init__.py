@@ -1,8 +1,20 @@
-"""The nodes of the pack, in menu order. There are none yet; the pack loads and adds nothing."""
+"""The nodes of the pack, in menu order."""
 
 from comfy_api.latest import ComfyExtension, io
 
-NODES: list[type[io.ComfyNode]] = []
+from .cache_method import HeadForcingCacheMethod
+from .load_ar_model import HeadForcingLoadARModel
+from .load_demo import HeadForcingLoadDemo
+from .prompt_schedule import HeadForcingPromptSchedule
+from .sampler import HeadForcingSampler
+
+NODES: list[type[io.ComfyNode]] = [
+    HeadForcingLoadARModel,
+    HeadForcingLoadDemo,
+    HeadForcingCacheMethod,
+    HeadForcingPromptSchedule,
+    HeadForcingSampler,
+]
 
 
 class HeadForcingExtension(ComfyExtension):

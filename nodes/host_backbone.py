@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import comfy.model_management
@@ -44,10 +45,16 @@ class HostBackbone:
     Args:
         guider: sampling, its model loaded.
         extra_args: what the host passes to every call.
+        watch: is told, after every call, what it made of which noisy latent.
     """
 
-    def __init__(self, guider: PromptGuider, extra_args: dict[str, Any]):
-        self.guider, self.extra_args = guider, extra_args
+    def __init__(
+        self,
+        guider: PromptGuider,
+        extra_args: dict[str, Any],
+        watch: Callable[[Tensor, Tensor], None] | None = None,
+    ):
+        self.guider, self.extra_args, self.watch = guider, extra_args, watch
         self.run = Run()
         base = guider.inner_model
         self.config = config_of(base.diffusion_model)
@@ -73,7 +80,10 @@ class HostBackbone:
         self.run.attend, self.run.timestep = attend, level.timestep
         self.guider.current = text
         sigma = noisy.new_full((noisy.shape[0],), level.sigma)
-        return self.guider(noisy, sigma, **self.extra_args).float()
+        clean = self.guider(noisy, sigma, **self.extra_args).float()
+        if self.watch is not None:
+            self.watch(clean, noisy)
+        return clean
 
 
 def config_of(network: torch.nn.Module) -> WanConfig:

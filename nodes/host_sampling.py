@@ -29,15 +29,17 @@ class HostVideo:
         request: everything but model and text.
         prompts: names of prompts, and the frames at which they begin.
         conditioning: the host's conditioning of each name.
-        batch: videos side by side.
+        given: latent ``[B, C, n, Y, X]`` of first frames, as the host's nodes have it.
         watch: sees every finished chunk.
+        calls: sees what every call made of which noisy latent, newest frame last.
     """
 
     request: VideoRequest
     prompts: PromptSchedule
     conditioning: Mapping[str, list]
-    batch: int = 1
+    given: Tensor | None = None
     watch: Watch | None = None
+    calls: Callable[[Tensor, Tensor], None] | None = None
 
     def sample(self, model: ModelPatcher) -> Tensor:
         """Return the latent ``[B, C, F, Y, X]`` as the host's nodes expect it.
@@ -49,12 +51,12 @@ class HostVideo:
         """
         check_model(model)
         clone = patched(model)
-        plan = self.request.plan(_Sizes(clone), self.batch)
+        plan = self.request.plan(_Sizes(clone))
         clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, _reserve(plan.bytes))
         guider = PromptGuider(clone)
         guider.set_prompts(dict(self.conditioning))
-        request, channels = self.request, plan_channels(clone)
-        shape = (self.batch, channels, request.clock.total_frames, request.rows, request.columns)
+        request, channels = self.request, clone.get_model_object("diffusion_model").in_dim
+        shape = (1, channels, request.clock.total_frames, request.rows, request.columns)
         empty = torch.zeros(shape)
         sigmas = torch.tensor([*(level.sigma for level in request.family.levels), 0.0])
         return guider.sample(
@@ -79,10 +81,13 @@ class _Rollouts(comfy.samplers.Sampler):
         **options: object,
     ) -> Tensor:
         video = self.video
-        with HostBackbone(model_wrap, extra_args) as backbone:
-            rollout = video.request.rollout(backbone, video.prompts, batch=video.batch)
+        given = video.given
+        if given is not None:
+            given = model_wrap.inner_model.process_latent_in(given.float())
+        with HostBackbone(model_wrap, extra_args, video.calls) as backbone:
+            rollout = video.request.rollout(backbone, video.prompts, batch=1)
             chunks = []
-            for done in rollout.run():
+            for done in rollout.run(given):
                 chunks.append(done.latent)
                 if video.watch is not None:
                     video.watch(done)
@@ -95,10 +100,6 @@ class _Sizes:
     def __init__(self, model: ModelPatcher):
         self.config = config_of(model.get_model_object("diffusion_model"))
         self.dtype = model.model.manual_cast_dtype or model.model.get_dtype()
-
-
-def plan_channels(model: ModelPatcher) -> int:
-    return model.get_model_object("diffusion_model").in_dim
 
 
 def _reserve(cache_bytes: int) -> Callable[..., Any]:

@@ -35,7 +35,7 @@ TWO = [("a cat", 0, False), ("a dog, running", 10, False)]
         "[0] a cat\n[10] a dog, running",
         "[0s] a cat\n[10s] a dog, running",
         "[0-10] a cat\n[10-20] a dog, running",
-        "[00:00–00:10] a cat\n[00:10–00:20] a dog, running",
+        "[00:00\u201300:10] a cat\n[00:10\u201300:20] a dog, running",
         "a cat [10s] | a dog, running [10s]",
         "a cat[10s]\na dog, running[10s]",
         "a cat [10] | a dog, running",
@@ -156,6 +156,7 @@ def test_any_text_is_a_schedule_or_one_sentence(text):
 
 def test_prompts_that_cannot_be_kept_apart_are_refused():
     with pytest.raises(ValueError, match=r"a chunk, 0.75 s, apart, got 'b' and 'c' both at 0.75 s"):
-        snapped((TimedPrompt("a", 0), TimedPrompt("b", 0.7), TimedPrompt("c", 0.8)), MINUTE, WAN_VIDEO)  # fmt: skip
+        near = (TimedPrompt("a", 0), TimedPrompt("b", 0.7), TimedPrompt("c", 0.8))
+        snapped(near, MINUTE, WAN_VIDEO)
     with pytest.raises(ValueError, match="before the video ends at 60 s, got 'b' at 61 s"):
         snapped((TimedPrompt("a", 0), TimedPrompt("b", 61)), MINUTE, WAN_VIDEO)

@@ -1,15 +1,15 @@
 """The sampler in a ComfyUI: equal to our own module, and without a trace afterwards."""
+# ruff: noqa: I001, T201
 
 import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-import comfy.model_management
-import comfy.sample
-import comfy.samplers
-import torch
 from in_host import CONFIG, FAMILY, SIZE, conditioning, ours, schedule, texts, theirs
+
+import comfy.sample
+import torch
 
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.head_map import HeadMap
