@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..kernels import frame_logsumexp, frame_mass
-from .attention import Read
+from .attention import Observer, Read
 from .clock import ChunkClock
 from .families import Family
 from .fingerprint import fingerprint
@@ -18,6 +19,8 @@ from .head_profile import HeadProfile, Sample, joined
 from .profile_settings import ProfileSettings, number_from
 from .prompts import PromptSchedule
 from .wan import WanModel
+
+Watch = Callable[[int], None]
 
 
 @dataclass
@@ -78,9 +81,33 @@ class Profiler:
         )
 
 
+class Profiled(Protocol):
+    """A model that is measured: a checkpoint of our own, or a host's."""
+
+    @property
+    def family(self) -> Family:
+        """How it is run."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Latent rows and columns."""
+
+    @property
+    def prompts(self) -> int:
+        """How many prompts there are."""
+
+    def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
+        """Return the profile of this model before anything is measured."""
+
+    def roll(
+        self, request: VideoRequest, prompt: int, observe: Observer, watch: Watch, last: int
+    ) -> None:
+        """Make a video up to chunk number ``last``."""
+
+
 @dataclass(frozen=True)
 class Subject:
-    """What is profiled.
+    """A model of our own that is profiled.
 
     Args:
         size: latent rows and columns.
@@ -94,15 +121,27 @@ class Subject:
     texts: Sequence[Tensor]
     about: Mapping[str, object]
 
+    @property
+    def prompts(self) -> int:
+        return len(self.texts)
+
     def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
-        """Return the profile of this model before anything is measured."""
         parameters = {**self.about, **settings.plain}
         name = fingerprint(self.model.state_dict())
         return HeadProfile(self.model.config.geometry, name, parameters, ())
 
+    def roll(
+        self, request: VideoRequest, prompt: int, observe: Observer, watch: Watch, last: int
+    ) -> None:
+        text = PromptSchedule.constant(self.texts[prompt])
+        for done in request.rollout(self.model, text, observe).run():
+            watch(len(done.chunk))
+            if done.chunk.index == last:
+                return
+
 
 def frames_to_make(
-    subject: Subject, settings: ProfileSettings, known: HeadProfile | None = None
+    subject: Profiled, settings: ProfileSettings, known: HeadProfile | None = None
 ) -> int:
     """Return the frames of all videos that are still to be made."""
     clock = ChunkClock.covering(settings.frames, subject.family.frames_per_chunk)
@@ -115,10 +154,10 @@ def frames_to_make(
 
 
 def profiled(
-    subject: Subject,
+    subject: Profiled,
     settings: ProfileSettings,
     known: HeadProfile | None = None,
-    watch: Callable[[int], None] | None = None,
+    watch: Watch = lambda frames: None,
 ) -> Iterator[HeadProfile]:
     """Measure a model, video by video; yield the profile as it grows.
 
@@ -130,9 +169,9 @@ def profiled(
             are in it are not made again.
         watch: is told the frames of every chunk made.
     """
-    if settings.prompts > len(subject.texts):
+    if settings.prompts > subject.prompts:
         raise ValueError(
-            f"prompts must be at most the texts there are, {len(subject.texts)}, "
+            f"prompts must be at most the texts there are, {subject.prompts}, "
             f"got {settings.prompts}"
         )
     profile = subject.empty_profile(settings) if known is None else known
@@ -145,11 +184,11 @@ def profiled(
 
 
 def measure(
-    subject: Subject,
+    subject: Profiled,
     settings: ProfileSettings,
     prompt: int,
     seed: int,
-    watch: Callable[[int], None] | None = None,
+    watch: Watch = lambda frames: None,
 ) -> list[Sample]:
     """Make one video as far as needed and return what was measured.
 
@@ -162,10 +201,5 @@ def measure(
     method = settings.method(subject.family)
     request = VideoRequest(subject.family, settings.frames, *subject.size, noise, method=method)
     profiler = Profiler(settings, prompt, seed, settings.drawn_chunks(request.clock, prompt, seed))
-    text = PromptSchedule.constant(subject.texts[prompt])
-    for done in request.rollout(subject.model, text, profiler).run():
-        if watch is not None:
-            watch(len(done.chunk))
-        if done.chunk.index == profiler.chunks[-1]:
-            break
+    subject.roll(request, prompt, profiler, watch, profiler.chunks[-1])
     return profiler.samples

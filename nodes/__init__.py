@@ -3,14 +3,19 @@
 from comfy_api.latest import ComfyExtension, io
 
 from .cache_method import HeadForcingCacheMethod
+from .head_maps import HeadForcingEditHeadMap, HeadForcingLoadHeadMap
 from .load_ar_model import HeadForcingLoadARModel
 from .load_demo import HeadForcingLoadDemo
+from .profile_heads import HeadForcingProfileHeads
 from .prompt_schedule import HeadForcingPromptSchedule
 from .sampler import HeadForcingSampler
 
 NODES: list[type[io.ComfyNode]] = [
     HeadForcingLoadARModel,
     HeadForcingLoadDemo,
+    HeadForcingProfileHeads,
+    HeadForcingLoadHeadMap,
+    HeadForcingEditHeadMap,
     HeadForcingCacheMethod,
     HeadForcingPromptSchedule,
     HeadForcingSampler,

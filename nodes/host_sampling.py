@@ -12,6 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
+from ..headforcing_core.attention import Observer
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.prompts import PromptSchedule
 from ..headforcing_core.rollout import FinishedChunk
@@ -32,6 +33,7 @@ class HostVideo:
         given: latent ``[B, C, n, Y, X]`` of first frames, as the host's nodes have it.
         watch: sees every finished chunk.
         calls: sees what every call made of which noisy latent, newest frame last.
+        observe: sees the attention of every call.
     """
 
     request: VideoRequest
@@ -40,6 +42,7 @@ class HostVideo:
     given: Tensor | None = None
     watch: Watch | None = None
     calls: Callable[[Tensor, Tensor], None] | None = None
+    observe: Observer | None = None
 
     def sample(self, model: ModelPatcher) -> Tensor:
         """Return the latent ``[B, C, F, Y, X]`` as the host's nodes expect it.
@@ -85,7 +88,7 @@ class _Rollouts(comfy.samplers.Sampler):
         if given is not None:
             given = model_wrap.inner_model.process_latent_in(given.float())
         with HostBackbone(model_wrap, extra_args, video.calls) as backbone:
-            rollout = video.request.rollout(backbone, video.prompts, batch=1)
+            rollout = video.request.rollout(backbone, video.prompts, video.observe, batch=1)
             chunks = []
             for done in rollout.run(given):
                 chunks.append(done.latent)

@@ -49,7 +49,7 @@ class HeadForcingSampler(io.ComfyNode):
             category=CATEGORY,
             description="Make a video of any length chunk by chunk; memory does not grow. "
             "Prompts change on the way. An interrupted run keeps its finished chunks.",
-            inputs=_inputs(),
+            inputs=[*_video(), *_way()],
             outputs=[io.Latent.Output(tooltip="The whole video, for VAE Decode.")],
         )
 
@@ -70,7 +70,7 @@ class HeadForcingSampler(io.ComfyNode):
         start: dict | None = None,
     ) -> io.NodeOutput:
         check_model(model)
-        chosen = _family(model, family).tuned(steps=_steps(steps), shift=shift or None)
+        chosen = family_of(model, family).tuned(steps=_steps(steps), shift=shift or None)
         built = None if method is None else method.build(chosen.frames_per_chunk)
         given = None if start is None else start["samples"]
         rows, columns = _size(width, height, given)
@@ -83,23 +83,24 @@ class HeadForcingSampler(io.ComfyNode):
             method=built,
             head_map=_map(model, built, head_map),
         )
-        encoded = _encoded(prompts)
-        names = [f"p{number}" for number in range(len(encoded.prompts))]
-        schedule = schedule_of(encoded.prompts, names, request.clock, WAN_VIDEO)
+        said = encoded(prompts)
+        names = [f"p{number}" for number in range(len(said.prompts))]
+        schedule = schedule_of(said.prompts, names, request.clock, WAN_VIDEO)
         progress = Progress(model, request)
         video = HostVideo(
             request,
             schedule,
-            dict(zip(names, encoded.conditioning, strict=True)),
+            dict(zip(names, said.conditioning, strict=True)),
             given,
             progress.finished,
             progress.called,
         )
+        latent = None
         try:
             latent = video.sample(model)
-        except BaseException:
-            progress.save(model)
-            raise
+        finally:
+            if latent is None:  # interrupted, or failed
+                progress.save()
         latent = latent.to(comfy.model_management.intermediate_device())
         return io.NodeOutput({"samples": latent})
 
@@ -136,11 +137,11 @@ class Progress:
             *(number, chunks, each, each * (chunks - number)),
         )
 
-    def save(self, model: ModelPatcher) -> None:
+    def save(self) -> None:
         """Write what is finished as a .latent file, as Save Latent does."""
         if not self.chunks:
             return
-        latent = model.model.process_latent_out(torch.cat(self.chunks, 2))
+        latent = self.model.model.process_latent_out(torch.cat(self.chunks, 2))
         folder = Path(folder_paths.get_output_directory()) / "latents"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"head_forcing_unfinished_{time.strftime('%Y%m%d_%H%M%S')}.latent"
@@ -155,8 +156,7 @@ class Progress:
         )
 
 
-def _inputs() -> list[io.Input]:
-    families = [AUTO, *SUPPORTED]
+def _video() -> list[io.Input]:
     return [
         io.Model.Input("model", tooltip="From Load AR Model, with or without LoRAs."),
         io.MultiType.Input(
@@ -182,9 +182,14 @@ def _inputs() -> list[io.Input]:
         ),
         io.Int.Input("width", default=832, min=16, max=8192, step=16, tooltip="In pixels."),
         io.Int.Input("height", default=480, min=16, max=8192, step=16, tooltip="In pixels."),
+    ]
+
+
+def _way() -> list[io.Input]:
+    return [
         io.Combo.Input(
             "family",
-            options=families,
+            options=[AUTO, *SUPPORTED],
             default=AUTO,
             tooltip="How the model is run. auto: as Load AR Model noted.",
         ),
@@ -215,7 +220,8 @@ def _inputs() -> list[io.Input]:
     ]
 
 
-def _family(model: ModelPatcher, name: str) -> Family:
+def family_of(model: ModelPatcher, name: str) -> Family:
+    """Return the family that is chosen, or that the model was loaded as."""
     noted = model.attachments.get(FAMILY_KEY)
     if name == AUTO and noted is None:
         raise ValueError(
@@ -253,7 +259,8 @@ def _map(model: ModelPatcher, method: Method | None, chosen: HeadMap | None) -> 
     return chosen or model.attachments.get(MAP_KEY, {}).get(method.scheme)
 
 
-def _encoded(prompts: EncodedPrompts | list) -> EncodedPrompts:
+def encoded(prompts: EncodedPrompts | list) -> EncodedPrompts:
+    """Return a schedule; plain CONDITIONING is one prompt for the whole video."""
     if isinstance(prompts, EncodedPrompts):
         return prompts
     return EncodedPrompts((TimedPrompt("the prompt"),), (prompts,))

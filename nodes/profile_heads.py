@@ -1,0 +1,176 @@
+"""Profile Heads: measure where a model's heads look, type them, and show it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+
+import comfy.utils
+import numpy as np
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+from PIL import Image
+
+from ..headforcing_core.classification import CLASSIFIERS, HeadForcingTypes
+from ..headforcing_core.families import SUPPORTED, WAN_VIDEO
+from ..headforcing_core.head_map import HeadMap
+from ..headforcing_core.head_map_pictures import draw_types
+from ..headforcing_core.head_profile import HeadProfile
+from ..headforcing_core.profile_file import read_profile, write_profile
+from ..headforcing_core.profile_report import MapReport, as_text, report_on
+from ..headforcing_core.profile_settings import FULL, QUICK, ProfileSettings
+from ..headforcing_core.profiling import frames_to_make, profiled
+from ..headforcing_core.voting import DOUBT
+from .host_attention import check_model
+from .host_profiling import HostSubject, profile_file
+from .sampler import AUTO, encoded, family_of
+from .sockets import CATEGORY, MAP_KEY, EncodedPrompts, HeadMapSocket, ScheduleSocket
+
+PRESETS = {"quick": QUICK, "full": FULL}
+
+
+class HeadForcingProfileHeads(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="HeadForcingProfileHeads",
+            display_name="Profile Heads",
+            category=CATEGORY,
+            description="Make a few videos, measure the attention of each head on the past and the "
+            "present, and tell heads apart by the rules of four papers. Done once per model (LoRAs "
+            "count) and kept in the user folder.",
+            inputs=[*_what(), *_rules()],
+            outputs=[
+                io.Model.Output(tooltip="The model, its head maps attached."),
+                HeadMapSocket.Output("head_map", tooltip="Of the chosen scheme."),
+                io.Image.Output(tooltip="Which head is of which type."),
+                io.String.Output("report", tooltip="Counts, and how sure they are."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        prompts: EncodedPrompts | list,
+        preset: str,
+        scheme: str,
+        width: int,
+        height: int,
+        family: str,
+        tau_anchor: float,
+        tau_local: float,
+        doubt: float,
+        force: bool,
+    ) -> io.NodeOutput:
+        check_model(model)
+        said = encoded(prompts)
+        size = WAN_VIDEO.latent_size(width, height)
+        texts = [prompt.text for prompt in said.prompts]
+        about = {"model": "of ComfyUI", "size": [width, height], "text": texts}
+        chosen = family_of(model, family)
+        subject = HostSubject(model, chosen, size, said.conditioning, about)
+        settings = _shared_out(PRESETS[preset], len(texts))
+        profile = _measured(subject, settings, force)
+        rule = HeadForcingTypes(tau_anchor=tau_anchor, tau_local=tau_local)
+        reports = {
+            classifier.scheme: report_on(profile, classifier, None, doubt)
+            for classifier in (rule, *CLASSIFIERS[1:])
+        }
+        clone = model.clone()
+        clone.set_attachments(MAP_KEY, {name: r.head_map for name, r in reports.items()})
+        return io.NodeOutput(clone, *_shown(reports[scheme]))
+
+
+def _what() -> list[io.Input]:
+    return [
+        io.Model.Input("model", tooltip="From Load AR Model, LoRAs and all."),
+        io.MultiType.Input(
+            "prompts",
+            types=[ScheduleSocket, io.Conditioning],
+            tooltip="Prompts to measure with: each of a Prompt Schedule makes its own "
+            "videos. More, and more different ones, make a surer map.",
+        ),
+        io.Combo.Input(
+            "preset",
+            options=list(PRESETS),
+            default="quick",
+            tooltip="quick: 4 videos of 10 s. full: 20 of 30 s, as the paper's protocol.",
+        ),
+        io.Combo.Input(
+            "scheme",
+            options=[classifier.scheme for classifier in CLASSIFIERS],
+            default=CLASSIFIERS[0].scheme,
+            tooltip="Whose types the head map and the picture show. The model brings all.",
+        ),
+        io.Int.Input("width", default=832, min=16, max=8192, step=16, tooltip="In pixels."),
+        io.Int.Input("height", default=480, min=16, max=8192, step=16, tooltip="In pixels."),
+        io.Combo.Input(
+            "family",
+            options=[AUTO, *SUPPORTED],
+            default=AUTO,
+            tooltip="How the model is run. auto: as Load AR Model noted.",
+        ),
+    ]
+
+
+def _rules() -> list[io.Input]:
+    return [
+        io.Float.Input(
+            "tau_anchor",
+            default=0.25,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Head Forcing: share of heads that become anchors.",
+        ),
+        io.Float.Input(
+            "tau_local",
+            default=0.2,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            tooltip="Head Forcing: share of the other heads that become local.",
+        ),
+        io.Float.Input(
+            "doubt",
+            default=DOUBT,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="A head whose samples agree less often than that is treated as one "
+            "that remembers.",
+        ),
+        io.Boolean.Input(
+            "force", default=False, tooltip="Measure anew, even if the model is known."
+        ),
+    ]
+
+
+def _shown(report: MapReport) -> tuple[HeadMap, torch.Tensor, str]:
+    return report.head_map, as_image(draw_types(report.head_map)), as_text(report).strip()
+
+
+def as_image(picture: Image.Image) -> torch.Tensor:
+    """Return a picture as the host's IMAGE, ``[1, Y, X, 3]``, 0 to 1."""
+    return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255)[None]
+
+
+def _shared_out(preset: ProfileSettings, prompts: int) -> ProfileSettings:
+    """Make as many videos as the preset has, of the prompts there are."""
+    used = min(prompts, preset.prompts)
+    return replace(preset, prompts=used, seeds=ceil(preset.prompts / used))
+
+
+def _measured(subject: HostSubject, settings: ProfileSettings, force: bool) -> HeadProfile:
+    """Measure what is not known of this model; every finished video is kept at once."""
+    profile = subject.empty_profile(settings)
+    file = profile_file(profile)
+    if file.exists() and not force:
+        profile = read_profile(file)
+    bar = comfy.utils.ProgressBar(max(1, frames_to_make(subject, settings, profile)))
+    for grown in profiled(subject, settings, profile, bar.update):
+        profile = grown
+        write_profile(file, profile)
+    return profile
