@@ -26,7 +26,7 @@ class HeadForcingCacheMethod(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, method: dict | str, settings: str = "") -> io.NodeOutput:
+    def execute(cls, method: dict | str) -> io.NodeOutput:
         if isinstance(method, dict):
             name = method["method"]
             chosen = settings_from(name, method)

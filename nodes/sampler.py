@@ -74,12 +74,15 @@ class HeadForcingSampler(io.ComfyNode):
         built = None if method is None else method.build(chosen.frames_per_chunk)
         given = None if start is None else start["samples"]
         rows, columns = _size(width, height, given)
+        # an image is one frame: then the first chunk is that frame alone
+        first = None if given is None else given.shape[2] % chosen.frames_per_chunk or None
         request = VideoRequest(
             chosen,
             WAN_VIDEO.latent_frames(seconds),
             rows,
             columns,
             seed,
+            first,
             method=built,
             head_map=_map(model, built, head_map),
         )
@@ -215,7 +218,7 @@ def _way() -> list[io.Input]:
         io.Latent.Input(
             "start",
             optional=True,
-            tooltip="First frames to go on from, whole chunks; their size is the video's.",
+            tooltip="First frames: an image, or a video to go on from. Their size is the video's.",
         ),
     ]
 
