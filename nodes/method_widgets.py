@@ -55,23 +55,22 @@ def settings_from(name: str, widgets: Mapping[str, object]) -> MethodSettings:
 
 def _widget(setting: str, value: object, settings: MethodSettings) -> io.Input:
     name, tip = widget_name(setting), _tooltip(setting, settings)
+    # optional, so that prompts written by programs may leave out what they do not change
+    said = {"optional": True, "tooltip": tip}
     match value:
         case Enum():
             options = [choice.value for choice in type(value)]
-            return io.Combo.Input(name, options=options, default=value.value, tooltip=tip)
+            return io.Combo.Input(name, options=options, default=value.value, **said)
         case bool():
-            return io.Boolean.Input(name, default=value, tooltip=tip)
+            return io.Boolean.Input(name, default=value, **said)
         case int():
-            return io.Int.Input(name, default=value, min=0, max=MOST_FRAMES, tooltip=tip)
+            return io.Int.Input(name, default=value, min=0, max=MOST_FRAMES, **said)
         case None:
-            tip += f" {BY_ITSELF}: chosen by itself."
-            return io.Int.Input(
-                name, default=BY_ITSELF, min=BY_ITSELF, max=MOST_FRAMES, tooltip=tip
-            )
+            said["tooltip"] += f" {BY_ITSELF}: chosen by itself."
+            return io.Int.Input(name, default=BY_ITSELF, min=BY_ITSELF, max=MOST_FRAMES, **said)
         case float():
-            return io.Float.Input(name, default=value, min=0.0, max=2.0, step=0.01, tooltip=tip)
-    shown = ",".join(map(str, value))
-    return io.String.Input(name, default=shown, tooltip=tip)
+            return io.Float.Input(name, default=value, min=0.0, max=2.0, step=0.01, **said)
+    return io.String.Input(name, default=",".join(map(str, value)), **said)
 
 
 def _tooltip(setting: str, settings: MethodSettings) -> str:

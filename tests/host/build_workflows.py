@@ -134,7 +134,7 @@ def story():
 
 
 def profile():
-    words = f"{RED} | a green ring moving fast on plain navy | a cyan cross and a red ring moving fast on dotted olive"
+    words = f"{RED} | a green ring moving fast on plain navy | a blue cross on plain brown"
     return {
         "Demo model": DEMO,
         "Prompts": (

@@ -24,7 +24,8 @@ def default_of(spec):
 def nested(spec, key):
     """Return [(name, spec)] of the widgets that a choice of a dynamic combo has."""
     (option,) = (o for o in spec[1]["options"] if o["key"] == key)
-    return list(option["inputs"].get("required", {}).items())
+    inputs = option["inputs"]
+    return [*inputs.get("required", {}).items(), *inputs.get("optional", {}).items()]
 
 
 def build(graph, info):

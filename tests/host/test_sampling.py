@@ -1,0 +1,35 @@
+"""The rollout inside ComfyUI's sampling chain; see check_sampling.py for what is done there."""
+
+import json
+import subprocess
+
+import pytest
+from comfy_host import HOST, ROOT, host_python, needs_host
+
+pytestmark = needs_host
+
+
+@pytest.fixture(scope="module")
+def found():
+    script = ROOT / "tests" / "host" / "check_sampling.py"
+    done = subprocess.run(
+        [host_python(), script, HOST], cwd=HOST, capture_output=True, text=True, timeout=300,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("FOUND "))
+    return json.loads(line.removeprefix("FOUND "))
+
+
+@pytest.mark.parametrize("name", ["rolling", "head_forcing", "pyramid", "full"])
+def test_equal_to_our_own_module(found, name):
+    """20 chunks with a prompt switch, in float32."""
+    assert found[f"size {name}"] > 0.5
+    assert found[f"error {name}"] < 1e-4
+
+
+def test_nothing_leaks(found):
+    assert found["same again"] and not found["another seed"]
+    assert found["stopped"] and found["same after a stop"]
+    assert found["plain sampler unchanged"]
+    assert found["left behind"] == [] and found["patches left"] == 0
