@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..head_map import HeadMap
 from ..method import Method
@@ -97,8 +97,12 @@ def without_map(name: str) -> Compared:
 
 
 def _uniform(method: Method, head_map: HeadMap) -> Method:
-    """Give every head the same: first frames and last frames, in all as many as the method has."""
+    """Give every head the same: first frames and last frames, in all as many as the method has.
+
+    A new prompt does what it does with the method.
+    """
     counts = head_map.counts
     total = sum(n * method.rules[type_].policy.seen for type_, n in counts.items())
     window = total // sum(counts.values()) + FAMILY.frames_per_chunk
-    return SinkWindow(window=window).build(FAMILY.frames_per_chunk)
+    alike = SinkWindow(window=window).build(FAMILY.frames_per_chunk)
+    return replace(alike, on_switch=method.on_switch, switch_frames=method.switch_frames)

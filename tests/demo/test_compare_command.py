@@ -203,8 +203,10 @@ def test_maps_that_are_wrong_have_the_same_budget():
     for before, after in were:
         assert before[0] == "hf.local" and after[0] == "hf.memory" and after[1] == "hf.anchor"
     # 1 + 4 + 18 + 18 frames of the past for four heads, and the current chunk
-    (rule,) = Spec.parse("head_forcing,map=uniform").on(MAPS).method.rules.values()
+    uniform = Spec.parse("head_forcing,map=uniform").on(MAPS).method
+    (rule,) = uniform.rules.values()
     assert rule.policy.sink + rule.policy.recent == 41 // 4
+    assert (uniform.on_switch.value, uniform.switch_frames) == ("recache", 12)
 
 
 @pytest.mark.parametrize(
