@@ -45,7 +45,7 @@ def settings_from(name: str, widgets: Mapping[str, object]) -> MethodSettings:
     known = {widget_name(setting): (setting, value) for setting, value in setting_names(settings)}
     assignments = []
     for widget, shown in widgets.items():
-        if widget not in known:
+        if widget not in known or shown is None:  # not there, or not given
             continue
         setting, value = known[widget]
         nothing = value is None and shown == BY_ITSELF

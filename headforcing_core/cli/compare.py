@@ -133,6 +133,12 @@ def _write(comparison: Comparison, heads: Mapping[str, HeadMap], out: Path) -> N
         "seeds": list(comparison.seeds),
         "head_shares": {"columns": ["sink", "middle", "current"], "layers": shares.tolist()},
         "head_types": {scheme: head_map.counts for scheme, head_map in heads.items()},
+        "curves": {
+            measure: {
+                name: [round(point.mean, 5) for point in points] for name, points in lines.items()
+            }
+            for measure, lines in comparison.curves().items()
+        },
         "results": {str(frames): as_json(of_length) for frames, of_length in rows.items()},
     }
     (out / RESULTS).write_text(json.dumps(result, indent=1))

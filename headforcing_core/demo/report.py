@@ -178,14 +178,17 @@ def plot(path: Path, comparison: Comparison, rows: Sequence[Row], shares: Tensor
         RuntimeError: if matplotlib is not installed.
     """
     try:
+        from matplotlib import colormaps
         from matplotlib.figure import Figure
     except ImportError as error:
         raise RuntimeError(
             'a plot needs matplotlib, which is not installed: pip install -e ".[plots]"'
         ) from error
-    figure = Figure(figsize=(11, 8), layout="constrained")
+    figure = Figure(figsize=(12, 9), layout="constrained")
     drifts, shades, back, heads = figure.subplots(2, 2).flatten()
     for axis, (measure, lines) in zip((drifts, shades), comparison.curves().items(), strict=True):
+        palette = "tab10" if len(lines) <= 10 else "tab20"
+        axis.set_prop_cycle(color=colormaps[palette].colors)
         for name, points in lines.items():
             seconds = [VIDEO.moment(STEP * (at + 1)) for at in range(len(points))]
             mean = [point.mean for point in points]
@@ -194,12 +197,9 @@ def plot(path: Path, comparison: Comparison, rows: Sequence[Row], shares: Tensor
             low, high = ([m + s * b for m, b in zip(mean, band, strict=True)] for s in (-1, 1))
             axis.fill_between(seconds, low, high, alpha=0.2, color=drawn.get_color())
         axis.set(title=measure, xlabel="seconds", ylim=(0, None))
-        axis.legend(fontsize="small")
-    returns = {r.name: r.scores["ground_return"] for r in rows if "ground_return" in r.scores}
-    errors = [0 if math.isnan(score.seeds) else score.seeds for score in returns.values()]
-    back.barh(list(returns), [score.mean for score in returns.values()], xerr=errors)
-    back.set(title="ground that was away and came back", xlabel="off by (0 to 1)")
-    back.invert_yaxis()
+    names = drifts.get_legend_handles_labels()
+    figure.legend(*names, loc="outside upper center", ncols=4, fontsize="small")
+    _draw_returns(back, [row for row in rows if "ground_return" in row.scores])
     for layer, of_layer in enumerate(shares):
         heads.scatter(of_layer[:, 0], of_layer[:, 2], label=f"layer {layer}")
     heads.set(
@@ -207,3 +207,22 @@ def plot(path: Path, comparison: Comparison, rows: Sequence[Row], shares: Tensor
     )
     heads.legend(fontsize="small")
     figure.savefig(path, dpi=110)
+
+
+def _draw_returns(axis: object, rows: Sequence[Row]) -> None:
+    """Draw how far off grounds are that come back: those of the start, those seen later."""
+    kinds = {"ground_return": "seen from the start", "later_return": "first seen after 11 s"}
+    height = 0.8 / len(kinds)
+    for number, (measure, label) in enumerate(kinds.items()):
+        known = [(at, r.scores[measure]) for at, r in enumerate(rows) if measure in r.scores]
+        axis.barh(
+            [at + (number - 0.5) * height for at, _ in known],
+            [score.mean for _, score in known],
+            height,
+            xerr=[0 if math.isnan(score.seeds) else score.seeds for _, score in known],
+            label=label,
+        )
+    axis.set(title="a ground that was away and came back", xlabel="off by (0 to 1)")
+    axis.set_yticks(range(len(rows)), [row.name for row in rows], fontsize="small")
+    axis.invert_yaxis()
+    axis.legend(fontsize="small")
