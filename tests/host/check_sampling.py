@@ -3,17 +3,28 @@
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from in_host import CONFIG, FAMILY, SIZE, conditioning, ours, schedule, texts, theirs
+from in_host import (
+    CONFIG, FAMILY, SIZE, WEIGHTS, conditioning, ours, schedule, texts, theirs,
+)  # fmt: skip
 
 import comfy.sample
+import comfy.sd
+import comfy.utils
 import torch
+from safetensors.torch import save_file
 
+from headforcing.headforcing_core.checkpoint import build_wan
+from headforcing.headforcing_core.fingerprint import fingerprint
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.head_map import HeadMap
+from headforcing.headforcing_core.lora import Lora
 from headforcing.headforcing_core.methods import settings_named
+from headforcing.headforcing_core.tensor_files import TensorDict
+from headforcing.nodes.host_profiling import name_of
 from headforcing.nodes.host_sampling import HostVideo
 
 METHODS = ("rolling", "head_forcing", "pyramid", "full")
@@ -58,6 +69,45 @@ def plain(model):
         )
 
 
+def lora_file():
+    """An adapter of every self-attention projection, in a temporary file."""
+    rng, weights = torch.Generator().manual_seed(3), {}
+    for layer in range(CONFIG.layers):
+        for part in ("q", "k", "v", "o"):
+            name = f"diffusion_model.blocks.{layer}.self_attn.{part}"
+            weights[f"{name}.lora_A.weight"] = 0.1 * torch.randn(4, 256, generator=rng)
+            weights[f"{name}.lora_B.weight"] = 0.1 * torch.randn(256, 4, generator=rng)
+    path = Path(tempfile.mkdtemp()) / "lora.safetensors"
+    save_file(weights, path)
+    return path
+
+
+def difference(model, own, name="head_forcing"):
+    mine, its = by_us(own, name), model.model.process_latent_in(by_host(model, name))
+    return float((mine - its).abs().max())
+
+
+def with_lora(found):
+    path, plain_model = lora_file(), theirs()
+    merged = build_wan(TensorDict(WEIGHTS), lora=Lora.open(path, 0.7))
+    weights = comfy.utils.load_torch_file(str(path))
+    adapted, _ = comfy.sd.load_lora_for_models(plain_model, None, weights, 0.7, 0.0)
+    found["error lora"] = difference(adapted, merged)
+    found["lora matters"] = difference(adapted, ours())
+    found["error without it again"] = difference(plain_model, ours())
+    found["name with lora"] = name_of(adapted) == fingerprint(merged.state_dict())
+    found["name without"] = name_of(plain_model) == fingerprint(ours().state_dict())
+
+
+def with_fp8(found):
+    """Weights rounded to fp8 by the host, against our module on the same rounded weights."""
+    model = theirs(torch.float8_e4m3fn)
+    kept = model.model.diffusion_model.state_dict()
+    rounded = {name: weight.float() for name, weight in kept.items()}
+    found["fp8 weights"] = sum(w.dtype == torch.float8_e4m3fn for w in kept.values())
+    found["error fp8"] = difference(model, build_wan(TensorDict(rounded)))
+
+
 class Stop(Exception):
     pass
 
@@ -88,6 +138,8 @@ def main():
     options = model.model_options.get("transformer_options", {})
     found["left behind"] = sorted(key for key in options if "head" in key)
     found["patches left"] = len(model.object_patches)
+    with_lora(found)
+    with_fp8(found)
     print("FOUND", json.dumps(found))
 
 

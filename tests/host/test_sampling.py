@@ -33,3 +33,14 @@ def test_nothing_leaks(found):
     assert found["stopped"] and found["same after a stop"]
     assert found["plain sampler unchanged"]
     assert found["left behind"] == [] and found["patches left"] == 0
+
+
+def test_a_lora_is_what_merging_it_gives(found):
+    assert found["error lora"] < 1e-4 < 0.1 < found["lora matters"]
+    assert found["error without it again"] < 1e-4
+    assert found["name with lora"] and found["name without"]
+
+
+def test_fp8_weights_are_what_their_rounded_values_give(found):
+    assert found["fp8 weights"] > 50
+    assert found["error fp8"] < 1e-4
