@@ -73,39 +73,36 @@ class HeadForcingSampler(io.ComfyNode):
         chosen = family_of(model, family).tuned(steps=_steps(steps), shift=shift or None)
         built = None if method is None else method.build(chosen.frames_per_chunk)
         given = None if start is None else start["samples"]
-        rows, columns = _size(width, height, given)
         # an image is one frame: then the first chunk is that frame alone
         first = None if given is None else given.shape[2] % chosen.frames_per_chunk or None
         request = VideoRequest(
             chosen,
             WAN_VIDEO.latent_frames(seconds),
-            rows,
-            columns,
+            *_size(width, height, given),
             seed,
             first,
             method=built,
             head_map=_map(model, built, head_map),
         )
-        said = encoded(prompts)
-        names = [f"p{number}" for number in range(len(said.prompts))]
-        schedule = schedule_of(said.prompts, names, request.clock, WAN_VIDEO)
-        progress = Progress(model, request)
-        video = HostVideo(
-            request,
-            schedule,
-            dict(zip(names, said.conditioning, strict=True)),
-            given,
-            progress.finished,
-            progress.called,
-        )
-        latent = None
-        try:
-            latent = video.sample(model)
-        finally:
-            if latent is None:  # interrupted, or failed
-                progress.save()
-        latent = latent.to(comfy.model_management.intermediate_device())
-        return io.NodeOutput({"samples": latent})
+        return io.NodeOutput({"samples": _sampled(model, request, encoded(prompts), given)})
+
+
+def _sampled(
+    model: ModelPatcher, request: VideoRequest, said: EncodedPrompts, given: Tensor | None
+) -> Tensor:
+    """Return the latent; what is finished of an interrupted or failed run is written."""
+    names = [f"p{number}" for number in range(len(said.prompts))]
+    schedule = schedule_of(said.prompts, names, request.clock, WAN_VIDEO)
+    conditioning = dict(zip(names, said.conditioning, strict=True))
+    progress = Progress(model, request)
+    video = HostVideo(request, schedule, conditioning, given, progress.finished, progress.called)
+    latent = None
+    try:
+        latent = video.sample(model)
+    finally:
+        if latent is None:
+            progress.save()
+    return latent.to(comfy.model_management.intermediate_device())
 
 
 @dataclass

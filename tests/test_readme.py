@@ -1,0 +1,58 @@
+"""What the README says was measured is what the committed results say."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+RESULTS = ROOT / "benchmarks" / "results"
+COLUMNS = (
+    *(("ground_drift", 4), ("shade_drift", 3), ("ground_return", 4), ("later_return", 4)),
+    *(("obeyed", 2), ("shape", 2)),
+)
+NAMES = {"the world itself": "truth", "a shade drawn anew by the model": "stranger (model)"}
+
+
+def measured():
+    rows = {}
+    for file in ("demo_compare_cpu.json", "demo_default_cpu.json"):
+        results = json.loads((RESULTS / file).read_text())["results"]["240"]
+        rows = {**results, **rows}  # the first file wins where both have a row
+    return rows
+
+
+def table():
+    section = README.partition("## What methods remember")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split("|") for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+@pytest.mark.parametrize("row", table()[1:], ids=lambda row: row[0])
+def test_a_row_of_the_readme_is_what_was_measured(row):
+    name, *cells = row
+    name = name.strip("`")
+    known = measured()[NAMES.get(name, name)]
+    for (measure, decimals), cell in zip(COLUMNS, cells, strict=False):
+        value = known.get(measure)
+        if value is None or value["mean"] is None:
+            assert cell == ""
+            continue
+        said = cell.split(" +- ")
+        assert said[0] == f"{value['mean']:.{decimals}f}", measure
+        if len(said) > 1:
+            assert said[1] == f"{value['seeds']:.{decimals}f}", measure
+    kib = known.get("cache_bytes")
+    assert cells[-1] == ("" if kib is None else str(kib // 1024))
+
+
+def test_all_methods_are_in_the_table():
+    assert len(table()) >= 20
+
+
+def test_pictures_and_files_that_are_named_are_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http"):
+            assert (ROOT / target).exists(), target
