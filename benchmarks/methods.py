@@ -4,8 +4,9 @@
 
 12 heads of 64 channels, a layer, 288 tokens per frame, chunk 40 and the ones after it. What is
 timed is the memory of a chunk: four drafts and a commit of rotating, storing, staging and
-attending, with random queries, keys and values; the rest of a model costs the same whatever the
-method. Times are ratios, beside the frames attended, summed over heads, which they should follow.
+attending, with random queries, keys and values, and the attending alone; the rest of a model costs
+the same whatever the method. Times are ratios, beside the frames attended, summed over heads, which
+they should follow.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import conftest  # noqa: F401  loads the pack from this checkout
 
-from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope, rotate
+from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope, attention, rotate
 from headforcing.headforcing_core.cache import CacheBank
 from headforcing.headforcing_core.cache_plan import CachePlan
 from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
 from headforcing.headforcing_core.groups import group_heads
 from headforcing.headforcing_core.head_map import HeadMap
 from headforcing.headforcing_core.methods import NAMES, settings_named
+from headforcing.kernels import head_attention
 
 GEOMETRY = ModelGeometry(layers=1, heads=12, head_dim=64)
 GRID = LatentGrid(32, 36, 2, 2)
@@ -43,6 +45,23 @@ SHARES = {
     "forcing_kv": {"fk.static": 5, "fk.dynamic": 7},
 }
 AGAINST = ("rolling", "full")
+
+
+class Stopwatch:
+    """Attention that is timed."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self, *arguments: object) -> torch.Tensor:
+        begin = time.perf_counter()
+        out = head_attention(*arguments)
+        self.seconds += time.perf_counter() - begin
+        return out
+
+
+STOPWATCH = Stopwatch()
+attention.head_attention = STOPWATCH
 
 
 class Runner:
@@ -76,10 +95,10 @@ class Runner:
             self.bank.study(layer, rotate(q, rotation), k)
         self.bank.commit(chunk, self.latent)
 
-    def run_chunk(self) -> float:
-        """Draft and commit the next chunk; return the seconds it took."""
+    def run_chunk(self) -> tuple[float, float]:
+        """Draft and commit the next chunk; return the seconds it took, and those of attending."""
         chunk = next(self.chunks)
-        begin = time.perf_counter()
+        STOPWATCH.seconds, begin = 0.0, time.perf_counter()
         self.bank.open(chunk)
         rotation = self.rope.frames(chunk.frames, self.bank.device)
         for call in range(CALLS):
@@ -88,7 +107,7 @@ class Runner:
                 attend(layer, *self.qkv[layer])
         self.head_frames = self._head_frames()
         self.bank.commit(chunk, self.latent)
-        return time.perf_counter() - begin
+        return time.perf_counter() - begin, STOPWATCH.seconds
 
     def _head_frames(self) -> float:
         """Frames that a query reads, summed over the heads of a layer."""
@@ -102,30 +121,37 @@ class Row:
 
     Args:
         head_frames: frames that a query reads, summed over the heads of a layer.
-        budget, time: head-frames and time as multiples of ``rolling``'s and ``full``'s.
+        budget, time, attending: head-frames, time, and time of attending alone, as multiples of
+            ``rolling``'s and ``full``'s.
     """
 
     method: str
     head_frames: float
     budget: dict[str, float]
     time: dict[str, float]
+    attending: dict[str, float]
 
 
 def measure(names: list[str]) -> list[Row]:
     """Time the methods in turns, chunk by chunk."""
     runners = {name: Runner(name) for name in names}
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for _ in range(TIMED):
         for name, runner in runners.items():
             seconds[name].append(runner.run_chunk())
     rows = []
     for name, runner in runners.items():
-        ratio = {
-            other: median(a / b for a, b in zip(seconds[name], seconds[other], strict=True))
-            for other in AGAINST
-        }
+        whole, attending = (
+            {
+                other: median(
+                    a[part] / b[part] for a, b in zip(seconds[name], seconds[other], strict=True)
+                )
+                for other in AGAINST
+            }
+            for part in (0, 1)
+        )
         budget = {other: runner.head_frames / runners[other].head_frames for other in AGAINST}
-        rows.append(Row(name, runner.head_frames, budget, ratio))
+        rows.append(Row(name, runner.head_frames, budget, whole, attending))
     return rows
 
 
@@ -135,9 +161,12 @@ def main() -> int:
     options = parser.parse_args()
     rows = measure(list(NAMES))
     sys.stdout.write(f"{'method':24}{'head-frames':>12}")
-    sys.stdout.write("".join(f"{f'of {o}':>12}{'time':>8}" for o in AGAINST) + "\n")
+    heads = "".join(f"{f'of {o}':>12}{'attending':>11}{'all':>7}" for o in AGAINST)
+    sys.stdout.write(f"{heads}\n")
     for row in rows:
-        cells = "".join(f"{row.budget[o]:12.2f}{row.time[o]:8.2f}" for o in AGAINST)
+        cells = "".join(
+            f"{row.budget[o]:12.3f}{row.attending[o]:11.3f}{row.time[o]:7.3f}" for o in AGAINST
+        )
         sys.stdout.write(f"{row.method:24}{row.head_frames:12.0f}{cells}\n")
     if options.json:
         result = {
