@@ -1,5 +1,6 @@
 """The package as pip, the registry and ComfyUI's manager see it."""
 
+import json
 import re
 from pathlib import Path
 
@@ -77,3 +78,17 @@ def test_the_demo_model_is_installed_and_published():
     assert {"CARD.md", "headforcing_demo.safetensors", "head_forcing.json"} <= names
     ignored = (ROOT / ".comfyignore").read_text("utf-8").split()
     assert not any("headforcing_core".startswith(name.strip("/")) for name in ignored)
+
+
+def strings(value):
+    if isinstance(value, dict):
+        return [text for inner in value.values() for text in strings(inner)]
+    return [value]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "locales").rglob("*.json")), ids=str)
+def test_locales_hold_nothing_that_the_page_would_read_as_a_command(path):
+    """A bare @ in one message keeps ComfyUI's whole page from opening."""
+    for text in strings(json.loads(path.read_text("utf-8"))):
+        plain = re.sub(r"\{'[^']'\}", "", text)
+        assert not re.search(r"[@{}|$]", plain), text

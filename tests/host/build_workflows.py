@@ -16,6 +16,11 @@ RED, YELLOW = (
     for colour in ("red", "yellow")
 )
 SMALL = {"width": 64, "height": 64}
+DEMO_METHOD = {
+    "method": "head_forcing:compact",
+    "method.anchor_recent": 0,
+    "method.on_switch": "keep",
+}
 DEMO = ("HeadForcingLoadDemo", {}, (0, 0))
 MODEL = (
     "HeadForcingLoadARModel",
@@ -58,7 +63,7 @@ def demo():
             {"clip": ("Demo model", 1), "text": story, "seconds": 30.0},
             (1, 0),
         ),
-        "Method": ("HeadForcingCacheMethod", {"method": "sink_window:short"}, (1, 5)),
+        "Method": ("HeadForcingCacheMethod", DEMO_METHOD, (1, 5)),
         "Sampler": (
             "HeadForcingSampler",
             {
