@@ -24,6 +24,7 @@ from ..headforcing_core.methods import MethodSettings
 from ..headforcing_core.prompt_text import TimedPrompt, schedule_of
 from ..headforcing_core.rollout import FinishedChunk
 from .host_attention import check_model
+from .host_profiling import name_of
 from .host_sampling import HostVideo
 from .sockets import (
     CATEGORY,
@@ -256,7 +257,13 @@ def _map(model: ModelPatcher, method: Method | None, chosen: HeadMap | None) -> 
     """Return the map that is connected, or the one the model brings for this method."""
     if method is None or method.scheme is None:
         return None
-    return chosen or model.attachments.get(MAP_KEY, {}).get(method.scheme)
+    head_map = chosen or model.attachments.get(MAP_KEY, {}).get(method.scheme)
+    if head_map and head_map.evidence and head_map.evidence.fingerprint != name_of(model):
+        log.warning(
+            "Head Forcing: the head map was measured on another model, or before a LoRA was added; "
+            "put Profile Heads after the LoRA"
+        )
+    return head_map
 
 
 def encoded(prompts: EncodedPrompts | list) -> EncodedPrompts:

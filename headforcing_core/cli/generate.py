@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 from ..device import choose_device
 from ..families import FAMILIES, WAN_TEXT_TOKENS, WAN_VIDEO, Family, choose_family
+from ..fingerprint import fingerprint
 from ..generation import VideoRequest
 from ..head_map import HeadMap
 from ..head_map_files import read_head_map
@@ -19,6 +21,7 @@ from ..wan import WanModel
 from .loading import add_loading_options, check_lora, load_model
 from .recording import record
 
+log = logging.getLogger("headforcing")
 INPUTS = ("model", "text_embedding", "lora", "start", "map")
 LONGEST_TEXT = 65_536
 EPILOG = "Families:\n" + "\n".join(
@@ -118,6 +121,9 @@ def run(options: argparse.Namespace) -> int:
     request = _request(options)
     device = choose_device(options.device)
     model = load_model(options, request.family, device)
+    evidence = request.head_map and request.head_map.evidence
+    if evidence and evidence.fingerprint != fingerprint(model.state_dict()):
+        log.warning("the head map was measured on another model than this; profile this one")
     text = read_text_embedding(options.text_embedding, model.config.text_dim, options.text_tokens)
     given = None
     if options.start is not None:

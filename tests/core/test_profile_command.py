@@ -131,6 +131,27 @@ def test_a_checkpoint_is_profiled(tmp_path, capsys):
     assert other.evidence.fingerprint == head_map.evidence.fingerprint
 
 
+def test_a_map_of_another_model_is_told(tmp_path, capsys):
+    write_random_checkpoint(tmp_path / "self_forcing.safetensors")
+    text = torch.randn(5, TINY.text_dim, generator=torch.Generator().manual_seed(0))
+    save_file({"text": text}, tmp_path / "text.safetensors")
+    model, size = tmp_path / "self_forcing.safetensors", ("--width", "64", "--height", "48")
+    assert profile(model, *CHECKPOINT, "--seconds", "4", "--chunks", "1", "--prompts", "1",
+                   out=tmp_path / "heads") == 0  # fmt: skip
+    capsys.readouterr()
+    path = tmp_path / "heads" / "head_forcing.json"
+    embedding = str(tmp_path / "text.safetensors")
+    options = ["generate", "--model", str(model), "--text-embedding", embedding, *size,
+               "--heads", "4", "--seconds", "1", "--out", str(tmp_path / "x.safetensors"),
+               "--method", "head_forcing", "--map", str(path)]  # fmt: skip
+    assert main(options) == 0
+    assert "another model" not in capsys.readouterr().err
+    known = json.loads(path.read_text())
+    path.write_text(json.dumps(known | {"fingerprint": "0123"}))
+    assert main(options) == 0
+    assert "measured on another model" in capsys.readouterr().err
+
+
 def test_the_maps_that_ship_are_of_the_model_that_ships():
     model = DemoModel.load()
     shipped = maps_of(model)
