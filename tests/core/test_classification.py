@@ -13,6 +13,7 @@ from headforcing.headforcing_core.classification import (
     HeadForcingTypes,
     PyramidTypes,
     dominant_period,
+    mean,
 )
 from headforcing.headforcing_core.voting import classify
 
@@ -150,6 +151,13 @@ def test_the_period_of_what_repeats_itself(period):
         assert dominant_period(curve[:frames].double()) == pytest.approx(period, rel=0.15)
     if period > 4:
         assert dominant_period(curve.double(), harmonics=1) < 0.6 * period
+
+
+def test_curves_are_averaged_over_the_longest_pasts():
+    short, one, other = (
+        {"scores": torch.full((1, 1, n), value)} for n, value in ((3, 9.0), (5, 1.0), (5, 2.0))
+    )
+    assert mean([short, one, other])["scores"].tolist() == [[[1.5] * 5]]
 
 
 def test_what_does_not_change_has_no_period():

@@ -49,6 +49,25 @@ def test_dummy_forcing_tells_planted_heads_apart():
         ]
 
 
+def test_heads_told_apart_later_lose_what_their_type_does_not_keep():
+    settings = with_values(settings_named("dummy"), ["types.after_chunk=2"])
+    bank = bank_for(settings.build(), 60)
+    q, k = torch.zeros(2, LAYERS, 9, P, HEADS, DIM)
+    q[..., STEADY] = 30
+    k[:, 0, :, 0, STEADY] = 1
+    k[:, 1:6, :, 1, STEADY] = 1
+    k[:, 6:, :, 2:, STEADY] = 1
+    commit(bank, ChunkClock(9, 3), q, k)
+    for layer in bank.layers:
+        kept = [layer.ledger_of(head).past for head in range(HEADS)]
+        assert [(past.sink, past.recent) for past in kept] == [
+            ((0,), ()),
+            ((), (6, 7, 8)),
+            ((), (8,)),
+            ((), (8,)),
+        ]
+
+
 def test_forcing_kv_keeps_the_bands_that_are_least_like_the_next_frame():
     # 12 tokens in 6 bands: two neighbouring tokens each
     settings = with_values(settings_named("forcing_kv"), ["bands.scored_in=1"])

@@ -1,8 +1,10 @@
 """Head maps and their files: what is changed stays told, what is damaged is refused."""
 
 import json
+from dataclasses import replace
 
 import pytest
+from PIL import ImageChops
 from planted import planted_profile
 
 from headforcing.headforcing_core.classification import CLASSIFIERS
@@ -128,6 +130,15 @@ def test_a_picture_shows_every_type_and_every_doubt(head_map):
     assert {COLOURS[kind].upper() for kind in head_map.counts} <= colours(picture)
     layers, heads = len(head_map.types), len(head_map.types[0])
     assert picture.height > layers * 26 and picture.width > heads * 26
+
+
+def test_a_head_in_doubt_has_a_frame():
+    sure = classify(planted_profile(), CLASSIFIERS[0], doubt=0.0)
+    unsure = replace(sure, evidence=replace(sure.evidence, doubted=((1, 2),)))
+    plain, framed = draw_types(sure), draw_types(unsure)
+    changed = ImageChops.difference(plain, framed).crop((0, 44, 460, 44 + 2 * 26)).getbbox()
+    left, top = 44 + 2 * 26, 26
+    assert changed == (left + 1, top + 1, left + 25, top + 25)
 
 
 def test_types_of_one_scheme_differ_in_colour():

@@ -148,12 +148,23 @@ def test_eleven_hundred_frames_and_a_new_prompt_in_each_phase(name):
 @pytest.mark.parametrize("at", [3, 6, 9, 15, 30])
 def test_a_new_prompt_computes_the_last_chunks_again_but_never_the_sink(name, at):
     prompts = PromptSchedule((0, at), THREE_PROMPTS[:2])
-    rollout = rollout_of(settings_named(name).build(), at + 3, prompts)
+    rollout = rollout_of(settings_named(name).build(), 60, prompts)
     list(rollout.run())
     sun = [sigma for sigma, text in rollout.backbone.calls if text == "sun"]
     again = sun.index(LEVELS[0].sigma)  # clean calls before the first noisy one
     assert set(sun[:again]) <= {CLEAN.sigma}
     assert again == min(4, at // 3 - 1)  # the first chunk holds the sink
+
+
+def test_a_cut_forgets_what_is_neither_sink_nor_recent_and_recomputes_nothing():
+    cut = PromptSchedule((0, 45), THREE_PROMPTS[:2], frozenset({45}))
+    rollout = rollout_of(HeadForcing().build(), 60, cut)
+    held = {}
+    for done in rollout.run():
+        held[done.chunk.start] = [len(ledger.past.middle) for ledger in rollout.bank.ledgers]
+    assert max(held[42]) == 6 and max(held[45]) <= 1
+    sun = [sigma for sigma, text in rollout.backbone.calls if text == "sun"]
+    assert sun[0] == LEVELS[0].sigma  # no clean call before the first noisy one
 
 
 @every_method
