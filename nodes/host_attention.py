@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from ..headforcing_core.backbone import Attend
 
 KEY = "head_forcing"
+# names under which others put what answers from a cache instead of the model
+SKIPS_FORWARDS = ("easycache", "lazycache", "teacache", "magcache", "fbcache", "firstblock")
 BLOCKS = "diffusion_model.blocks"
 
 
@@ -55,7 +57,25 @@ def patched(model: ModelPatcher) -> ModelPatcher:
 
 
 def check_model(model: ModelPatcher) -> None:
-    """Refuse a model that no rollout of ours can be made with."""
+    """Refuse a model that no rollout of ours can be made with.
+
+    Raises:
+        ValueError: if it is no Wan 2.1 text-to-video model, or something on it skips forwards,
+            after which caches would lack frames.
+    """
+    skipping = sorted(
+        str(key)
+        for by_key in model.wrappers.values()
+        for key in by_key
+        if any(word in str(key).lower() for word in SKIPS_FORWARDS)
+    )
+    if "model_function_wrapper" in model.model_options:
+        skipping.append("a wrapper around the model's forward")
+    if skipping:
+        raise ValueError(
+            f"model must run every step, got {', '.join(skipping)} on it; take it away: a skipped "
+            "step would leave a hole in the memory"
+        )
     network = model.get_model_object("diffusion_model")
     if not isinstance(network, WanModel) or getattr(network, "model_type", "t2v") != "t2v":
         kind = getattr(network, "model_type", type(network).__name__)

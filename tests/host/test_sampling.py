@@ -44,3 +44,8 @@ def test_a_lora_is_what_merging_it_gives(found):
 def test_fp8_weights_are_what_their_rounded_values_give(found):
     assert found["fp8 weights"] > 50
     assert found["error fp8"] < 1e-4
+
+
+def test_what_skips_forwards_is_refused(found):
+    assert "got easycache on it" in found["refused easycache"]
+    assert "wrapper around the model's forward" in found["refused wrapped"]
