@@ -34,11 +34,7 @@ class HeadForcingLoadHeadMap(io.ComfyNode):
                 ),
                 io.Model.Input("model", optional=True, tooltip="A model to attach the map to."),
             ],
-            outputs=[
-                HeadMapSocket.Output("head_map", tooltip="For the sampler."),
-                io.Image.Output(tooltip="Which head is of which type."),
-                io.Model.Output(tooltip="The model, with this map."),
-            ],
+            outputs=_outputs(),
         )
 
     @classmethod
@@ -71,11 +67,7 @@ class HeadForcingEditHeadMap(io.ComfyNode):
                 ),
                 io.Model.Input("model", optional=True, tooltip="A model to attach the map to."),
             ],
-            outputs=[
-                HeadMapSocket.Output("head_map", tooltip="For the sampler."),
-                io.Image.Output(tooltip="Which head is of which type."),
-                io.Model.Output(tooltip="The model, with this map."),
-            ],
+            outputs=_outputs(),
         )
 
     @classmethod
@@ -89,6 +81,14 @@ class HeadForcingEditHeadMap(io.ComfyNode):
             )
         changed = head_map.with_type(layer, head, type)
         return io.NodeOutput(changed, as_image(draw_types(changed)), attached(model, changed))
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        HeadMapSocket.Output("head_map", tooltip="For the sampler."),
+        io.Image.Output(tooltip="Which head is of which type."),
+        io.Model.Output(tooltip="The model, with this map."),
+    ]
 
 
 def attached(model: ModelPatcher | None, head_map: HeadMap) -> ModelPatcher | None:

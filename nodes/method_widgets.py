@@ -9,7 +9,6 @@ from enum import Enum
 from comfy_api.latest import io
 
 from ..headforcing_core.methods import (
-    METHODS,
     MethodSettings,
     setting_names,
     settings_named,
@@ -99,7 +98,3 @@ def _documented(owner: type) -> dict[str, str]:
         else:
             found |= {name: f"{found[name]} {line.strip()}" for name in names}
     return {name: text[:1].upper() + text[1:] for name, text in found.items()}
-
-
-def method_names() -> list[str]:
-    return list(METHODS)
