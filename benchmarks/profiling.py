@@ -22,9 +22,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import conftest  # noqa: F401  loads the pack from this checkout
-from random_model import random_weights
+from random_model import TINY, random_weights
 
-from headforcing.headforcing_core import PromptSchedule, WanConfig
+from headforcing.headforcing_core import PromptSchedule
 from headforcing.headforcing_core.checkpoint import build_wan
 from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
@@ -33,18 +33,7 @@ from headforcing.headforcing_core.profiling import Profiler
 from headforcing.headforcing_core.tensor_files import TensorDict
 
 FAMILY = family_named("self_forcing")
-CONFIG = WanConfig(
-    dim=384,
-    ffn_dim=1536,
-    freq_dim=64,
-    text_dim=64,
-    in_dim=16,
-    out_dim=16,
-    heads=6,
-    layers=1,
-    patch=(1, 2, 2),
-    eps=1e-6,
-)
+CONFIG = replace(TINY, dim=384, ffn_dim=1536, heads=6, layers=1)
 SIZE, FRAMES, ROUNDS = (32, 36), 24, 3
 LOOKED_AT = [5, 6, 7]
 ROWS = {"without": None, "256 rows": 256, "all rows": 0}

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
 
 from .attention import Observer
+from .backbone import Backbone
 from .cache import CacheBank
 from .cache_plan import CachePlan
 from .clock import ChunkClock
@@ -17,7 +21,18 @@ from .prompts import PromptSchedule
 from .rollout import Rollout
 from .rope import Rope
 from .version import VERSION
-from .wan import WanModel
+from .wan import WanConfig
+
+
+class VideoModel(Backbone, Protocol):
+    """A backbone whose sizes are known: our own module, or a host's."""
+
+    config: WanConfig
+    dtype: torch.dtype
+    device: torch.device
+
+    def prepare_text(self, embedding: Any) -> object:
+        """Return what ``predict_clean`` takes as its text."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +98,7 @@ class VideoRequest:
         method = self.method or self.family.method
         return method.fitted(self.clock.total_frames, self.family.frames_per_chunk)
 
-    def plan(self, model: WanModel, batch: int = 1) -> CachePlan:
+    def plan(self, model: VideoModel, batch: int = 1) -> CachePlan:
         """Return what the caches will hold; nothing is allocated."""
         family, geometry = self.family, model.config.geometry
         return CachePlan(
@@ -99,7 +114,7 @@ class VideoRequest:
 
     def rollout(
         self,
-        model: WanModel,
+        model: VideoModel,
         prompts: PromptSchedule,
         observe: Observer | None = None,
         entry: int = 0,

@@ -6,18 +6,10 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from .head_map import HeadMap
 from .head_map_pictures import colour_of
 from .head_profile import HeadProfile
-from .stability import Comparison
+from .map_report import MapReport, agreements
 
-Section = tuple[
-    HeadMap,
-    Mapping[str, str],
-    Mapping[str, float] | None,
-    Mapping[str, Comparison],
-    Mapping[str, bytes],
-]
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 1100px; margin: 2em auto;
   padding: 0 1em; }
@@ -40,8 +32,16 @@ CAPTIONS = {
 }
 
 
-def as_page(profile: HeadProfile, sections: Sequence[Section]) -> str:
-    """Return the HTML: how it was measured, and a section per rule."""
+def as_page(
+    profile: HeadProfile,
+    reports: Sequence[MapReport],
+    pictures: Mapping[str, Mapping[str, bytes]],
+) -> str:
+    """Return the HTML: how it was measured, and a section per rule.
+
+    Args:
+        pictures: of each scheme, PNGs by name.
+    """
     facts = {
         "model": f"fingerprint {profile.fingerprint}, {profile.geometry.layers} layers of "
         f"{profile.geometry.heads} heads",
@@ -49,7 +49,7 @@ def as_page(profile: HeadProfile, sections: Sequence[Section]) -> str:
         **{name: _plain(value) for name, value in profile.parameters.items() if name != "model"},
     }
     title = escape(f"Heads of {profile.parameters.get('model', 'a model')}")
-    body = "".join(_section(*section) for section in sections)
+    body = "".join(_section(report, pictures[report.head_map.scheme]) for report in reports)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE}</style></head>\n<body><h1>{title}</h1>\n{_facts(facts)}\n{body}"
@@ -57,13 +57,8 @@ def as_page(profile: HeadProfile, sections: Sequence[Section]) -> str:
     )
 
 
-def _section(
-    head_map: HeadMap,
-    stability: Mapping[str, str],
-    halves: Mapping[str, float] | None,
-    comparisons: Mapping[str, Comparison],
-    pictures: Mapping[str, bytes],
-) -> str:
+def _section(report: MapReport, pictures: Mapping[str, bytes]) -> str:
+    head_map, halves = report.head_map, report.stability.halves
     total = sum(head_map.counts.values())
     rows = [
         (
@@ -82,7 +77,7 @@ def _section(
             ("here", "there", "heads"),
             [(escape(a), escape(b), str(n)) for (a, b), n in sorted(c.counts.items())],
         )
-        for name, c in comparisons.items()
+        for name, c in report.comparisons.items()
     )
     figures = "".join(
         f'<figure><img alt="{escape(head_map.scheme)} {escape(name)}" '
@@ -92,7 +87,7 @@ def _section(
     )
     rule = _plain(head_map.evidence.parameters["rule"])
     return (
-        f"<h2>{escape(head_map.scheme)}</h2>\n{counts}\n{_facts(stability)}\n"
+        f"<h2>{escape(head_map.scheme)}</h2>\n{counts}\n{_facts(agreements(report.stability))}\n"
         f"<p>rule: {escape(rule)}</p>\n{figures}{compared}\n"
     )
 

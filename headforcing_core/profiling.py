@@ -161,13 +161,13 @@ def profiled(
 ) -> Iterator[HeadProfile]:
     """Measure a model, video by video; yield the profile as it grows.
 
-    Raises:
-        ValueError: if there are fewer texts than prompts, or no chunk of a video can be drawn.
-
     Args:
         known: what was measured before, of the same model and with the same settings; videos that
             are in it are not made again.
         watch: is told the frames of every chunk made.
+
+    Raises:
+        ValueError: if there are fewer texts than prompts, or no chunk of a video can be drawn.
     """
     if settings.prompts > subject.prompts:
         raise ValueError(

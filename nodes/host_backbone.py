@@ -7,6 +7,7 @@ from typing import Any
 
 import comfy.model_management
 import torch
+from comfy.model_base import BaseModel
 from comfy.samplers import CFGGuider, sampling_function
 from torch import Tensor
 
@@ -58,7 +59,7 @@ class HostBackbone:
         self.run = Run()
         base = guider.inner_model
         self.config = config_of(base.diffusion_model)
-        self.dtype = base.manual_cast_dtype or base.get_dtype()
+        self.dtype = dtype_of(base)
         self.device = guider.model_patcher.load_device
 
     def __enter__(self) -> HostBackbone:
@@ -84,6 +85,11 @@ class HostBackbone:
         if self.watch is not None:
             self.watch(clean, noisy)
         return clean
+
+
+def dtype_of(base: BaseModel) -> torch.dtype:
+    """Return what the host computes in; weights may be kept in less."""
+    return base.manual_cast_dtype or base.get_dtype()
 
 
 def config_of(network: torch.nn.Module) -> WanConfig:

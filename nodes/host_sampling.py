@@ -16,8 +16,8 @@ from ..headforcing_core.attention import Observer
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.prompts import PromptSchedule
 from ..headforcing_core.rollout import FinishedChunk
-from .host_attention import KEY, check_model, patched
-from .host_backbone import HostBackbone, PromptGuider, config_of
+from .host_attention import KEY, patched
+from .host_backbone import HostBackbone, PromptGuider, config_of, dtype_of
 
 Watch = Callable[[FinishedChunk], None]
 
@@ -52,7 +52,6 @@ class HostVideo:
         Raises:
             ValueError: if the model is not one that can be rolled out.
         """
-        check_model(model)
         clone = patched(model)
         plan = self.request.plan(_Sizes(clone))
         clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, _reserve(plan.bytes))
@@ -102,7 +101,7 @@ class _Sizes:
 
     def __init__(self, model: ModelPatcher):
         self.config = config_of(model.get_model_object("diffusion_model"))
-        self.dtype = model.model.manual_cast_dtype or model.model.get_dtype()
+        self.dtype = dtype_of(model.model)
 
 
 def _reserve(cache_bytes: int) -> Callable[..., Any]:

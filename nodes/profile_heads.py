@@ -17,8 +17,8 @@ from ..headforcing_core.families import SUPPORTED, WAN_VIDEO
 from ..headforcing_core.head_map import HeadMap
 from ..headforcing_core.head_map_pictures import draw_types
 from ..headforcing_core.head_profile import HeadProfile
+from ..headforcing_core.map_report import MapReport, as_text, report_on
 from ..headforcing_core.profile_file import read_profile, write_profile
-from ..headforcing_core.profile_report import MapReport, as_text, report_on
 from ..headforcing_core.profile_settings import FULL, QUICK, ProfileSettings
 from ..headforcing_core.profiling import frames_to_make, profiled
 from ..headforcing_core.voting import DOUBT

@@ -57,10 +57,11 @@ CORE = {
     "stability": {"classification", "head_map", "head_profile", "voting"},
     "head_map_pictures": {"head_map", "methods", "online"},
     "profile_plots": {"classification", "head_map", "head_map_pictures", "head_profile"},
-    "profile_page": {"head_map", "head_map_pictures", "head_profile", "stability"},
+    "map_report": {"classification", "head_map", "head_profile", "stability", "voting"},
+    "profile_page": {"head_map_pictures", "head_profile", "map_report"},
     "profile_report": {
-        *("arena", "classification", "head_map", "head_map_pictures", "head_profile", "methods"),
-        *("profile_page", "profile_plots", "profiling", "rope", "stability", "voting"),
+        *("arena", "head_map", "head_map_pictures", "head_profile", "map_report", "methods"),
+        *("profile_page", "profile_plots", "profiling", "rope"),
     },
     "budgets": {
         *("arena", "clock", "geometry", "head_map_files", "inspection", "method", "methods"),
@@ -93,8 +94,8 @@ CORE = {
         *("attention", "backbone", "cache", "clock", "method", "noise", "prompts", "schedule"),
     },
     "generation": {
-        *("attention", "cache", "cache_plan", "clock", "families", "groups", "head_map", "method"),
-        *("noise", "prompts", "rollout", "rope", "version", "wan"),
+        *("attention", "backbone", "cache", "cache_plan", "clock", "families", "groups"),
+        *("head_map", "method", "noise", "prompts", "rollout", "rope", "version", "wan"),
     },
     "__init__": ANYTHING,
 }

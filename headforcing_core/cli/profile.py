@@ -21,9 +21,10 @@ from ..geometry import VideoFormat
 from ..head_map_files import read_head_map, write_head_map
 from ..head_profile import HeadProfile
 from ..latent_file import read_text_embedding
+from ..map_report import as_text, report_on
 from ..methods import with_values
 from ..profile_file import read_profile, write_profile
-from ..profile_report import as_text, report_on, write_report
+from ..profile_report import write_report
 from ..profile_settings import FULL, QUICK, ProfileSettings
 from ..profiling import Subject, frames_to_make, profiled
 from ..voting import DOUBT

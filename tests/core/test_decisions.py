@@ -3,8 +3,9 @@
 import torch
 from plans import DIM, GRID, HEADS, LAYERS, bank_for
 
-from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope
+from headforcing.headforcing_core import CacheBank, ChunkClock, HeadAttention, Rope
 from headforcing.headforcing_core.methods import settings_named, with_values
+from headforcing.headforcing_core.online import FIRST, LAST, LAST_CHUNK, DummyTypes
 from headforcing.headforcing_core.pages import Kind
 
 P = GRID.tokens_per_frame
@@ -47,6 +48,25 @@ def test_dummy_forcing_tells_planted_heads_apart():
             ((), (5,)),
             ((), (5,)),
         ]
+
+
+def test_dummies_are_the_heads_that_look_neither_way():
+    masses = [(1.0, 0.0), (0.3, 0.3), (0.0, 1.0), (0.25, 0.25)]
+    assert DummyTypes().decide(masses) == [FIRST, LAST, LAST_CHUNK, LAST]
+
+
+def test_only_clean_calls_are_studied(monkeypatch):
+    seen = []
+    monkeypatch.setattr(CacheBank, "study", lambda self, layer, q, unrotated: seen.append(layer))
+    bank = bank_for(settings_named("rolling").build(), 60)
+    (chunk, *_) = ChunkClock(60, 3)
+    bank.open(chunk)
+    q = torch.zeros(1, 3 * P, HEADS, DIM)
+    for step in (0, 1, None):
+        HeadAttention(bank, Rope(DIM, GRID).frames(chunk.frames, bank.device), step=step)(
+            0, q, q, q
+        )
+    assert seen == [0]
 
 
 def test_heads_told_apart_later_lose_what_their_type_does_not_keep():

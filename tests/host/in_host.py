@@ -1,6 +1,7 @@
 """What host tests share; runs in the host's own python, with its modules at hand."""
 
 import sys
+from dataclasses import replace
 
 HOST = sys.argv[1]
 sys.argv = ["main.py", "--cpu"]
@@ -11,26 +12,15 @@ comfy.options.enable_args_parsing()
 import comfy.sd  # noqa: E402
 import conftest  # noqa: E402, F401
 import torch  # noqa: E402
-from random_model import random_weights  # noqa: E402
+from random_model import TINY, random_weights  # noqa: E402
 
-from headforcing.headforcing_core import PromptSchedule, WanConfig  # noqa: E402
+from headforcing.headforcing_core import PromptSchedule  # noqa: E402
 from headforcing.headforcing_core.checkpoint import build_wan  # noqa: E402
 from headforcing.headforcing_core.families import family_named  # noqa: E402
 from headforcing.headforcing_core.tensor_files import TensorDict  # noqa: E402
 
 # what the host's loader takes for granted: 128 channels per head, texts of 4096
-CONFIG = WanConfig(
-    dim=256,
-    ffn_dim=512,
-    freq_dim=256,
-    text_dim=4096,
-    in_dim=16,
-    out_dim=16,
-    heads=2,
-    layers=3,
-    patch=(1, 2, 2),
-    eps=1e-6,
-)
+CONFIG = replace(TINY, dim=256, ffn_dim=512, freq_dim=256, text_dim=4096, heads=2, layers=3)
 WEIGHTS = random_weights(CONFIG)
 FAMILY = family_named("self_forcing")
 SIZE = (6, 8)

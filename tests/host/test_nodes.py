@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from pathlib import Path
 
 import av
 import pytest
@@ -102,7 +101,7 @@ def test_templates_are_listed(host):
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
 def test_a_workflow_runs(host, path):
-    """Those that need published weights run on random ones, smaller and shorter."""
+    """Those that need published weights run on random ones, smaller; the others shorter."""
     prompt, _ = as_prompt(json.loads(path.read_text()), host.info)
     absent = any(node["class_type"] == "CLIPLoader" for node in prompt.values())
     for node in prompt.values():
@@ -113,8 +112,8 @@ def test_a_workflow_runs(host, path):
             inputs["clip_name"] = "x"
         if absent and "width" in inputs:
             inputs |= {"width": 64, "height": 48}
-        if node["class_type"] == "HeadForcingSampler" and isinstance(inputs.get("seconds"), float):
-            inputs["seconds"] = min(inputs["seconds"], 6.0 if not absent else inputs["seconds"])
+        if node["class_type"] == "HeadForcingSampler" and not absent:
+            inputs["seconds"] = min(inputs["seconds"], 6.0)
         if node["class_type"] == "HeadForcingPromptSchedule" and not absent:
             inputs["text"] = re.sub(r"\[\d+:\d+\] ", "| ", inputs["text"]).lstrip("| ")
     done = host.run(prompt)
@@ -128,7 +127,7 @@ def test_a_workflow_runs(host, path):
             assert len(shown) > 9 and shown[0].std() > 5
 
 
-def test_the_same_again_and_another_seed(host):
+def test_a_longer_video_begins_the_same_and_another_seed_does_not(host):
     host.run(demo(prefix="same/a"))
     host.run(demo(seed=5, prefix="same/b"))
     changed = demo(prefix="same/c")
@@ -188,8 +187,3 @@ def test_a_model_without_a_map_is_refused_where_one_is_needed(host):
     done = host.wait(host.queue(prompt))
     (said,) = errors_of(done)
     assert "must have a head map of this model" in said
-
-
-def test_the_log_has_no_traceback_of_ours(host):
-    assert Path(host.base).exists()
-    assert "Error while calling comfy_entrypoint" not in host.said()
