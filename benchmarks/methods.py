@@ -23,7 +23,7 @@ from statistics import median
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import conftest  # noqa: F401  loads the pack from this checkout
+import pack  # noqa: F401  loads the pack from this checkout
 
 from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope, attention, rotate
 from headforcing.headforcing_core.cache import CacheBank

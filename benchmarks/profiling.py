@@ -21,7 +21,7 @@ from statistics import median
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import conftest  # noqa: F401  loads the pack from this checkout
+import pack  # noqa: F401  loads the pack from this checkout
 from random_model import TINY, random_weights
 
 from headforcing.headforcing_core import PromptSchedule

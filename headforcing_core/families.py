@@ -13,7 +13,7 @@ from .geometry import ModelGeometry, VideoFormat
 from .method import ALL_HEADS, HeadRule, Method, SwitchRule
 from .policy import HeadPolicy
 from .positions import PositionRule
-from .schedule import TRAINING_STEPS, NoiseLevel, noise_levels
+from .schedule import TRAINING_STEPS, NoiseLevel, levels_at, noise_levels
 from .tensor_files import WRAPPERS
 
 WAN_VIDEO = VideoFormat(time_stride=4, space_stride=8, fps=16)
@@ -38,6 +38,7 @@ class Family:
         file_pattern: searched in a file's name, lower case, without ``-_ .``.
         frames_per_chunk: frames denoised together.
         steps: denoising steps as the authors list them, warped by ``shift``.
+        sigmas: noise levels as they are, in place of steps and shift.
         window: frames seen, sink and current chunk included. The horizon where the authors have
             none: up to there it keeps everything, beyond it the window slides.
         sink: first frames kept for ever.
@@ -46,6 +47,7 @@ class Family:
         recaches: a new prompt has the frames of the window computed again under it.
         weights: state dicts of a torch file, best first.
         with_lora: whether the authors publish a base model and an adapter for it.
+        latent_size: the only (rows, columns) it can draw; None: any.
         refusal: why its rollout is not built yet; None when it is.
     """
 
@@ -63,7 +65,9 @@ class Family:
     recaches: bool = False
     weights: tuple[str, ...] = WRAPPERS
     with_lora: bool = False
+    latent_size: tuple[int, int] | None = None
     refusal: str | None = None
+    sigmas: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.steps[:1] != (TRAINING_STEPS,):
@@ -74,6 +78,8 @@ class Family:
 
     @property
     def levels(self) -> tuple[NoiseLevel, ...]:
+        if self.sigmas is not None:
+            return levels_at(self.sigmas)
         return noise_levels(self.steps, self.shift)
 
     @property
@@ -94,6 +100,7 @@ class Family:
         *,
         steps: tuple[int, ...] | None = None,
         shift: float | None = None,
+        sigmas: tuple[float, ...] | None = None,
         window: int | None = None,
         sink: int | None = None,
         positions: PositionRule | None = None,
@@ -109,6 +116,7 @@ class Family:
             self,
             steps=self.steps if steps is None else steps,
             shift=self.shift if shift is None else shift,
+            sigmas=self.sigmas if sigmas is None else sigmas,
             window=self.window if window is None else window,
             sink=self.sink if sink is None else sink,
             positions=positions or rule,
@@ -168,7 +176,9 @@ FAMILIES = (
         weights=PLAIN_FIRST,
     ),
     Family("self_forcing", "Self-Forcing", "arXiv 2506.08009", "selfforcing"),
-    Family("demo", "the demo model", "headforcing_core/demo", "headforcingdemo"),
+    Family(
+        "demo", "the demo model", "headforcing_core/demo", "headforcingdemo", latent_size=(8, 8)
+    ),
 )
 FAMILY_NAMES = tuple(family.name for family in FAMILIES)
 SUPPORTED = tuple(family.name for family in FAMILIES if not family.refusal)

@@ -12,7 +12,7 @@ from .backbone import Backbone
 from .cache import CacheBank
 from .cache_plan import CachePlan
 from .clock import ChunkClock
-from .families import Family
+from .families import WAN_VIDEO, Family
 from .groups import check_map, group_heads
 from .head_map import HeadMap
 from .method import Method
@@ -61,6 +61,13 @@ class VideoRequest:
     def __post_init__(self) -> None:
         if self.frames < 1:
             raise ValueError(f"frames must be at least 1, got {self.frames}")
+        only = self.family.latent_size
+        if only not in (None, (self.rows, self.columns)):
+            width, height = (WAN_VIDEO.space_stride * side for side in reversed(only))
+            raise ValueError(
+                f"width and height must be {width} and {height} for {self.family.title}, got "
+                f"{WAN_VIDEO.space_stride * self.columns} and {WAN_VIDEO.space_stride * self.rows}"
+            )
         check_seed(self.seed)
         # each of these refuses what cannot be run, before a model is loaded for it
         _ = self.clock, self.family.levels
@@ -81,6 +88,7 @@ class VideoRequest:
             "frames_per_chunk": family.frames_per_chunk,
             "steps": list(family.steps),
             "shift": family.shift,
+            "sigmas": None if family.sigmas is None else list(family.sigmas),
             "window": family.window,
             "sink": family.sink,
             "positions": family.positions.value,

@@ -81,6 +81,22 @@ def noise_levels(steps: Sequence[int], shift: float) -> tuple[NoiseLevel, ...]:
     return tuple(NoiseLevel(sigma_at(t, shift), t) for t in warp(steps, shift).tolist())
 
 
+def levels_at(sigmas: Sequence[float]) -> tuple[NoiseLevel, ...]:
+    """Return the levels of noise levels that are chosen freely; a last 0 is where they lead to.
+
+    Raises:
+        ValueError: if they do not begin at 1, pure noise, or do not descend within 1 to 0.
+    """
+    chosen = list(sigmas[:-1] if sigmas and sigmas[-1] == 0 else sigmas)
+    descending = chosen == sorted(set(chosen), reverse=True)
+    if not descending or chosen[:1] != [1.0] or not all(0 < sigma <= 1 for sigma in chosen):
+        raise ValueError(
+            f"sigmas must descend from 1, as every chunk starts as pure noise, to 0, "
+            f"got {[round(sigma, 4) for sigma in sigmas]}"
+        )
+    return tuple(NoiseLevel(sigma, TRAINING_STEPS * sigma) for sigma in chosen)
+
+
 def add_noise(clean: Tensor, noise: Tensor, level: NoiseLevel) -> Tensor:
     """Mix ``clean`` and ``noise`` (same shape) to the given level."""
     return (1 - level.sigma) * clean + level.sigma * noise

@@ -85,7 +85,7 @@ class HeadForcingEditHeadMap(io.ComfyNode):
 
 def _outputs() -> list[io.Output]:
     return [
-        HeadMapSocket.Output("head_map", tooltip="For the sampler."),
+        HeadMapSocket.Output("typed", display_name="head_map", tooltip="For the sampler."),
         io.Image.Output(tooltip="Which head is of which type."),
         io.Model.Output(tooltip="The model, with this map."),
     ]

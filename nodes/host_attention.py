@@ -12,16 +12,14 @@ from typing import Any
 
 import comfy.ldm.common_dit
 import torch
-from comfy.ldm.wan.model import WanModel
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
 from ..headforcing_core.backbone import Attend
+from .host_checks import check_model
 
 KEY = "head_forcing"
-# names under which others put what answers from a cache instead of the model
-SKIPS_FORWARDS = ("easycache", "lazycache", "teacache", "magcache", "fbcache", "firstblock")
 BLOCKS = "diffusion_model.blocks"
 
 
@@ -43,7 +41,7 @@ def patched(model: ModelPatcher) -> ModelPatcher:
     """Return a clone of a model whose self-attention a run can take over.
 
     Raises:
-        ValueError: if it is not a Wan 2.1 text-to-video model.
+        ValueError: if no rollout can be made with it.
     """
     check_model(model)
     clone = model.clone()
@@ -54,34 +52,6 @@ def patched(model: ModelPatcher) -> ModelPatcher:
         clone.add_object_patch(f"{name}.forward", partial(_self_attention, module, index=index))
     clone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, _forward)
     return clone
-
-
-def check_model(model: ModelPatcher) -> None:
-    """Refuse a model that no rollout of ours can be made with.
-
-    Raises:
-        ValueError: if it is no Wan 2.1 text-to-video model, or something on it skips forwards,
-            after which caches would lack frames.
-    """
-    skipping = sorted(
-        str(key)
-        for by_key in model.wrappers.values()
-        for key in by_key
-        if any(word in str(key).lower() for word in SKIPS_FORWARDS)
-    )
-    if "model_function_wrapper" in model.model_options:
-        skipping.append("a wrapper around the model's forward")
-    if skipping:
-        raise ValueError(
-            f"model must run every step, got {', '.join(skipping)} on it; take it away: a skipped "
-            "step would leave a hole in the memory"
-        )
-    network = model.get_model_object("diffusion_model")
-    if not isinstance(network, WanModel) or getattr(network, "model_type", "t2v") != "t2v":
-        kind = getattr(network, "model_type", type(network).__name__)
-        raise ValueError(
-            f"model must be a Wan 2.1 text-to-video model, got {kind}; load one with Load AR Model"
-        )
 
 
 def _self_attention(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import comfy.samplers
@@ -13,11 +14,13 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..headforcing_core.attention import Observer
+from ..headforcing_core.cache_plan import CachePlan
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.prompts import PromptSchedule
 from ..headforcing_core.rollout import FinishedChunk
 from .host_attention import KEY, patched
 from .host_backbone import HostBackbone, PromptGuider, config_of, dtype_of
+from .host_checks import check_prompts
 
 Watch = Callable[[FinishedChunk], None]
 
@@ -50,11 +53,12 @@ class HostVideo:
         The model given is not changed; what the run needs dies with it.
 
         Raises:
-            ValueError: if the model is not one that can be rolled out.
+            ValueError: if the model is not one that can be rolled out, or a prompt not its own.
         """
         clone = patched(model)
+        check_prompts(self.conditioning, clone.get_model_object("diffusion_model").text_dim)
         plan = self.request.plan(_Sizes(clone))
-        clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, _reserve(plan.bytes))
+        clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, _reserve(plan))
         guider = PromptGuider(clone)
         guider.set_prompts(dict(self.conditioning))
         request, channels = self.request, clone.get_model_object("diffusion_model").in_dim
@@ -104,14 +108,14 @@ class _Sizes:
         self.dtype = dtype_of(model.model)
 
 
-def _reserve(cache_bytes: int) -> Callable[..., Any]:
+def _reserve(plan: CachePlan) -> Callable[..., Any]:
     """Let the host keep room for a chunk and the caches, not for the whole video."""
 
     def prepare(executor: Any, model: ModelPatcher, noise_shape: Any, conds: Any, *rest, **options):
         shape = list(noise_shape)
         one, two = (model.memory_required([*shape[:2], n, *shape[3:]]) for n in (1, 2))
         # what the host asks for grows with frames in a straight line
-        shape[2] = max(1, round(1 + (cache_bytes + two - one) / max(1, two - one)))
+        shape[2] = plan.frames_per_chunk + ceil(plan.bytes / max(1, two - one))
         return executor(model, shape, conds, *rest, **options)
 
     return prepare

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import comfy.model_sampling
 import comfy.sd
 import folder_paths
@@ -12,7 +14,7 @@ from comfy_api.latest import io
 from ..headforcing_core.families import SUPPORTED, Family, choose_family
 from ..headforcing_core.tensor_files import open_tensors
 from ..headforcing_core.weight_names import wan_names
-from .host_attention import check_model
+from .host_checks import check_model
 from .sockets import CATEGORY, FAMILY_KEY
 
 AUTO, DEFAULT = "auto", "default"
@@ -67,8 +69,14 @@ class HeadForcingLoadARModel(io.ComfyNode):
         return io.NodeOutput(load_model(path, chosen, DTYPES[weight_dtype]))
 
 
-def load_model(path: str, family: Family, dtype: torch.dtype | None) -> ModelPatcher:
+def load_model(
+    path: str, family: Family, dtype: torch.dtype | None, disable_dynamic: bool = False
+) -> ModelPatcher:
     """Load a file with the host's own loader, under the names it knows.
+
+    Args:
+        dtype: of the weights; None: as the host chooses.
+        disable_dynamic: newer hosts' word for a model without weight streaming; others lack it.
 
     Raises:
         ValueError: if the file is no Wan 2.1 text-to-video model that can be run, and why.
@@ -78,13 +86,17 @@ def load_model(path: str, family: Family, dtype: torch.dtype | None) -> ModelPat
     for name, at in wan_names(source.shapes).items():
         with source.reading(at) as stored:
             weights[name] = stored.clone()
-    options = {} if dtype is None else {"dtype": dtype}
-    model = comfy.sd.load_diffusion_model_state_dict(weights, model_options=options)
+    load = comfy.sd.load_diffusion_model_state_dict
+    if disable_dynamic:
+        load = partial(load, disable_dynamic=True)
+    model = load(weights, model_options={} if dtype is None else {"dtype": dtype})
     if model is None:
         raise ValueError(f"the file must be a Wan 2.1 model that this ComfyUI knows, got {path}")
     check_model(model)
     model.add_object_patch("model_sampling", _sampling(model, family))
     model.set_attachments(FAMILY_KEY, family.name)
+    # newer hosts load a model anew by this, for another device or without weight streaming
+    model.cached_patcher_init = (load_model, (path, family, dtype))
     return model
 
 

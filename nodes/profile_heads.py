@@ -22,7 +22,7 @@ from ..headforcing_core.profile_file import read_profile, write_profile
 from ..headforcing_core.profile_settings import FULL, QUICK, ProfileSettings
 from ..headforcing_core.profiling import frames_to_make, profiled
 from ..headforcing_core.voting import DOUBT
-from .host_attention import check_model
+from .host_checks import check_model
 from .host_profiling import HostSubject, profile_file
 from .sampler import AUTO, encoded, family_of
 from .sockets import CATEGORY, MAP_KEY, EncodedPrompts, HeadMapSocket, ScheduleSocket
@@ -43,9 +43,13 @@ class HeadForcingProfileHeads(io.ComfyNode):
             inputs=[*_what(), *_rules()],
             outputs=[
                 io.Model.Output(tooltip="The model, its head maps attached."),
-                HeadMapSocket.Output("head_map", tooltip="Of the chosen scheme."),
+                HeadMapSocket.Output(
+                    "head_map", display_name="head_map", tooltip="Of the chosen scheme."
+                ),
                 io.Image.Output(tooltip="Which head is of which type."),
-                io.String.Output("report", tooltip="Counts, and how sure they are."),
+                io.String.Output(
+                    "report", display_name="report", tooltip="Counts, and how sure they are."
+                ),
             ],
         )
 

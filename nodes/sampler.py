@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import logging
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import comfy.model_management
-import comfy.utils
-import folder_paths
-import latent_preview
-import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
@@ -22,10 +16,11 @@ from ..headforcing_core.head_map import HeadMap
 from ..headforcing_core.method import Method
 from ..headforcing_core.methods import MethodSettings
 from ..headforcing_core.prompt_text import TimedPrompt, schedule_of
-from ..headforcing_core.rollout import FinishedChunk
-from .host_attention import check_model
+from . import unfinished
+from .host_checks import check_model, check_prompts, check_start
 from .host_profiling import name_of
 from .host_sampling import HostVideo
+from .progress import Progress
 from .sockets import (
     CATEGORY,
     FAMILY_KEY,
@@ -35,6 +30,7 @@ from .sockets import (
     HeadMapSocket,
     ScheduleSocket,
 )
+from .unfinished import Video
 
 log = logging.getLogger("headforcing")
 AUTO = "auto"
@@ -49,7 +45,8 @@ class HeadForcingSampler(io.ComfyNode):
             display_name="Head Forcing Sampler",
             category=CATEGORY,
             description="Make a video of any length chunk by chunk; memory does not grow. "
-            "Prompts change on the way. An interrupted run keeps its finished chunks.",
+            "Prompts change on the way. An interrupted run goes on where it was when it is queued "
+            "again.",
             inputs=[*_video(), *_way()],
             outputs=[io.Latent.Output(tooltip="The whole video, for VAE Decode.")],
         )
@@ -69,17 +66,20 @@ class HeadForcingSampler(io.ComfyNode):
         method: MethodSettings | None = None,
         head_map: HeadMap | None = None,
         start: dict | None = None,
+        size: dict | None = None,
+        sigmas: Tensor | None = None,
     ) -> io.NodeOutput:
         check_model(model)
-        chosen = family_of(model, family).tuned(steps=_steps(steps), shift=shift or None)
+        chosen = family_of(model, family).tuned(
+            steps=_steps(steps), shift=shift or None, sigmas=_sigmas(sigmas)
+        )
         built = None if method is None else method.build(chosen.frames_per_chunk)
-        given = None if start is None else start["samples"]
+        given = check_start(start, model.get_model_object("diffusion_model").in_dim)
         # an image is one frame: then the first chunk is that frame alone
         first = None if given is None else given.shape[2] % chosen.frames_per_chunk or None
         request = VideoRequest(
             chosen,
-            WAN_VIDEO.latent_frames(seconds),
-            *_size(width, height, given),
+            *_shape(seconds, width, height, given, size),
             seed,
             first,
             method=built,
@@ -89,72 +89,35 @@ class HeadForcingSampler(io.ComfyNode):
 
 
 def _sampled(
-    model: ModelPatcher, request: VideoRequest, said: EncodedPrompts, given: Tensor | None
+    model: ModelPatcher, request: VideoRequest, said: EncodedPrompts, start: Tensor | None
 ) -> Tensor:
-    """Return the latent; what is finished of an interrupted or failed run is written."""
+    """Return the latent; what is finished of an interrupted or failed run is kept, and found."""
     names = [f"p{number}" for number in range(len(said.prompts))]
     schedule = schedule_of(said.prompts, names, request.clock, WAN_VIDEO)
     conditioning = dict(zip(names, said.conditioning, strict=True))
-    progress = Progress(model, request)
-    video = HostVideo(request, schedule, conditioning, given, progress.finished, progress.called)
+    check_prompts(conditioning, model.get_model_object("diffusion_model").text_dim)
+    video = Video(model, request, schedule, said.conditioning, start)
+    path, given = _begun(video)
+    progress = Progress(video, 0 if given is None else given.shape[2], path)
+    run = HostVideo(request, schedule, conditioning, given, progress.finished, progress.called)
     latent = None
     try:
-        latent = video.sample(model)
+        latent = run.sample(model)
     finally:
-        if latent is None:
-            progress.save()
+        progress.ended(well=latent is not None)
     return latent.to(comfy.model_management.intermediate_device())
 
 
-@dataclass
-class Progress:
-    """What users see of a run, and what is left of it when it is stopped.
-
-    Args:
-        model: for previews, as the user has set them.
-    """
-
-    model: ModelPatcher
-    request: VideoRequest
-    chunks: list[Tensor] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.total = len(self.request.clock) * (len(self.request.family.levels) + 1)
-        self.done, self.begin = 0, time.monotonic()
-        self._show = latent_preview.prepare_callback(self.model, self.total)
-
-    def called(self, clean: Tensor, noisy: Tensor) -> None:
-        """Count a model call, and show its newest frame."""
-        self._show(min(self.done, self.total - 1), clean[:, :, -1:], noisy, self.total)
-        self.done += 1
-
-    def finished(self, done: FinishedChunk) -> None:
-        """Keep a chunk, and say how long the rest will take."""
-        self.chunks.append(done.latent.cpu())
-        chunks, number = len(self.request.clock), len(self.chunks)
-        each = (time.monotonic() - self.begin) / number
-        log.info(
-            "Head Forcing: chunk %d of %d, %.2f s each, %.0f s left",
-            *(number, chunks, each, each * (chunks - number)),
-        )
-
-    def save(self) -> None:
-        """Write what is finished as a .latent file, as Save Latent does."""
-        if not self.chunks:
-            return
-        latent = self.model.model.process_latent_out(torch.cat(self.chunks, 2))
-        folder = Path(folder_paths.get_output_directory()) / "latents"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"head_forcing_unfinished_{time.strftime('%Y%m%d_%H%M%S')}.latent"
-        tensors = {
-            "latent_tensor": latent.contiguous(),
-            "latent_format_version_0": torch.tensor([]),
-        }
-        comfy.utils.save_torch_file(tensors, str(path))
-        log.warning(
-            "Head Forcing: stopped after %d of %d chunks; they are in %s and can be gone on from",
-            *(len(self.chunks), len(self.request.clock), path),
-        )
+def _begun(video: Video) -> tuple[Path | None, Tensor | None]:
+    """Return what an earlier run of this video has left, and the frames to begin with."""
+    _ = video.name  # now, while nothing has failed: what is finished is kept under it
+    found = unfinished.find(video)
+    if found is None:
+        return None, video.start
+    path, latent = found
+    chunks = [chunk for chunk in video.request.clock if chunk.stop <= latent.shape[2]]
+    log.info("Head Forcing: going on after %d chunks from %s", len(chunks), path)
+    return path, latent[:, :, : chunks[-1].stop]
 
 
 def _video() -> list[io.Input]:
@@ -218,6 +181,16 @@ def _way() -> list[io.Input]:
             optional=True,
             tooltip="First frames: an image, or a video to go on from. Their size is the video's.",
         ),
+        io.Latent.Input(
+            "size",
+            optional=True,
+            tooltip="An empty video latent: its length and size instead of seconds, width, height.",
+        ),
+        io.Sigmas.Input(
+            "sigmas",
+            optional=True,
+            tooltip="Noise levels from a scheduler, from 1 down to 0, instead of steps and shift.",
+        ),
     ]
 
 
@@ -243,14 +216,34 @@ def _steps(text: str) -> tuple[int, ...] | None:
         ) from None
 
 
-def _size(width: int, height: int, given: Tensor | None) -> tuple[int, int]:
-    if given is None:
-        return WAN_VIDEO.latent_size(width, height)
-    if given.ndim != 5 or given.shape[0] != 1:
-        raise ValueError(
-            f"start must be the latent of one video, [1, C, F, Y, X], got {tuple(given.shape)}"
-        )
-    return given.shape[3], given.shape[4]
+def _sigmas(given: Tensor | None) -> tuple[float, ...] | None:
+    return None if given is None else tuple(given.flatten().tolist())
+
+
+def _shape(
+    seconds: float, width: int, height: int, given: Tensor | None, size: dict | None
+) -> tuple[int, int, int]:
+    """Return (frames, rows, columns): of the first frames, of a latent, or as the widgets say."""
+    frames, (rows, columns) = WAN_VIDEO.latent_frames(seconds), (0, 0)
+    if size is not None:
+        empty = size["samples"]
+        if empty.ndim != 5 or empty.shape[0] != 1 or empty.any():
+            raise ValueError(
+                "size must be the empty latent of one video, [1, C, F, Y, X], got "
+                f"{'one with a picture' if empty.any() else list(empty.shape)}; first frames go "
+                "to start"
+            )
+        frames, rows, columns = empty.shape[2:]
+    elif given is None:
+        rows, columns = WAN_VIDEO.latent_size(width, height)
+    if given is not None:
+        if rows and given.shape[3:] != (rows, columns):
+            raise ValueError(
+                f"start must be as large as size, {rows} x {columns}, got "
+                f"{given.shape[3]} x {given.shape[4]}"
+            )
+        rows, columns = given.shape[3:]
+    return frames, rows, columns
 
 
 def _map(model: ModelPatcher, method: Method | None, chosen: HeadMap | None) -> HeadMap | None:

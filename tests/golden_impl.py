@@ -16,7 +16,7 @@ from torch import Tensor
 
 if "headforcing" not in sys.modules:
     sys.path.insert(0, str(Path(__file__).parent))
-    import conftest  # noqa: F401  loads the pack from this checkout
+    import pack  # noqa: F401  loads the pack from this checkout
 
 from plans import frames_held, plan_of
 

@@ -180,7 +180,7 @@ def test_published_models_have_128_channels_per_head_and_eps_1e_6():
 MEASURE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-import conftest, torch
+import pack, torch
 from headforcing.headforcing_core.checkpoint import load_checkpoint
 from pathlib import Path
 

@@ -33,7 +33,7 @@ import signal, sys
 # a suite that runs in the background hands down an ignored SIGINT
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, sys.argv.pop(1))
-import conftest
+import pack
 from headforcing.headforcing_core.cli import main
 sys.exit(main(sys.argv[1:]))
 """

@@ -7,6 +7,7 @@ from headforcing.headforcing_core.families import (
     family_named,
     recognise,
 )
+from headforcing.headforcing_core.generation import VideoRequest
 
 PUBLISHED = {  # where the authors put their files -> family
     "checkpoints/self_forcing_dmd.pt": "self_forcing",
@@ -100,3 +101,25 @@ def test_a_new_sink_is_re_encoded_unless_told():
     assert own.positions is PositionRule.ABSOLUTE
     for sink in (0, 3):
         assert family_named("longlive").tuned(sink=sink).positions is PositionRule.ABSOLUTE
+
+
+def test_noise_levels_can_be_given_as_they_are():
+    """As a scheduler of the host lists them: what they lead to is no level."""
+    family = family_named("self_forcing").tuned(sigmas=(1.0, 0.75, 0.5, 0.0))
+    assert [level.sigma for level in family.levels] == [1.0, 0.75, 0.5]
+    assert [level.timestep for level in family.levels] == [1000, 750, 500]
+    assert VideoRequest(family, 3, 4, 5, seed=0).settings["sigmas"] == [1.0, 0.75, 0.5, 0.0]
+    assert family_named("self_forcing").tuned().levels == family_named("self_forcing").levels
+
+
+@pytest.mark.parametrize("sigmas", [(), (0.0,), (0.9, 0.5), (1.0, 0.5, 0.7), (1.0, 1.0), (1.0, -1)])
+def test_noise_levels_that_no_chunk_can_start_from(sigmas):
+    family = family_named("self_forcing").tuned(sigmas=sigmas)
+    with pytest.raises(ValueError, match="sigmas must descend from 1"):
+        VideoRequest(family, 3, 4, 5, seed=0)
+
+
+def test_the_demo_model_draws_one_size():
+    VideoRequest(family_named("demo"), 3, 8, 8, seed=0)
+    with pytest.raises(ValueError, match="must be 64 and 64 for the demo model, got 80 and 64"):
+        VideoRequest(family_named("demo"), 3, 8, 10, seed=0)

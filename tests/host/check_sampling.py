@@ -15,7 +15,6 @@ import comfy.sample
 import comfy.sd
 import comfy.utils
 import torch
-from comfy.patcher_extension import WrappersMP
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.checkpoint import build_wan
@@ -109,19 +108,6 @@ def with_fp8(found):
     found["error fp8"] = difference(model, build_wan(TensorDict(rounded)))
 
 
-def refusals(found):
-    """What skips forwards is refused by name, before anything runs."""
-    cached, wrapped = theirs(), theirs()
-    cached.add_wrapper_with_key(WrappersMP.PREDICT_NOISE, "easycache", lambda run, *a: run(*a))
-    wrapped.set_model_unet_function_wrapper(lambda run, args: run(args["input"], args["timestep"]))
-    for name, model in (("easycache", cached), ("wrapped", wrapped)):
-        try:
-            by_host(model, "rolling")
-            found[f"refused {name}"] = ""
-        except ValueError as error:
-            found[f"refused {name}"] = str(error)
-
-
 class Stop(Exception):
     pass
 
@@ -154,8 +140,8 @@ def main():
     found["patches left"] = len(model.object_patches)
     with_lora(found)
     with_fp8(found)
-    refusals(found)
     print("FOUND", json.dumps(found))
 
 
-main()
+if __name__ == "__main__":
+    main()

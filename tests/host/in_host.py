@@ -10,7 +10,7 @@ import comfy.options  # noqa: E402
 
 comfy.options.enable_args_parsing()
 import comfy.sd  # noqa: E402
-import conftest  # noqa: E402, F401
+import pack  # noqa: E402, F401
 import torch  # noqa: E402
 from random_model import TINY, random_weights  # noqa: E402
 

@@ -91,9 +91,14 @@ class LiveHost:
         )
         try:
             with urllib.request.urlopen(request) as answer:
-                return json.loads(answer.read() or "{}")
+                return json.loads(answer.read() or b"{}")
         except urllib.error.HTTPError as error:
             return json.load(error)
+
+    def forget(self) -> None:
+        """Drop what the host keeps of earlier prompts, so that nothing is answered from there."""
+        self.post("/free", {"unload_models": True, "free_memory": True})
+        time.sleep(1.5)  # the worker looks for it once a second
 
     def queue(self, prompt: dict) -> str:
         """Queue an API prompt and return its id."""

@@ -14,7 +14,7 @@ sys.argv = ["main.py", "--cpu"]
 sys.path[:0] = [host, tests]
 import comfy.options
 comfy.options.enable_args_parsing()
-import comfy.ops, conftest, torch
+import comfy.ops, pack, torch
 from comfy.ldm.wan.model import WanModel as HostModel
 from headforcing.headforcing_core import (CacheBank, Chunk, HeadAttention, PositionRule,
     Rope, WanConfig, HeadPolicy)

@@ -1,24 +1,20 @@
 """The rollout inside ComfyUI's sampling chain; see check_sampling.py for what is done there."""
 
-import json
-import subprocess
-
 import pytest
-from comfy_host import HOST, ROOT, host_python, needs_host
+from comfy_host import needs_host
+from host_script import found_by
 
 pytestmark = needs_host
 
 
 @pytest.fixture(scope="module")
 def found():
-    script = ROOT / "tests" / "host" / "check_sampling.py"
-    done = subprocess.run(
-        [host_python(), script, HOST], cwd=HOST, capture_output=True, text=True, timeout=300,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("FOUND "))
-    return json.loads(line.removeprefix("FOUND "))
+    return found_by("check_sampling.py")
+
+
+@pytest.fixture(scope="module")
+def memory():
+    return found_by("check_memory.py")
 
 
 @pytest.mark.parametrize("name", ["rolling", "head_forcing", "pyramid", "full"])
@@ -46,6 +42,56 @@ def test_fp8_weights_are_what_their_rounded_values_give(found):
     assert found["error fp8"] < 1e-4
 
 
-def test_what_skips_forwards_is_refused(found):
-    assert "got easycache on it" in found["refused easycache"]
-    assert "wrapper around the model's forward" in found["refused wrapped"]
+@pytest.mark.parametrize("dtype", ["float32", "fp8"])
+def test_streamed_weights_with_a_lora_are_what_merging_it_gives(memory, dtype):
+    assert memory[f"patched late {dtype}"] > 0  # the LoRA was added as the weight was used
+    assert memory[f"error streaming {dtype}"] < 1e-4
+    assert memory[f"name streaming {dtype}"]
+
+
+def test_the_host_keeps_room_for_a_chunk_and_the_caches_alone(memory):
+    """As much for an hour as for a minute."""
+    short, long = memory["asked"]
+    assert short == long < memory["whole video"] / 10
+    assert memory["needed"] <= short < memory["needed"] + memory["a frame"]
+
+
+def test_newer_hosts_calls_are_handed_on(memory):
+    assert memory["newer call"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("cached", "got easycache on it"),
+        ("wrapped", "got a wrapper around the model's forward on it"),
+        ("replaced", "got a patch of diffusion_model.forward_orig on it"),
+        ("attending", "got a patch of diffusion_model.blocks.1.self_attn.forward on it"),
+        ("image_to_video", "must be a Wan 2.1 text-to-video model, got i2v"),
+        ("guided", "without guidance (CFG 1), got sampler_post_cfg_function on it"),
+    ],
+)
+def test_a_model_that_would_spoil_the_memory_is_refused(memory, change, message):
+    assert message in memory["refused"][change]
+
+
+def test_what_does_not_touch_self_attention_may_stay(memory):
+    assert memory["refused"]["crossing"] == ""
+
+
+def test_what_is_finished_is_not_lost():
+    found = found_by("check_keeping.py")
+    assert found["kept"] and found["partial files"] == []  # of a process that died
+    assert found["found again"] and found["found when longer"]
+    assert found["mistaken"] == []  # by other seeds, methods, prompts, LoRAs, dtypes, beginnings
+    assert found["truncated"] is True
+    assert found["disk gone"] is True
+    assert "must stay finite, got NaN" in found["nan"]
+
+
+def test_importing_the_pack_is_quick_and_brings_nothing_along(tmp_path):
+    """As on every start but the first: compiled files are there."""
+    tries = [found_by("check_import.py", PYTHONPYCACHEPREFIX=str(tmp_path)) for _ in range(3)]
+    assert tries[0]["nodes"] == 8
+    assert tries[0]["brought"] == [] and tries[0]["demo"] == []
+    assert min(done["seconds"] for done in tries) < 0.3
