@@ -12,7 +12,8 @@ from pathlib import Path
 
 from comfy_host import HOST, ROOT, host_python
 
-PACK = "a pack of any name"
+# no spaces: hosts do not serve the web folder of such a pack
+PACK = "pack-of_any-name"
 STUB = '''
 """Text encoders of billions of weights, replaced."""
 import torch

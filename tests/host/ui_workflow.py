@@ -68,7 +68,7 @@ def build(graph, info):
                 "type": kind,
                 "title": title,
                 "pos": [40 + column * WIDE, 60 + row * HIGH],
-                "size": [360, 90 + 26 * len(values)],
+                "size": [360, 90 + 26 * len(values) + 70 * texts(known)],
                 "flags": {},
                 "order": ids[title] - 1,
                 "mode": 0,
@@ -93,6 +93,11 @@ def build(graph, info):
         "extra": {},
         "version": 0.4,
     }
+
+
+def texts(known):
+    """How many widgets need room for several lines."""
+    return sum(len(spec) > 1 and bool(spec[1].get("multiline")) for _, spec in fields(known))
 
 
 def has_control(name, spec):

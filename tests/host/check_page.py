@@ -1,0 +1,149 @@
+"""The host's page in a real browser, as a person uses it; leaves pictures of what it showed.
+
+check_page.py HOST URL WORKFLOW FOLDER
+"""
+# ruff: noqa: T201
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+URL, WORKFLOW, FOLDER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+WATCH = """() => {
+  window.seen = {ended: [], previews: 0, said: [], progress: 0};
+  for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
+    app.api.addEventListener(kind, event => seen.ended.push([kind, event.detail]));
+  app.api.addEventListener("b_preview_with_metadata", () => seen.previews++);
+  app.api.addEventListener("progress_text", event => seen.said.push(event.detail.text));
+  app.api.addEventListener("progress_state", () => seen.progress++);
+}"""
+DROP = """text => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], "workflow.json", {type: "application/json"}));
+  const at = {dataTransfer: data, bubbles: true, cancelable: true, clientX: 400, clientY: 300};
+  document.querySelector("#graph-canvas, canvas").dispatchEvent(new DragEvent("drop", at));
+}"""
+SET = """([kind, name, value]) => {
+  const node = app.graph._nodes.find(node => node.type === kind);
+  const widget = node.widgets.find(widget => widget.name === name);
+  widget.value = value;
+  widget.callback?.(value, app.canvas, node);
+}"""
+
+
+class Page:
+    """A page of the host with the demo workflow in it."""
+
+    def __init__(self, page):
+        self.page, self.errors = page, []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(URL)
+        page.wait_for_function("() => window.app && app.graph && app.extensionManager")
+        page.wait_for_timeout(1500)
+        page.evaluate(WATCH)
+
+    def drop(self, workflow):
+        self.page.evaluate(DROP, workflow.read_text("utf-8"))
+        self.page.wait_for_function(
+            "() => app.graph._nodes.some(node => node.type === 'HeadForcingSampler')"
+        )
+        self.page.wait_for_timeout(500)
+
+    def press_run(self):
+        self.page.locator("[data-testid=queue-button] button").first.click()
+
+    def ended(self, number):
+        """Wait until so many runs have ended; return how the last one did."""
+        self.page.wait_for_function(f"() => seen.ended.length >= {number}", timeout=120_000)
+        kind, detail = self.page.evaluate("() => seen.ended.at(-1)")
+        return kind, detail.get("exception_message", "")
+
+    def set(self, kind, widget, value):
+        self.page.evaluate(SET, [kind, widget, value])
+
+    def picture(self, name):
+        self.page.evaluate("() => app.canvas.setDirty(true, true)")
+        self.page.wait_for_timeout(400)
+        self.page.screenshot(path=FOLDER / f"{name}.png")
+
+
+def used(browser, found):
+    """Drop the workflow, run it, change a prompt's time and the method, interrupt, run again."""
+    page = Page(browser.new_page())
+    page.drop(WORKFLOW)
+    page.page.keyboard.press(".")  # the whole graph into view
+    page.picture("dropped")
+    page.press_run()
+    page.page.wait_for_function("() => seen.previews > 40", timeout=60_000)
+    page.picture("running")
+    found["first run"] = page.ended(1)
+    page.page.wait_for_timeout(1500)
+    page.picture("done")
+    found["seen"] = page.page.evaluate("() => seen")
+    found["videos"] = page.page.locator("video").count()
+
+    text = "[0:6] a red ball moving slowly on striped olive\\n[6:10] a blue ball on plain navy"
+    page.set("HeadForcingPromptSchedule", "text", text.replace("\\n", "\n"))
+    page.set("HeadForcingSampler", "seconds", 10)
+    page.set("HeadForcingCacheMethod", "method", "sink_window:short")
+    found["widgets"] = page.page.evaluate(
+        "() => app.graph._nodes.find(n => n.type === 'HeadForcingCacheMethod')"
+        ".widgets.map(w => w.name)"
+    )
+    page.press_run()
+    found["changed run"] = page.ended(2)
+    page.picture("changed")
+
+    page.set("HeadForcingSampler", "seconds", 120)
+    page.press_run()
+    page.page.wait_for_function("() => seen.said.some(text => text.includes('chunk 4 of 160'))")
+    page.page.evaluate("() => app.api.interrupt()")
+    found["interrupted"] = page.ended(3)
+    page.set("HeadForcingSampler", "seconds", 15)
+    page.press_run()
+    found["run again"] = page.ended(4)
+    found["last words"] = page.page.evaluate("() => seen.said.at(-1)")
+    found["errors"] = page.errors
+
+
+def read(browser, found):
+    """Look at a help page, as its button shows it, in both languages."""
+    found["help"] = {}
+    for language, word in (("en", "Guidance is off"), ("zh", "不使用引导")):
+        browser.request.post(f"{URL}/api/settings/Comfy.Locale", data=json.dumps(language))
+        page = Page(browser.new_page())
+        page.drop(WORKFLOW)
+        page.page.evaluate(
+            "() => app.canvas.selectNode(app.graph._nodes.find("
+            "node => node.type === 'HeadForcingSampler'))"
+        )
+        page.page.locator("[data-testid=info-button]").first.click()
+        page.page.get_by_text(word).first.wait_for(timeout=10_000)
+        page.picture(f"help_{language}")
+        found["help"][language] = page.page.evaluate(
+            "() => app.graph._nodes.find(node => node.type === 'HeadForcingSampler')"
+            ".constructor.title"
+        )
+    browser.request.post(f"{URL}/api/settings/Comfy.Locale", data=json.dumps("en"))
+
+
+def main():
+    found = {}
+    with sync_playwright() as started:
+        options = {"executable_path": BROWSER, "args": ["--no-sandbox"]}
+        browser = started.chromium.launch(**options).new_context(
+            viewport={"width": 2600, "height": 1400}
+        )
+        # else the first visit shows templates over the graph
+        browser.request.post(f"{URL}/api/settings/Comfy.TutorialCompleted", data="true")
+        used(browser, found)
+        read(browser, found)
+        chromium.close()
+    print("FOUND", json.dumps(found))
+
+
+main()

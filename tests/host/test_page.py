@@ -1,0 +1,71 @@
+"""The demo workflow in the host's page, in a real browser; see check_page.py for what is done."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from comfy_host import HOST, ROOT, host_python, needs_host
+from host_script import found_by
+from PIL import Image
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def reason():
+    """Why no browser can be used here; None if one can."""
+    if HOST is None:
+        return "no ComfyUI"
+    if not any(map(shutil.which, BROWSERS)):
+        return "no Chromium"
+    known = [host_python(), "-c", "import playwright"]
+    return subprocess.run(known, capture_output=True, check=False).returncode and (
+        "the host's python has no playwright"
+    )
+
+
+pytestmark = [*needs_host, pytest.mark.skipif(bool(reason()), reason=f"no page: {reason()}")]
+
+
+@pytest.fixture(scope="module")
+def found(host, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    workflow = ROOT / "workflows" / "demo_without_downloads.json"
+    seen = found_by("check_page.py", f"http://127.0.0.1:{host.port}", workflow, folder)
+    return {**seen, "folder": folder}
+
+
+def test_the_demo_workflow_is_dropped_and_runs(found):
+    assert found["first run"] == ["execution_success", ""]
+    assert found["videos"] == 1
+    said = found["seen"]["said"]
+    assert len(said) == 40 and said[0].startswith("chunk 1 of 40, ")
+    assert found["seen"]["previews"] == 200  # 4 steps and a commit for every chunk
+    assert found["errors"] == []
+
+
+def test_a_new_prompt_time_and_method_run(found):
+    assert found["changed run"] == ["execution_success", ""]
+    # the widgets are those of the method that was chosen
+    assert found["widgets"] == ["method", "method.window", "method.sink", "method.positions"]
+
+
+def test_an_interrupted_run_goes_on(found):
+    assert found["interrupted"][0] == "execution_interrupted"
+    assert found["run again"] == ["execution_success", ""]
+    assert found["last words"].startswith("chunk 20 of 20, ")
+
+
+def test_help_is_shown_in_both_languages(found):
+    assert found["help"] == {"en": "Head Forcing Sampler", "zh": "Head Forcing 采样器"}
+
+
+def test_the_page_shows_pictures_of_the_video(found):
+    """The red ball's colour is in the page when the run is done, and was not there before."""
+
+    def red(name):
+        picture = np.asarray(Image.open(found["folder"] / f"{name}.png").convert("RGB"), int)
+        return int(((picture[..., 0] > 180) & (picture[..., 1:].max(-1) < 90)).sum())
+
+    assert red("done") > red("dropped") + 2000
+    assert red("running") > red("dropped") + 300
