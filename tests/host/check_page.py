@@ -134,10 +134,8 @@ def read(browser, found):
 def main():
     found = {}
     with sync_playwright() as started:
-        options = {"executable_path": BROWSER, "args": ["--no-sandbox"]}
-        browser = started.chromium.launch(**options).new_context(
-            viewport={"width": 2600, "height": 1400}
-        )
+        chromium = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        browser = chromium.new_context(viewport={"width": 2600, "height": 1400})
         # else the first visit shows templates over the graph
         browser.request.post(f"{URL}/api/settings/Comfy.TutorialCompleted", data="true")
         used(browser, found)
