@@ -13,7 +13,7 @@ from pathlib import Path
 from comfy_host import HOST, ROOT, host_python
 
 # no spaces: hosts do not serve the web folder of such a pack
-PACK = "pack-of_any-name"
+PACK = "Head-Forcing"
 STUB = '''
 """Text encoders of billions of weights, replaced."""
 import torch
