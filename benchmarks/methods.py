@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -24,13 +23,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import pack  # noqa: F401  loads the pack from this checkout
+from setting import machine, map_of
 
 from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope, attention, rotate
 from headforcing.headforcing_core.cache import CacheBank
 from headforcing.headforcing_core.cache_plan import CachePlan
 from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
 from headforcing.headforcing_core.groups import group_heads
-from headforcing.headforcing_core.head_map import HeadMap
 from headforcing.headforcing_core.methods import NAMES, settings_named
 from headforcing.kernels import head_attention
 
@@ -38,12 +37,6 @@ GEOMETRY = ModelGeometry(layers=1, heads=12, head_dim=64)
 GRID = LatentGrid(32, 36, 2, 2)
 CHUNK, HORIZON = 3, 21
 FIRST, TIMED, CALLS = 40, 8, 5
-# heads of each type in a layer: the published shares, rounded to twelve
-SHARES = {
-    "head_forcing": {"hf.local": 2, "hf.anchor": 3, "hf.memory": 7},
-    "pyramid": {"pyramid.wave": 5, "pyramid.anchor": 6, "pyramid.veil": 1},
-    "forcing_kv": {"fk.static": 5, "fk.dynamic": 7},
-}
 AGAINST = ("rolling", "full")
 
 
@@ -53,9 +46,9 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def __call__(self, *arguments: object) -> torch.Tensor:
+    def __call__(self, *arguments: object, **options: object) -> torch.Tensor:
         begin = time.perf_counter()
-        out = head_attention(*arguments)
+        out = head_attention(*arguments, **options)
         self.seconds += time.perf_counter() - begin
         return out
 
@@ -70,10 +63,7 @@ class Runner:
     def __init__(self, name: str):
         self.name, frames = name, (FIRST + TIMED) * CHUNK
         method = settings_named(name).build(CHUNK).fitted(frames, CHUNK)
-        head_map = None
-        if method.needs_map:
-            row = tuple(t for t, n in SHARES[method.scheme].items() for _ in range(n))
-            head_map = HeadMap(method.scheme, (row,) * GEOMETRY.layers)
+        head_map = map_of(method, GEOMETRY)
         self.rope = Rope(GEOMETRY.head_dim, GRID)
         groups = group_heads(method, head_map, GEOMETRY)
         plan = CachePlan(GEOMETRY, self.rope, groups, CHUNK, HORIZON, method=method)
@@ -111,7 +101,7 @@ class Runner:
 
     def _head_frames(self) -> float:
         """Frames that a query reads, summed over the heads of a layer."""
-        spans = [span for layer in range(GEOMETRY.layers) for span in self.bank.spans(layer)]
+        spans = [span for layer in range(GEOMETRY.layers) for span in self.bank.rows(layer).spans]
         return sum(span.length for span in spans) / GRID.tokens_per_frame / GEOMETRY.layers
 
 
@@ -171,12 +161,7 @@ def main() -> int:
     if options.json:
         result = {
             "command": ["python", "benchmarks/methods.py"],
-            "machine": {
-                "system": platform.system(),
-                "processor": platform.machine(),
-                "threads": torch.get_num_threads(),
-                "torch": torch.__version__,
-            },
+            "machine": machine(),
             "chunks": [FIRST, FIRST + TIMED],
             "tokens_per_frame": GRID.tokens_per_frame,
             "rows": [asdict(row) for row in rows],

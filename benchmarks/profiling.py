@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
 import time
 from dataclasses import replace
@@ -23,6 +22,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import pack  # noqa: F401  loads the pack from this checkout
 from random_model import TINY, random_weights
+from setting import machine
 
 from headforcing.headforcing_core import PromptSchedule
 from headforcing.headforcing_core.checkpoint import build_wan
@@ -77,12 +77,7 @@ def main() -> int:
     if options.json:
         result = {
             "command": ["python", "benchmarks/profiling.py"],
-            "machine": {
-                "system": platform.system(),
-                "processor": platform.machine(),
-                "threads": torch.get_num_threads(),
-                "torch": torch.__version__,
-            },
+            "machine": machine(),
             "time_ratios": figures,
         }
         Path(options.json).write_text(json.dumps(result, indent=1) + "\n")

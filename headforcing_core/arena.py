@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..kernels import reencode
 from .method import HeadRule
 from .rope import Rope, Rotation, rotate
 from .slots import Move
@@ -89,7 +90,10 @@ class Shown(NamedTuple):
 
 
 class Turned(NamedTuple):
-    """Pages in slots, where their time channels are kept, and how far each is turned."""
+    """Pages in slots, where their time channels are kept, and how far each is turned.
+
+    rotation: ``[pages, time / 2]``.
+    """
 
     slots: Tensor
     source: Tensor
@@ -157,8 +161,7 @@ class Arena:
             self.front_k[:, :, first:] = k
             self.front_v[:, :, first:] = self.aside_v[:, :, shown.source].flatten(2, 3)
         if turned is not None:
-            time = rotate(self.turning[:, :, turned.source], turned.rotation)
-            self.k[:, :, turned.slots, :, : self.time] = time
+            reencode(self.k, self.turning, *turned)
 
     def _turned(self, k: Tensor, rotation: Rotation) -> Tensor:
         time, space = k.split([self.time, k.shape[-1] - self.time], -1)

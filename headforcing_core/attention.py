@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..kernels import head_attention
+from ..kernels import Dense, Span, chosen_impl, head_attention
 from .cache import CacheBank
 from .rope import Rotation, rotate
 
@@ -45,12 +45,14 @@ class HeadAttention:
         rotation: of the chunk's tokens at its own frame numbers.
         observe: sees every read, e.g. to measure attention.
         step: number of the call, from 0; None: it is on clean latents, and policies may look at it.
+        dense: the host's own attention, where its user has asked for one; None: the best there is.
     """
 
     bank: CacheBank
     rotation: Rotation
     observe: Observer | None = None
     step: int | None = 0
+    dense: Dense | None = None
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend in one layer; q, k, v and the result are ``[B, T, H, D]``, unrotated."""
@@ -66,7 +68,18 @@ class HeadAttention:
         return read[0] if len(read) == 1 else torch.cat(read, 1)
 
     def _read(self, layer: int, q: Tensor, frame: int) -> Tensor:
-        spans = self.bank.stage(layer, frame)
+        rows = self.bank.stage(layer, frame)
         if self.observe is not None:
             self.observe(Read(layer, self.step, frame, q, self.bank))
-        return head_attention(q, *self.bank.pools(layer), spans)
+        pools = self.bank.pools(layer)
+        return head_attention(q, *pools, rows.spans, table=rows.table, dense=self.dense)
+
+
+def served_by(bank: CacheBank, dense: Dense | None = None) -> str:
+    """Return what reads the caches on this machine, in words."""
+    if dense is not None:
+        return "the attention chosen in the host"
+    k, v = bank.pools(0)
+    heads = bank.plan.geometry.heads
+    q = k.new_empty(k.shape[0], 1, heads, k.shape[2])
+    return chosen_impl(q, k, v, [Span(head, 1) for head in range(heads)]).value

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..kernels import Span
+from ..kernels import Span, span_table
 from .arena import Arena, Shown, Staging, Turned
 from .cache_plan import CachePlan
 from .clock import Chunk
@@ -19,6 +20,13 @@ from .ledger import Arrivals, Ledger, Places
 from .method import SwitchRule
 from .pages import Page
 from .rope import Rotation
+
+
+class HeadRows(NamedTuple):
+    """The rows of a pool that each head reads, and the same as a table on the device."""
+
+    spans: tuple[Span, ...]
+    table: Tensor
 
 
 class CacheBank:
@@ -48,7 +56,8 @@ class CacheBank:
         self._scene = 0
         self._chunk: Chunk | None = None
         self._staged: dict[tuple[Ledger, int], Staging] = {}
-        self._spans: dict[int, tuple[Span, ...]] = {}
+        self._rows: dict[tuple[int, int], HeadRows] = {}
+        self._frame: dict[int, int] = {}
 
     def _allocate(self, layer: int, device: torch.device | str) -> LayerCache:
         plan = self.plan
@@ -93,6 +102,7 @@ class CacheBank:
                 arena.move(moves)
                 if not ledger.rule.per_frame:
                     arena.stage(self._staging(ledger, chunk.start))
+        self._rows = self._laid_out()
 
     @property
     def chunk(self) -> Chunk | None:
@@ -105,26 +115,41 @@ class CacheBank:
         frames = self._chunk.frames
         return [range(f, f + 1) for f in frames] if per_frame else [frames]
 
-    def stage(self, layer: int, frame: int) -> tuple[Span, ...]:
+    def stage(self, layer: int, frame: int) -> HeadRows:
         """Let a query frame read a layer: return the rows of the pool for each head.
 
         What it reads stays until another frame is staged.
         """
+        for share in self.layers[layer].shares:
+            if share.ledger.rule.per_frame:
+                share.arena.stage(self._staging(share.ledger, frame))
+        self._frame[layer] = frame
+        return self._rows[layer, frame]
+
+    def rows(self, layer: int) -> HeadRows:
+        """Return the rows that each head of a layer reads, for the frame that was staged last."""
+        return self._rows[layer, self._frame[layer]]
+
+    def _laid_out(self) -> dict[tuple[int, int], HeadRows]:
+        """Return the rows by layer and first query frame; they go to the device together."""
+        spans = {
+            (number, frames.start): layer.spans(self._shown(number, frames.start))
+            for number, layer in enumerate(self.layers)
+            for frames in self.query_frames(number)
+        }
+        tables = torch.stack([span_table(each, "cpu") for each in spans.values()])
+        tables = tables.to(self.device).unbind()
+        return {at: HeadRows(spans[at], table) for at, table in zip(spans, tables, strict=True)}
+
+    def _shown(self, layer: int, frame: int) -> dict[Ledger, int]:
+        """Return the tokens that lie in front of the slots, per ledger of a layer."""
         shown: dict[Ledger, int] = {}
         for share in self.layers[layer].shares:
-            ledger = share.ledger
-            at = frame if ledger.rule.per_frame else self._chunk.start
-            staging = self._staging(ledger, at)
-            if ledger.rule.per_frame:
-                share.arena.stage(staging)
-            pages = 0 if staging.shown is None else len(staging.shown.source)
-            shown[ledger] = pages * share.arena.plan.small_tokens
-        self._spans[layer] = self.layers[layer].spans(shown)
-        return self._spans[layer]
-
-    def spans(self, layer: int) -> tuple[Span, ...]:
-        """Return the rows that each head of a layer reads, for the frame that was staged last."""
-        return self._spans[layer]
+            at = frame if share.ledger.rule.per_frame else self._chunk.start
+            front = self._staging(share.ledger, at).shown
+            pages = 0 if front is None else len(front.source)
+            shown[share.ledger] = pages * share.arena.plan.small_tokens
+        return shown
 
     def pages(self, layer: int, head: int, frame: int) -> list[Page]:
         """Return what a head's rows hold while a query frame is staged, in their order."""
@@ -230,7 +255,7 @@ class CacheBank:
         if not turned:
             return Staging(front, None)
         of = (index(places.slots, turned), index(places.turning, turned))
-        return Staging(front, Turned(*of, rotation(turned)))
+        return Staging(front, Turned(*of, rotation(turned).squeeze(1)))
 
 
 def _fill(arena: Arena, maker: Maker, places: Places, arrived: Arrivals) -> None:

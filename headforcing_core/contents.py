@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d
 from .arena import Arena, Content
 from .ledger import Places
 from .pages import Kind, Page, frame_page, home_of
-from .rope import Rotation, rotate
+from .rope import rotate
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,8 @@ class Maker:
     def _raw(self, frame: int) -> tuple[Tensor, Tensor]:
         """Return unrotated keys, float32, and values of a frame that stands at its own number."""
         content = self._frame(frame)
-        cos, sin = self.arena.plan.rope.frames([frame], content.k.device)
-        back = Rotation(cos.squeeze(1), -sin.squeeze(1))
-        return rotate(content.k.float(), back), content.v.float()
+        turn = self.arena.plan.rope.frames([frame], content.k.device).squeeze(1)
+        return rotate(content.k.float(), turn.conj()), content.v.float()
 
     def _pooled(self, frame: int) -> Content:
         grid = self.arena.plan.rope.grid
@@ -76,9 +75,8 @@ class Maker:
         parts = [self._waiting(frame) for frame in page.frames]
         k, v = (torch.stack([part[i].float() for part in parts]).mean(0) for i in range(2))
         rope, size = self.arena.plan.rope, self.arena.plan.rule.policy.middle.pool_size
-        cos, sin = (x.squeeze(1) for x in rope.frames([0], k.device))
-        corners = rope.grid.corners(size)
-        k = rotate(k, Rotation(cos[corners], sin[corners]))
+        turn = rope.frames([0], k.device).squeeze(1)[rope.grid.corners(size)]
+        k = rotate(k, turn)
         return Content(k.to(self.arena.k.dtype), v.to(self.arena.k.dtype), 0)
 
     def _waiting(self, frame: int) -> Content:
@@ -121,8 +119,8 @@ class Maker:
             mean = mean.mean(2, keepdim=True)
         sums.copy_(torch.lerp(sums, mean, middle.rates[page.number]) if old else mean)
         k, v = sums.expand(-1, -1, arena.plan.tokens, -1).to(arena.k.dtype).chunk(2, -1)
-        cos, sin = (x.squeeze(1) for x in arena.plan.rope.frames([0], k.device))
-        return Content(rotate(k, Rotation(cos, sin)), v, 0)
+        turn = arena.plan.rope.frames([0], k.device).squeeze(1)
+        return Content(rotate(k, turn), v, 0)
 
     def _bands(self, page: Page) -> Content:
         """Put the bands of several frames together; each stays where its frame stood."""

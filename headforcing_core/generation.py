@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import torch
 
+from ..kernels import Dense
 from .attention import Observer
 from .backbone import Backbone
 from .cache import CacheBank
@@ -127,6 +128,7 @@ class VideoRequest:
         observe: Observer | None = None,
         entry: int = 0,
         batch: int | None = None,
+        dense: Dense | None = None,
     ) -> Rollout:
         """Allocate the caches and return the rollout, ready to run once.
 
@@ -135,6 +137,7 @@ class VideoRequest:
             observe: sees the attention of every model call.
             entry: number of the first video, where a batch is made in parts.
             batch: videos side by side; None: as many as the prompts are.
+            dense: see ``HeadAttention``.
         """
         if batch is None:
             (batch,) = {embedding.shape[0] for embedding in prompts.texts}
@@ -150,4 +153,5 @@ class VideoRequest:
             on_switch=self.memory.on_switch,
             switch_frames=self.memory.switch_frames,
             observe=observe,
+            dense=dense,
         )

@@ -47,11 +47,11 @@ class Profiler:
         grid = read.bank.plan.rope.grid
         tokens = grid.tokens_per_frame
         pool, _ = read.bank.pools(read.layer)
-        spans = read.bank.spans(read.layer)
+        spans, table = read.bank.rows(read.layer)
         step = -1 if read.step is None else read.step
         rows = self.settings.drawn_rows(read.q.shape[1], self.prompt, self.seed, chunk.index, step)
         q = read.q if rows is None else read.q[:, rows.to(read.q.device)]
-        mass = frame_mass(frame_logsumexp(q, pool, spans, tokens)).mean((0, 2))
+        mass = frame_mass(frame_logsumexp(q, pool, spans, tokens, table=table)).mean((0, 2))
         # the mean over pairs of tokens of a product is the product of the means
         last = read.q[:, -tokens:].float().mean(1) * read.q.shape[-1] ** -0.5
         keys = torch.stack([pool[:, start : start + n] for start, n in spans], 1)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from ..kernels import Dense
 from .attention import HeadAttention, Observer
 from .backbone import Backbone
 from .cache import CacheBank
@@ -41,6 +42,7 @@ class Rollout:
         on_switch, switch_frames: what a new prompt does to the past; one that begins with a cut
             has what is neither sink nor recent forgotten.
         observe: sees the attention of every model call.
+        dense: see ``HeadAttention``.
 
     Source: Self-Forcing (arXiv 2506.08009), algorithm of the autoregressive rollout.
     """
@@ -54,6 +56,7 @@ class Rollout:
     on_switch: SwitchRule = SwitchRule.KEEP
     switch_frames: int = 0
     observe: Observer | None = None
+    dense: Dense | None = None
 
     def run(self, given: Tensor | None = None) -> Iterator[FinishedChunk]:
         """Yield chunks in order, each as soon as it is clean. Can be run once.
@@ -120,7 +123,7 @@ class Rollout:
     def _open(self, chunk: Chunk) -> HeadAttention:
         self.bank.open(chunk)
         rotation = self.bank.plan.rope.frames(chunk.frames, self.bank.device)
-        return HeadAttention(self.bank, rotation, self.observe)
+        return HeadAttention(self.bank, rotation, self.observe, dense=self.dense)
 
     def _draft(self, chunk: Chunk, text: object, attend: HeadAttention) -> Tensor:
         noise = self._draw(chunk, 0)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from .geometry import LatentGrid
 
-
-class Rotation(NamedTuple):
-    """Cosine and sine of every rotary pair, float32, computed in float64 and rounded once."""
-
-    cos: Tensor
-    sin: Tensor
+# cos + i sin of every rotary pair, complex64; computed in float64 and rounded once
+Rotation: TypeAlias = Tensor
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class Rope:
         return torch.outer(at, self.theta**-exponents)
 
     def _rotation(self, angles: Tensor, device: torch.device) -> Rotation:
-        return Rotation(angles.cos().float().to(device), angles.sin().float().to(device))
+        return torch.complex(angles.cos().float(), angles.sin().float()).to(device)
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:
@@ -80,6 +76,5 @@ def rotate(x: Tensor, rotation: Rotation) -> Tensor:
         x: ``[..., channels]``.
         rotation: broadcasts against ``[..., channels / 2]``.
     """
-    even, odd = x.float().unflatten(-1, (-1, 2)).unbind(-1)
-    cos, sin = rotation
-    return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2).to(x.dtype)
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * rotation).flatten(-2).to(x.dtype)

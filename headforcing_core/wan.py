@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad, scaled_dot_product_attention
+from torch.nn.functional import linear, pad, rms_norm, scaled_dot_product_attention
 
 from .backbone import Attend
 from .geometry import LatentGrid, ModelGeometry
@@ -72,8 +72,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        wide = x.float()
-        unit = wide * (wide.square().mean(-1, keepdim=True) + self.eps).rsqrt()
+        unit = rms_norm(x.float(), x.shape[-1:], None, self.eps)
         return unit.to(x.dtype) * self.weight
 
 
@@ -121,10 +120,10 @@ class Block(nn.Module):
         shift_a, scale_a, gate_a, shift_f, scale_f, gate_f = modulation
         y = modulate(self.norm1(x), shift_a, scale_a)
         y = attend(layer, self.self_attn.queries(y), *self.self_attn.keys_values(y))
-        x = x + gate(self.self_attn.merge(y), gate_a)
+        x = add_gated(x, self.self_attn.merge(y), gate_a)
         x = x + self._cross(self.norm3(x), *text)
         y = self.ffn(modulate(self.norm2(x), shift_f, scale_f))
-        return x + gate(y, gate_f)
+        return add_gated(x, y, gate_f)
 
     def _cross(self, x: Tensor, k: Tensor, v: Tensor) -> Tensor:
         q = self.cross_attn.queries(x).unflatten(1, (k.shape[0] // x.shape[0], -1))
@@ -255,12 +254,13 @@ class WanModel(nn.Module):
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """Shift and scale tokens ``[B, T, dim]`` by their frame's ``[B, F, 1, dim]``."""
     frames = x.unflatten(1, (shift.shape[1], -1))
-    return (frames * (1 + scale) + shift).flatten(1, 2)
+    return torch.addcmul(shift, frames, 1 + scale).flatten(1, 2)
 
 
-def gate(x: Tensor, factor: Tensor) -> Tensor:
-    """Scale tokens ``[B, T, dim]`` by their frame's ``[B, F, 1, dim]``."""
-    return (x.unflatten(1, (factor.shape[1], -1)) * factor).flatten(1, 2)
+def add_gated(x: Tensor, y: Tensor, factor: Tensor) -> Tensor:
+    """Add ``y``, scaled by its frame's ``[B, F, 1, dim]``, to tokens ``[B, T, dim]``."""
+    x, y = (part.unflatten(1, (factor.shape[1], -1)) for part in (x, y))
+    return torch.addcmul(x, y, factor).flatten(1, 2)
 
 
 def sinusoid(timesteps: Tensor, channels: int) -> Tensor:

@@ -1,6 +1,19 @@
 """Attention kernels. Knows torch; knows nothing of the rest of the project."""
 
-from .attention_mass import frame_logsumexp, frame_mass
-from .head_attention import Impl, Span, head_attention
+from .attention_mass import MassImpl, frame_logsumexp, frame_mass
+from .head_attention import Dense, Impl, Span, chosen_impl, head_attention, span_table
+from .reencode import ReencodeImpl, reencode
 
-__all__ = ["Impl", "Span", "frame_logsumexp", "frame_mass", "head_attention"]
+__all__ = [
+    "Dense",
+    "Impl",
+    "MassImpl",
+    "ReencodeImpl",
+    "Span",
+    "chosen_impl",
+    "frame_logsumexp",
+    "frame_mass",
+    "head_attention",
+    "reencode",
+    "span_table",
+]

@@ -1,8 +1,8 @@
-"""How the pack reaches a ComfyUI model's self-attention, without changing the model.
+"""How the pack reaches a ComfyUI model's attention, without changing the model.
 
-A clone of the model's patcher gets an object patch for every block's ``self_attn.forward``, and a
-wrapper around the whole forward. Both do nothing but what the host does while no run of ours is
-in the transformer options, so plain samplers work with a patched model.
+A clone of the model's patcher gets an object patch for the attention of every block, and a wrapper
+around the whole forward. They do nothing but what the host does while no run of ours is in the
+transformer options, so plain samplers work with a patched model.
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ from typing import Any
 
 import comfy.ldm.common_dit
 import torch
+from comfy.cli_args import args
+from comfy.ldm.modules.attention import optimized_attention
+from comfy.ldm.wan.model import WanT2VCrossAttention
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
+from ..headforcing_core.attention import Dense
 from ..headforcing_core.backbone import Attend
 from .host_checks import check_model
 
@@ -23,15 +27,36 @@ KEY = "head_forcing"
 BLOCKS = "diffusion_model.blocks"
 
 
+# how a user tells the host to attend in a way of its own, instead of as it would by itself
+ASKED = (
+    *("use_sage_attention", "use_flash_attention"),
+    *("use_split_cross_attention", "use_quad_cross_attention"),
+)
+OVERRIDE = "optimized_attention_override"
+
+
 class Run:
-    """What one sampling run hands to the model's forward: who attends, and at what time.
+    """What one sampling run hands to the model's forward: who attends, at what time, to what text.
 
     It lies in the transformer options, which the host merges and copies; this stays one object.
+    ``text`` holds keys and values of the prompt by block, which no step of a video changes.
     """
 
     def __init__(self) -> None:
         self.attend: Attend | None = None
         self.timestep = 0.0
+        self.prompt: str | None = None
+        self.text: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def call(self, attend: Attend, timestep: float, prompt: str) -> None:
+        """Say what the next call of the model does."""
+        if prompt != self.prompt:
+            self.text.clear()
+        self.attend, self.timestep, self.prompt = attend, timestep, prompt
+
+    def end(self) -> None:
+        self.attend = None
+        self.text.clear()
 
     def __deepcopy__(self, memo: dict) -> Run:
         return self
@@ -50,6 +75,12 @@ def patched(model: ModelPatcher) -> ModelPatcher:
         module = clone.get_model_object(name)
         # bound to the module, index told: old hosts do not say which block calls
         clone.add_object_patch(f"{name}.forward", partial(_self_attention, module, index=index))
+        name = f"{BLOCKS}.{index}.cross_attn"
+        module = clone.get_model_object(name)
+        # what others have put there stays, and computes keys of the text in every step
+        if type(module) is WanT2VCrossAttention and f"{name}.forward" not in clone.object_patches:
+            patch = partial(_cross_attention, module, index=index)
+            clone.add_object_patch(f"{name}.forward", patch)
     clone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, _forward)
     return clone
 
@@ -71,6 +102,45 @@ def _self_attention(
     # the children themselves: they cast, stream and add LoRAs
     q, k = module.norm_q(module.q(x)).view(shape), module.norm_k(module.k(x)).view(shape)
     return module.o(run.attend(index, q, k, module.v(x).view(shape)).flatten(2))
+
+
+def _cross_attention(
+    module: nn.Module,
+    x: Tensor,
+    context: Tensor,
+    transformer_options: dict[str, Any] | None = None,
+    *,
+    index: int,
+    **options: Any,
+) -> Tensor:
+    known = transformer_options or {}
+    run = known.get(KEY)
+    if run is None:
+        return type(module).forward(module, x, context, transformer_options=known, **options)
+    if index not in run.text:
+        run.text[index] = (module.norm_k(module.k(context)), module.v(context))
+    q, (k, v) = module.norm_q(module.q(x)), run.text[index]
+    read = optimized_attention(q, k, v, heads=module.num_heads, transformer_options=known)
+    return module.o(read)
+
+
+def chosen_attention(transformer_options: dict[str, Any]) -> Dense | None:
+    """Return the host's attention if the user has asked for one, None if any will do.
+
+    Asking is a flag on the command line, or a node that overrides attention for this model.
+    """
+    asked = any(getattr(args, name, False) for name in ASKED)
+    if not asked and OVERRIDE not in transformer_options:
+        return None
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        heads = q.shape[1]
+        read = optimized_attention(
+            q, k, v, heads=heads, skip_reshape=True, transformer_options=transformer_options
+        )
+        return read.unflatten(2, (heads, -1))
+
+    return attend
 
 
 def _forward(

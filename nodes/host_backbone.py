@@ -14,7 +14,7 @@ from torch import Tensor
 from ..headforcing_core.backbone import Attend
 from ..headforcing_core.schedule import NoiseLevel
 from ..headforcing_core.wan import WanConfig
-from .host_attention import KEY, Run
+from .host_attention import KEY, Run, chosen_attention
 
 
 class PromptGuider(CFGGuider):
@@ -61,6 +61,7 @@ class HostBackbone:
         self.config = config_of(base.diffusion_model)
         self.dtype = dtype_of(base)
         self.device = guider.model_patcher.load_device
+        self.dense = chosen_attention(extra_args["model_options"]["transformer_options"])
 
     def __enter__(self) -> HostBackbone:
         self.extra_args["model_options"]["transformer_options"][KEY] = self.run
@@ -68,7 +69,7 @@ class HostBackbone:
 
     def __exit__(self, *error: object) -> None:
         self.extra_args["model_options"]["transformer_options"].pop(KEY, None)
-        self.run.attend = None
+        self.run.end()
 
     @staticmethod
     def prepare_text(text: str) -> str:
@@ -78,7 +79,7 @@ class HostBackbone:
     def predict_clean(self, noisy: Tensor, level: NoiseLevel, text: str, attend: Attend) -> Tensor:
         """See ``Backbone``; ``text`` is the name of a prompt of the guider."""
         comfy.model_management.throw_exception_if_processing_interrupted()
-        self.run.attend, self.run.timestep = attend, level.timestep
+        self.run.call(attend, level.timestep, text)
         self.guider.current = text
         sigma = noisy.new_full((noisy.shape[0],), level.sigma)
         clean = self.guider(noisy, sigma, **self.extra_args).float()

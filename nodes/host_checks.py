@@ -28,6 +28,7 @@ ADDED = {
     "clip_vision_output": "a CLIP vision image",
     "reference_latents": "a reference image",
     "vace_frames": "VACE frames",
+    "hooks": "a hook that changes weights on the way",
 }
 
 
@@ -103,7 +104,7 @@ def check_prompts(conditioning: Mapping[str, list], text_dim: int) -> None:
         if added:
             raise ValueError(
                 f"a prompt must be words alone, got {', '.join(added)} with it; pictures go to "
-                "the sampler's start"
+                "the sampler's start, LoRAs to the model"
             )
 
 

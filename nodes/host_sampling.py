@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -13,7 +14,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..headforcing_core.attention import Observer
+from ..headforcing_core.attention import Observer, served_by
 from ..headforcing_core.cache_plan import CachePlan
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.prompts import PromptSchedule
@@ -22,6 +23,7 @@ from .host_attention import KEY, patched
 from .host_backbone import HostBackbone, PromptGuider, config_of, dtype_of
 from .host_checks import check_prompts
 
+log = logging.getLogger("headforcing")
 Watch = Callable[[FinishedChunk], None]
 
 
@@ -91,7 +93,13 @@ class _Rollouts(comfy.samplers.Sampler):
         if given is not None:
             given = model_wrap.inner_model.process_latent_in(given.float())
         with HostBackbone(model_wrap, extra_args, video.calls) as backbone:
-            rollout = video.request.rollout(backbone, video.prompts, video.observe, batch=1)
+            rollout = video.request.rollout(
+                backbone, video.prompts, video.observe, batch=1, dense=backbone.dense
+            )
+            log.info(
+                "Head Forcing: caches of %.2f GiB, read by %s",
+                *(rollout.bank.plan.bytes / 1024**3, served_by(rollout.bank, rollout.dense)),
+            )
             chunks = []
             for done in rollout.run(given):
                 chunks.append(done.latent)

@@ -165,7 +165,7 @@ class GoldenModel:
 
     def _observe(self, read: Read) -> None:
         keys, _ = read.bank.pools(read.layer)
-        spans, heads = read.bank.spans(read.layer), []
+        spans, heads = read.bank.rows(read.layer).spans, []
         for head, span in enumerate(spans):
             k = keys[:, span.start : span.start + span.length]
             scores = read.q[:, :, head] @ k.transpose(1, 2) * read.q.shape[-1] ** -0.5

@@ -22,6 +22,8 @@ EXTRAS = {
     "headforcing_core/profile_plots.py": {"matplotlib"},
 }
 ALL_EXTRAS = set().union(*EXTRAS.values())
+# imported when a GPU is there to run it, by an operator's api; its numbers are tiles and cards
+TRITON_FILE = "/triton_kernel.py"
 # what each module of core may import of core: from the loop to the nouns, never back
 CORE = {
     "version": set(),
@@ -159,9 +161,13 @@ def complaints(source: str, path: str) -> list[str]:
         said += [f"only nodes may import {a}" for a in absolute & HOST]
         known = PACKAGES | HOST | set(MAY_IMPORT) | set(sys.stdlib_module_names)
         known |= EXTRAS.get(path, set())
+        known |= {"triton"} if path.endswith(TRITON_FILE) else set()
         top = imports(ast.Module([n for n in tree.body if is_import(n)], []), package)[1]
         said += [f"{a} is an extra: import it where it is used" for a in top & ALL_EXTRAS]
         said += [f"{a} is not shipped with ComfyUI" for a in absolute - known]
+        early = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+        if any(f"/{module}.py".endswith(TRITON_FILE) for module in early):
+            said.append("Triton's file is imported where it is chosen, not before")
     said += core_complaints(path, ours, absolute)
     if Path(path).stem in NO_NAMES:
         said.append("a module is named after its noun")
@@ -174,7 +180,8 @@ def complaints(source: str, path: str) -> list[str]:
             said += habits(node)
         if path.startswith(LOOP) and isinstance(node, ast.Attribute) and node.attr in READS_BACK:
             said.append(f"line {node.lineno}: .{node.attr} waits for the device")
-        if not path.startswith(HAS_MODEL_NUMBERS) and isinstance(node, ast.Constant):
+        free = path.startswith(HAS_MODEL_NUMBERS) or path.endswith(TRITON_FILE)
+        if not free and isinstance(node, ast.Constant):
             if type(node.value) is int and node.value in MODEL_NUMBERS:
                 said.append(f"line {node.lineno}: {node.value} belongs to a model family")
     return said
@@ -241,6 +248,9 @@ VIOLATIONS = {
         "from .. import nodes",
         "import comfy",
         "n = lengths.tolist()",
+        "import triton",
+        "from .triton_kernel import forward",
+        "tile = 128",
     ],
     "headforcing_core/__init__.py": [
         "from ..nodes import y",

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..attention import served_by
 from ..families import WAN_VIDEO
 from ..latent_file import write_latents
 from ..rollout import FinishedChunk, Rollout
@@ -121,7 +122,7 @@ def _announce(rollout: Rollout) -> None:
     clock, plan = rollout.clock, rollout.bank.plan
     log.info(
         "%d latent frames (%d pictures, %.1f s) in %d chunks; %d tokens per frame; a head sees at "
-        "most %d frames; caches %.1f MiB",
+        "most %d frames; caches %.1f MiB, read by %s",
         clock.total_frames,
         WAN_VIDEO.pixel_frames(clock.total_frames),
         WAN_VIDEO.seconds(clock.total_frames),
@@ -129,6 +130,7 @@ def _announce(rollout: Rollout) -> None:
         plan.rope.grid.tokens_per_frame,
         plan.seen,
         plan.bytes / 2**20,
+        served_by(rollout.bank, rollout.dense),
     )
     if plan.seen > plan.horizon:
         log.warning(

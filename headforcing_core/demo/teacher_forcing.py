@@ -34,7 +34,7 @@ class TeacherForcing:
     copies: int = 1
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        rotation = Rotation(*(torch.cat([part] * (1 + self.copies)) for part in self.rotation))
+        rotation = torch.cat([self.rotation] * (1 + self.copies))
         # bfloat16 attention is several times slower than float32 on a CPU, backwards
         with torch.autocast(q.device.type, enabled=False):
             q, k = rotate(q.float(), rotation), rotate(k.float(), rotation)

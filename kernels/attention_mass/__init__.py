@@ -1,5 +1,5 @@
 """How much attention each head gives each group of keys, without the attention matrix."""
 
-from .api import frame_logsumexp, frame_mass
+from .api import MassImpl, frame_logsumexp, frame_mass
 
-__all__ = ["frame_logsumexp", "frame_mass"]
+__all__ = ["MassImpl", "frame_logsumexp", "frame_mass"]

@@ -7,12 +7,23 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..head_attention import Span
+
 # scores that exist at a time, per head: 128 MiB in float32
 SCORES = 1 << 25
 
 
+def refusal(q: Tensor, k_pool: Tensor, spans: Sequence[Span], tokens: int, scale: float) -> None:
+    """It takes everything, everywhere."""
+
+
 def forward(
-    q: Tensor, k_pool: Tensor, spans: Sequence[tuple[int, int]], tokens: int, scale: float
+    q: Tensor,
+    k_pool: Tensor,
+    spans: Sequence[Span],
+    tokens: int,
+    scale: float,
+    table: Tensor | None = None,
 ) -> Tensor:
     batch, rows, _, _ = q.shape
     at_once = max(1, SCORES // (batch * rows * tokens)) * tokens

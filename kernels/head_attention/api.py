@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
+from types import ModuleType
 
+import torch
 from torch import Tensor
+
+from ..triton_choice import chooses_triton, triton_file
+from . import reference, sdpa, varlen
+from .sdpa import Dense
+from .spans import Span
 
 
 class Impl(Enum):
@@ -14,13 +20,8 @@ class Impl(Enum):
 
     REFERENCE = "reference"
     SDPA = "sdpa"
-
-
-class Span(NamedTuple):
-    """The rows of a pool that one head reads: ``start <= row < start + length``."""
-
-    start: int
-    length: int
+    VARLEN = "varlen"
+    TRITON = "triton"
 
 
 def head_attention(
@@ -30,6 +31,8 @@ def head_attention(
     spans: Sequence[Span],
     *,
     scale: float | None = None,
+    table: Tensor | None = None,
+    dense: Dense | None = None,
     impl: Impl | None = None,
 ) -> Tensor:
     """Compute softmax(scale * Q K^T) V for each head over its own rows of a pool, without a mask.
@@ -41,29 +44,68 @@ def head_attention(
         k_pool, v_pool: ``[B, N, D]``, same dtype and device as ``q``, each batch entry contiguous.
         spans: one per head; every span holds at least one row.
         scale: factor on the scores. Defaults to ``D ** -0.5``.
-        impl: None chooses. A named implementation runs or is refused, never replaced.
+        table: ``span_table`` of the same spans, on the device of ``q``; with it nothing is sent
+            there by the call. What it says is not compared with the spans.
+        dense: attends for runs of like heads, in place of PyTorch and of every choice of ours.
+        impl: None chooses, see ``chosen_impl``. A named one runs or is refused, never replaced.
 
     Returns:
         ``[B, T, H, D]`` in the dtype of ``q``.
 
     Raises:
-        ValueError: if shapes, dtypes or devices disagree or a span leaves the pool.
+        ValueError: if shapes, dtypes or devices disagree, a span leaves the pool, the named
+            implementation does not take such tensors, or ``dense`` comes with a scale or an
+            implementation.
+        RuntimeError: if this machine cannot run the named implementation.
     """
-    _check(q, k_pool, v_pool, spans)
+    _check(q, k_pool, v_pool, spans, table)
+    if dense is not None and not (scale is None and impl is None):
+        raise ValueError("dense must come without scale and impl, which it has of its own")
     scale = q.shape[-1] ** -0.5 if scale is None else scale
-    return _load(impl or Impl.SDPA)(q, k_pool, v_pool, spans, scale)
+    if q.numel() == 0:
+        return torch.empty_like(q)
+    if dense is not None:
+        return sdpa.forward(q, k_pool, v_pool, spans, scale, dense=dense)
+    code = _code(impl or chosen_impl(q, k_pool, v_pool, spans, scale=scale))
+    if impl and (error := code.refusal(q, k_pool, v_pool, spans, scale)):
+        raise error
+    return code.forward(q, k_pool, v_pool, spans, scale, table)
 
 
-def _load(impl: Impl) -> Callable[..., Tensor]:
+def chosen_impl(
+    q: Tensor,
+    k_pool: Tensor,
+    v_pool: Tensor,
+    spans: Sequence[Span],
+    *,
+    scale: float | None = None,
+) -> Impl:
+    """Return what ``impl=None`` comes to; it follows from the arguments and what is installed.
+
+    The first time a GPU is met, Triton's kernel is compiled and compared with PyTorch there. If
+    that fails, one warning says why.
+    """
+    call = (q, k_pool, v_pool, spans, q.shape[-1] ** -0.5 if scale is None else scale)
+    if chooses_triton(__package__, call, (q.device, q.dtype, q.shape[-1])):
+        return Impl.TRITON
+    return Impl.VARLEN if varlen.refusal(*call) is None else Impl.SDPA
+
+
+def _code(impl: Impl) -> ModuleType:
     match impl:
         case Impl.REFERENCE:
-            from .reference import forward
+            return reference
         case Impl.SDPA:
-            from .sdpa import forward
-    return forward
+            return sdpa
+        case Impl.VARLEN:
+            return varlen
+        case Impl.TRITON:
+            return triton_file(__package__)
 
 
-def _check(q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span]) -> None:
+def _check(
+    q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], table: Tensor | None
+) -> None:
     batch, _, heads, dim = q.shape
     expected = (batch, k_pool.shape[1], dim)
     for name, x in (("k_pool", k_pool), ("v_pool", v_pool)):
@@ -80,3 +122,10 @@ def _check(q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span]) -> 
     for span in spans:
         if span.start < 0 or span.length < 1 or span.start + span.length > k_pool.shape[1]:
             raise ValueError(f"spans must lie within {k_pool.shape[1]} rows, got {span}")
+    if table is not None:
+        found = (tuple(table.shape), table.dtype, table.device)
+        if found != ((3, heads), torch.int32, q.device) or not table.is_contiguous():
+            raise ValueError(
+                f"table must be int32 [3, {heads}] on {q.device}, contiguous, "
+                f"got {table.dtype} {list(table.shape)} on {table.device}"
+            )

@@ -7,13 +7,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, einsum
 
+from .spans import Span
+
+
+def refusal(q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], scale: float) -> None:
+    """It takes everything, everywhere."""
+
 
 def forward(
     q: Tensor,
     k_pool: Tensor,
     v_pool: Tensor,
-    spans: Sequence[tuple[int, int]],
+    spans: Sequence[Span],
     scale: float,
+    table: Tensor | None = None,
     compute: torch.dtype = torch.float64,
 ) -> Tensor:
     """Compute in ``compute`` throughout; the dtype of ``q`` there gives ordinary eager code."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
+
+from .spans import Span
+
+# attention of like heads, ``[B, G, T, D]`` over ``[B, G, S, D]``, the result ``[B, T, G, D]``
+Dense = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Run(NamedTuple):
@@ -23,16 +29,32 @@ class Run(NamedTuple):
     length: int
 
 
+def refusal(q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], scale: float) -> None:
+    """It takes everything, everywhere."""
+
+
 def forward(
-    q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[tuple[int, int]], scale: float
+    q: Tensor,
+    k_pool: Tensor,
+    v_pool: Tensor,
+    spans: Sequence[Span],
+    scale: float,
+    table: Tensor | None = None,
+    dense: Dense | None = None,
 ) -> Tensor:
+    """See ``head_attention``; ``dense`` attends in place of PyTorch, at a scale of its own."""
+    dense = dense or partial(_attention, scale=scale)
     runs = list(_runs(spans))
     if len(runs) == 1 and runs[0].heads == slice(0, len(spans)):
-        return _attend(q, k_pool, v_pool, runs[0], scale)  # SDPA's own output is the answer
+        return _attend(q, k_pool, v_pool, runs[0], dense)  # its own output is the answer
     out = torch.empty_like(q)
     for run in runs:
-        out[:, :, run.heads] = _attend(q[:, :, run.heads], k_pool, v_pool, run, scale)
+        out[:, :, run.heads] = _attend(q[:, :, run.heads], k_pool, v_pool, run, dense)
     return out
+
+
+def _attention(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    return scaled_dot_product_attention(q, k, v, scale=scale).transpose(1, 2)
 
 
 def _runs(spans: Sequence[tuple[int, int]]) -> Iterator[Run]:
@@ -53,7 +75,7 @@ def _runs(spans: Sequence[tuple[int, int]]) -> Iterator[Run]:
         first = stop
 
 
-def _attend(q: Tensor, k_pool: Tensor, v_pool: Tensor, run: Run, scale: float) -> Tensor:
+def _attend(q: Tensor, k_pool: Tensor, v_pool: Tensor, run: Run, dense: Dense) -> Tensor:
     batch, _, dim = k_pool.shape
     k, v = (
         pool.as_strided(
@@ -63,4 +85,4 @@ def _attend(q: Tensor, k_pool: Tensor, v_pool: Tensor, run: Run, scale: float) -
         )
         for pool in (k_pool, v_pool)
     )
-    return scaled_dot_product_attention(q.transpose(1, 2), k, v, scale=scale).transpose(1, 2)
+    return dense(q.transpose(1, 2), k, v)

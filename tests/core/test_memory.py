@@ -102,11 +102,8 @@ class ByHand:
 def turned(k, places, positions):
     """Rotate raw keys ``[G, n, D]`` to where they stand."""
     rows = [ROPE.frames([int(at)], CPU) for at in positions]
-    cos, sin = (
-        torch.stack([part[int(p), 0] for part, p in zip(side, places, strict=True)])
-        for side in zip(*rows, strict=True)
-    )
-    return rotate(k, type(rows[0])(cos, sin)).double()
+    turn = torch.stack([row[int(p), 0] for row, p in zip(rows, places, strict=True)])
+    return rotate(k, turn).double()
 
 
 def read_by_hand(hand, ledger, chunk, frame, q, history):

@@ -42,7 +42,7 @@ def test_what_is_measured_is_the_whole_matrix_summed_up(subject):
 
     def matrix(read):
         pool, _ = read.bank.pools(read.layer)
-        spans = read.bank.spans(read.layer)
+        spans = read.bank.rows(read.layer).spans
         k = torch.stack([pool[:, start : start + length] for start, length in spans], 1)
         scores = read.q.transpose(1, 2).double() @ k.transpose(2, 3).double() * 24**-0.5
         frames = [page.at for page in read.bank.pages(read.layer, 0, read.frame)]

@@ -114,6 +114,47 @@ def newer_call(found):
     model.unpatch_model()
 
 
+def own_attention(found):
+    """An attention that the user has chosen for the model is what heads are read by."""
+    plain, asked = theirs(), theirs()
+    heads = []
+
+    def override(func, q, k, v, *rest, **options):
+        if options.get("skip_reshape"):
+            heads.append(q.shape[1])
+        return func(q, k, v, *rest, **options)
+
+    asked.model_options["transformer_options"]["optimized_attention_override"] = override
+    one, other = (by_host(model, "head_forcing", frames=12) for model in (plain, asked))
+    found["asked heads"] = sum(heads)
+    found["error asked"] = float((one - other).abs().max())
+
+
+def text_once(found):
+    """Keys of a prompt are computed once for all steps, unless others attend to it their way."""
+    for name in ("kept", "patched by others"):
+        model, calls = theirs(), 0
+        module = model.get_model_object("diffusion_model.blocks.0.cross_attn")
+        project = type(module.k).forward
+
+        def counted(self, x, project=project, k=module.k):
+            nonlocal calls
+            calls += self is k
+            return project(self, x)
+
+        if name != "kept":
+            own = module.forward
+            model.add_object_patch(
+                "diffusion_model.blocks.0.cross_attn.forward", lambda *a, own=own, **o: own(*a, **o)
+            )
+        type(module.k).forward = counted
+        try:
+            by_host(model, "rolling", frames=45)
+        finally:
+            type(module.k).forward = project
+        found[f"text projected, {name}"] = calls
+
+
 def refused(change):
     model = theirs()
     change(model)
@@ -155,6 +196,8 @@ def main():
     streaming(found)
     reserved(found)
     newer_call(found)
+    own_attention(found)
+    text_once(found)
     refusals(found)
     print("FOUND", json.dumps(found))
 

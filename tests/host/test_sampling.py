@@ -60,6 +60,18 @@ def test_newer_hosts_calls_are_handed_on(memory):
     assert memory["newer call"]
 
 
+def test_the_attention_that_a_user_chose_reads_the_caches(memory):
+    """All two heads, in each of 3 layers in 5 calls of 4 chunks."""
+    assert memory["asked heads"] == 2 * 3 * 5 * 4
+    assert memory["error asked"] < 1e-4
+
+
+def test_keys_of_a_prompt_are_computed_once(memory):
+    """Two prompts in 15 chunks; by a patch of another pack, in each of the 5 calls of a chunk."""
+    assert memory["text projected, kept"] == 2
+    assert memory["text projected, patched by others"] == 15 * 5
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -3,8 +3,9 @@ import torch
 from closeness import assert_as_good_as
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ragged import make
 
-from headforcing.kernels import Impl, Span, head_attention
+from headforcing.kernels import Impl, Span, chosen_impl, head_attention, span_table
 from headforcing.kernels.head_attention import reference
 from headforcing.kernels.head_attention.sdpa import _runs
 
@@ -14,21 +15,6 @@ SHAPES = [  # B, T, D, length of each head: one token, odd sizes, mixed, a lone 
     (1, 130, 128, [65, 65, 7, 200, 200]),
     (2, 5, 24, [3, 1, 2, 2]),
 ]
-
-
-def make(batch, tokens, dim, lengths, dtype=torch.float32, gap=2):
-    """Random queries and pools; rows that no head may read are NaN."""
-    rng = torch.Generator().manual_seed(0)
-    spans, at = [], 0
-    for length in lengths:
-        spans.append(Span(at, length))
-        at += length + gap
-    q = torch.randn(batch, tokens, len(lengths), dim, generator=rng)
-    k, v = (torch.full((batch, at, dim), float("nan")) for _ in range(2))
-    for start, length in spans:
-        for pool in (k, v):
-            pool[:, start : start + length] = torch.randn(batch, length, dim, generator=rng)
-    return q.to(dtype), k.to(dtype), v.to(dtype), spans
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
@@ -82,17 +68,47 @@ def test_batch_entries_do_not_mix():
         torch.testing.assert_close(one[0], whole[i])
 
 
+def test_no_heads_and_no_queries_are_nothing_to_do():
+    q, k, v, spans = make(2, 3, 16, [4, 4])
+    for impl in (None, Impl.REFERENCE):
+        none = head_attention(q[:, :, :0], k, v, [], table=span_table([], "cpu"), impl=impl)
+        assert none.shape == (2, 3, 0, 16)
+        assert head_attention(q[:, :0], k, v, spans, impl=impl).shape == (2, 0, 2, 16)
+
+
+def test_a_table_has_the_longest_heads_first():
+    table = span_table([Span(3, 5), Span(10, 9), Span(30, 1), Span(40, 9)], "cpu")
+    assert table.tolist() == [[3, 10, 30, 40], [5, 9, 1, 9], [1, 3, 0, 2]]
+    assert table.dtype == torch.int32
+
+
+def test_the_cpu_is_pytorchs():
+    q, k, v, spans = make(1, 2, 16, [3, 3])
+    assert chosen_impl(q, k, v, spans) is Impl.SDPA
+    with pytest.raises(RuntimeError, match="impl must be another one on cpu, got varlen"):
+        head_attention(q, k, v, spans, impl=Impl.VARLEN)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda q, k, v, s: (q, k, v[:, :1], s), r"v_pool must have shape \(1, 10, 16\)"),
+        (lambda q, k, v, s: (q, k, v[:, :1], s), r"v_pool must have shape \(1, 12, 16\)"),
         (lambda q, k, v, s: (q, k, v.half(), s), "v_pool must be torch.float32"),
         (lambda q, k, v, s: (q, k.transpose(1, 2).contiguous().transpose(1, 2), v, s), "rows"),
         (lambda q, k, v, s: (q, k, v, s[:1]), "spans must name 2 heads, got 1"),
-        (lambda q, k, v, s: (q, k, v, [Span(0, 3), Span(8, 3)]), "within 10 rows"),
-        (lambda q, k, v, s: (q, k, v, [Span(0, 3), Span(4, 0)]), "within 10 rows"),
+        (lambda q, k, v, s: (q, k, v, [Span(0, 3), Span(10, 3)]), "within 12 rows"),
+        (lambda q, k, v, s: (q, k, v, [Span(0, 3), Span(4, 0)]), "within 12 rows"),
     ],
 )
 def test_bad_input_names_the_argument(change, message):
     with pytest.raises(ValueError, match=message):
         head_attention(*change(*make(1, 2, 16, [3, 3])))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda t: t[:, :1], lambda t: t.long(), lambda t: t.T.contiguous().T], ids=str
+)
+def test_a_table_of_something_else_is_refused(change):
+    q, k, v, spans = make(1, 2, 16, [3, 3])
+    with pytest.raises(ValueError, match=r"table must be int32 \[3, 2\] on cpu, contiguous, got"):
+        head_attention(q, k, v, spans, table=change(span_table(spans, "cpu")))

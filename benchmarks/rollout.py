@@ -1,0 +1,255 @@
+"""A whole rollout: time of a chunk early and late, pictures per second, memory, and what takes it.
+
+    python benchmarks/rollout.py [--json FILE] [--comfyui FOLDER]
+    python benchmarks/rollout.py --small     tiny sizes on the CPU: does the script work
+    python benchmarks/rollout.py --profile   on the CPU: what takes the time of a chunk
+
+The first needs a GPU. Random weights of Wan 1.3B's shape in bfloat16, 832 x 480, four steps and a
+commit per chunk of 3 latent frames, each method at its 8th chunk and at its 80th. What lies before
+is committed, not made. With a ComfyUI, its Wan VAE (random weights) decodes what was made. The
+profile is of a layer of Wan 1.3B in float32 at 256 tokens per frame.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import pack  # noqa: F401  loads the pack from this checkout
+from setting import machine, map_of
+
+from headforcing.headforcing_core import PromptSchedule
+from headforcing.headforcing_core.families import WAN_VIDEO, family_named
+from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.methods import settings_named
+from headforcing.headforcing_core.rollout import FinishedChunk
+from headforcing.headforcing_core.wan import WanConfig, WanModel
+
+FAMILY = family_named("self_forcing")
+CHUNK = FAMILY.frames_per_chunk
+TEXT_TOKENS = 512
+WAN = WanConfig(
+    **{"dim": 1536, "ffn_dim": 8960, "freq_dim": 256, "text_dim": 4096, "in_dim": 16},
+    **{"out_dim": 16, "heads": 12, "layers": 30, "patch": (1, 2, 2), "eps": 1e-6},
+)
+TINY = replace(WAN, dim=192, ffn_dim=384, freq_dim=32, text_dim=64, layers=2)
+METHODS = ("rolling", "head_forcing", "head_forcing:compact", "pyramid", "full")
+# of a profile, what a model cannot do without
+NEEDED = ("mm", "attention")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is measured where.
+
+    Args:
+        rows, columns: of the latent.
+        at: numbers of chunks, from 1, at which time is taken.
+        timed: chunks from there on; the median counts.
+    """
+
+    config: WanConfig
+    rows: int
+    columns: int
+    device: str
+    dtype: torch.dtype
+    at: tuple[int, ...]
+    timed: int
+
+    def model(self) -> WanModel:
+        torch.manual_seed(0)
+        with torch.device(self.device):
+            model = WanModel(self.config)
+        for weight in model.parameters():
+            torch.nn.init.normal_(weight, std=0.02)
+        return model.to(self.dtype).eval().requires_grad_(False)
+
+    def begun(self, model: WanModel, method: str, before: int) -> Iterator[FinishedChunk]:
+        """Return the chunks of a video from number ``before`` on, from 0."""
+        built = settings_named(method).build(CHUNK)
+        frames = (before + self.timed) * CHUNK
+        request = VideoRequest(
+            *(FAMILY, frames, self.rows, self.columns, 0),
+            method=built,
+            head_map=map_of(built, self.config.geometry),
+        )
+        rng = torch.Generator().manual_seed(0)
+        text = torch.randn(1, TEXT_TOKENS, self.config.text_dim, generator=rng)
+        rollout = request.rollout(model, PromptSchedule.constant(text))
+        shape = (1, self.config.in_dim, before * CHUNK, self.rows, self.columns)
+        chunks = rollout.run(torch.randn(shape, generator=rng) if before else None)
+        for _ in range(before):
+            next(chunks)
+        return chunks
+
+
+FULL = Setup(WAN, 60, 104, "cuda", torch.bfloat16, (8, 80), 3)
+SMALL = Setup(TINY, 4, 4, "cpu", torch.float32, (2, 9), 2)
+LAYER = Setup(replace(WAN, layers=1), 32, 32, "cpu", torch.float32, (8,), 1)
+
+
+@dataclass
+class Row:
+    """One method at one chunk.
+
+    Args:
+        chunk: its number, from 1.
+        seconds: to make it, its commit included.
+        fps: pictures per second, and with those of the VAE.
+        peak_gib: most memory that was in use, weights included; a GPU's.
+        new_blocks: what the allocator had to ask the device for after the first chunk that was
+            timed.
+        missing: why there is nothing.
+    """
+
+    method: str
+    chunk: int
+    seconds: float | None = None
+    fps: float | None = None
+    fps_with_vae: float | None = None
+    peak_gib: float | None = None
+    new_blocks: int | None = None
+    missing: str = ""
+
+
+@torch.no_grad()
+def measured(setup: Setup, model: WanModel, method: str, at: int, vae_seconds: float | None) -> Row:
+    """Time a method from chunk number ``at`` on."""
+    row, gpu = Row(method, at), setup.device == "cuda"
+    if gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    try:
+        chunks, seconds, blocks = setup.begun(model, method, at - 1), [], []
+        for _ in range(setup.timed):
+            begin = time.perf_counter()
+            next(chunks)
+            if gpu:
+                torch.cuda.synchronize()
+                blocks.append(torch.cuda.memory_stats().get("num_device_alloc", 0))
+            seconds.append(time.perf_counter() - begin)
+    except RuntimeError as error:  # there is not that much memory
+        row.missing = str(error).splitlines()[0]
+        return row
+    pictures = CHUNK * WAN_VIDEO.time_stride
+    row.seconds = median(seconds)
+    row.fps = pictures / row.seconds
+    if vae_seconds is not None:
+        row.fps_with_vae = pictures / (row.seconds + vae_seconds)
+    if gpu:
+        row.peak_gib = torch.cuda.max_memory_allocated() / 2**30
+        row.new_blocks = blocks[-1] - blocks[0]
+    return row
+
+
+def decoding(setup: Setup, host: Path) -> float:
+    """Return the seconds in which ComfyUI's Wan VAE decodes a chunk inside a video."""
+    sys.path.insert(0, str(host))
+    sys.argv = sys.argv[:1]
+    from comfy.ldm.wan.vae import WanVAE
+
+    with torch.device(setup.device):
+        vae = WanVAE(dim=96, z_dim=16, dim_mult=[1, 2, 4, 4], num_res_blocks=2, attn_scales=[],
+                     temperal_downsample=[False, True, True], dropout=0.0)  # fmt: skip
+    vae = vae.to(setup.dtype).eval().requires_grad_(False)
+
+    def seconds(frames: int) -> float:
+        latent = torch.randn(
+            1, 16, frames, setup.rows, setup.columns, device=setup.device, dtype=setup.dtype
+        )
+        torch.cuda.synchronize()
+        begin = time.perf_counter()
+        vae.decode(latent)
+        torch.cuda.synchronize()
+        return time.perf_counter() - begin
+
+    seconds(1)
+    return median(seconds(4 * CHUNK) - seconds(3 * CHUNK) for _ in range(3))
+
+
+@torch.no_grad()
+def shares(setup: Setup, method: str) -> dict[str, float]:
+    """Return what share of a chunk's time each operation has, most first."""
+    (at,) = setup.at
+    chunks = setup.begun(setup.model(), method, at - 1)
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        next(chunks)
+    spent = {each.key: each.self_cpu_time_total for each in seen.key_averages()}
+    whole = sum(spent.values())
+    return {key: part / whole for key, part in sorted(spent.items(), key=lambda x: -x[1])}
+
+
+def needed(parts: dict[str, float]) -> float:
+    """Return the share of matrix products and attention."""
+    return sum(part for name, part in parts.items() if any(word in name for word in NEEDED))
+
+
+def table(rows: list[Row]) -> str:
+    lines = ["| method | chunk | s | fps | fps with VAE | GiB | new blocks | |", "|---|" * 8]
+    lines[1] = "|" + "---|" * 8
+    for row in rows:
+        values = (row.seconds, row.fps, row.fps_with_vae, row.peak_gib)
+        shown = ["" if value is None else f"{value:.3g}" for value in values]
+        blocks = "" if row.new_blocks is None else str(row.new_blocks)
+        lines.append(
+            f"| {row.method} | {row.chunk} | {' | '.join(shown)} | {blocks} | {row.missing} |"
+        )
+    return "\n".join(lines)
+
+
+def options_of(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="write everything there")
+    parser.add_argument("--comfyui", type=Path, help="a ComfyUI, for its VAE")
+    parser.add_argument("--small", action="store_true", help="tiny sizes, on the CPU")
+    parser.add_argument("--profile", action="store_true", help="what takes the time, on the CPU")
+    parser.add_argument("--methods", nargs="+", default=METHODS)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = options_of(arguments)
+    setup = SMALL if options.small else FULL
+    about: dict[str, object] = {"command": ["python", "benchmarks/rollout.py", *sys.argv[1:]]}
+    if options.profile:
+        about["machine"] = machine()
+        about["shares"] = {}
+        for method in options.methods:
+            parts = shares(LAYER, method)
+            about["shares"][method] = parts
+            rest = ", ".join(f"{n} {p:.3f}" for n, p in list(parts.items())[:8])
+            say(f"{method}: matrix products and attention {needed(parts):.3f} ({rest})")
+    elif setup.device == "cuda" and not torch.cuda.is_available():
+        sys.stderr.write("torch must see a GPU to time a rollout, it sees none; --small or "
+                         "--profile run without one\n")  # fmt: skip
+        return 1
+    else:
+        about["machine"] = machine(setup.device)
+        vae = decoding(setup, options.comfyui) if options.comfyui else None
+        model, rows = setup.model(), []
+        for method in options.methods:
+            for at in setup.at:
+                rows.append(measured(setup, model, method, at, vae))
+        about |= {"vae_seconds_per_chunk": vae, "rows": [asdict(row) for row in rows]}
+        say(table(rows))
+    if options.json:
+        options.json.write_text(json.dumps(about, indent=1) + "\n")
+    return 0
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

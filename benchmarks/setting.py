@@ -1,0 +1,40 @@
+"""What benchmarks share: the machine they name, and maps with the published shares of types."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from importlib.util import find_spec
+
+import torch
+
+from headforcing.headforcing_core.geometry import ModelGeometry
+from headforcing.headforcing_core.head_map import HeadMap
+from headforcing.headforcing_core.method import Method
+
+# heads of each type in a layer: the published shares, rounded to twelve
+SHARES = {
+    "head_forcing": {"hf.local": 2, "hf.anchor": 3, "hf.memory": 7},
+    "pyramid": {"pyramid.wave": 5, "pyramid.anchor": 6, "pyramid.veil": 1},
+    "forcing_kv": {"fk.static": 5, "fk.dynamic": 7},
+}
+
+
+def machine(device: str = "cpu") -> dict[str, object]:
+    """Return what a measured number must be read with."""
+    found: dict[str, object] = {"system": platform.system(), "processor": platform.machine()}
+    found["threads"] = torch.get_num_threads()
+    names = {"torch": "torch", "triton": "triton", "flash_attn": "flash-attn"}
+    found |= {module: version(name) for module, name in names.items() if find_spec(module)}
+    if device == "cuda":
+        found |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
+        found["capability"] = list(torch.cuda.get_device_capability())
+    return found
+
+
+def map_of(method: Method, geometry: ModelGeometry) -> HeadMap | None:
+    """Return a map with the published shares in layers of twelve heads, None if none is used."""
+    if not method.needs_map:
+        return None
+    row = tuple(type_ for type_, heads in SHARES[method.scheme].items() for _ in range(heads))
+    return HeadMap(method.scheme, (row,) * geometry.layers)

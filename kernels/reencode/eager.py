@@ -1,0 +1,17 @@
+"""The portable implementation: a complex multiplication and a copy by PyTorch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def refusal(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
+    """It takes everything, everywhere."""
+
+
+def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
+    """Compute in float32 and round once."""
+    pairs = torch.view_as_complex(raw[:, :, source].float().unflatten(-1, (-1, 2)))
+    turned = torch.view_as_real(pairs * turns[:, None]).flatten(-2)
+    keys[:, :, slots, :, : raw.shape[-1]] = turned.to(keys.dtype)

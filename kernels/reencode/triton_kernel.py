@@ -1,0 +1,126 @@
+"""One program per tile of tokens and moved page: what moves is read once and written once.
+
+It compiles for the cards that attention compiles for and is right in Triton's interpreter. It has
+not run on a card yet.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from functools import cache, partial
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from ..triton_choice import FAILURES, machine_refusal, passes
+
+
+@triton.jit(do_not_specialize=["tokens", "groups"])
+def _turn(
+    keys,
+    raw,
+    slots,
+    source,
+    turns,
+    keys_batch,
+    keys_head,
+    keys_slot,
+    keys_row,
+    raw_batch,
+    raw_head,
+    raw_page,
+    raw_row,
+    tokens,
+    groups,
+    TIME: tl.constexpr,
+    WIDTH: tl.constexpr,
+    TILE: tl.constexpr,
+):
+    """Turn TILE tokens of one page of one head; ``turns`` are pairs of cosine and sine.
+
+    Grid ``[blocks of tokens, moved pages, B * G]``.
+    """
+    moved = tl.program_id(1)
+    entry = (tl.program_id(2) // groups).to(tl.int64)
+    head = (tl.program_id(2) % groups).to(tl.int64)
+    slot = tl.load(slots + moved).to(tl.int64)
+    page = tl.load(source + moved).to(tl.int64)
+    row = (tl.program_id(0) * TILE + tl.arange(0, TILE)).to(tl.int64)
+    column = tl.arange(0, WIDTH)
+    mask = (row < tokens)[:, None] & (column < TIME)[None, :]
+    place = raw + entry * raw_batch + head * raw_head + page * raw_page
+    x = tl.load(place + row[:, None] * raw_row + column[None, :], mask=mask, other=0.0)
+    even, odd = tl.split(tl.reshape(x, [TILE, WIDTH // 2, 2]))  # [TILE, WIDTH // 2]
+    even, odd = even.to(tl.float32), odd.to(tl.float32)
+    turn = tl.load(turns + moved * TIME + column, mask=column < TIME, other=0.0)
+    cos, sin = tl.split(tl.reshape(turn, [1, WIDTH // 2, 2]))  # [1, WIDTH // 2]
+    turned = tl.join(even * cos - odd * sin, even * sin + odd * cos)
+    turned = tl.reshape(turned, [TILE, WIDTH])
+    place = keys + entry * keys_batch + head * keys_head + slot * keys_slot
+    tl.store(
+        place + row[:, None] * keys_row + column[None, :],
+        turned.to(keys.dtype.element_ty),
+        mask=mask,
+    )
+
+
+INTERPRETED = not isinstance(_turn, triton.JITFunction)
+# the interpreter cuts bfloat16 off where a GPU rounds it
+DTYPES = (torch.float16, torch.float32, *(() if INTERPRETED else (torch.bfloat16,)))
+TILE, WARPS = 64, 4
+ERRORS = (triton.TritonError, *FAILURES)
+
+
+def refusal(
+    keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor
+) -> Exception | None:
+    """Return why a call cannot be done here, None if it can."""
+    machine = machine_refusal(keys.device, triton.__version__, INTERPRETED)
+    if machine is not None:
+        return machine
+    if keys.dtype not in DTYPES:
+        return ValueError(f"impl must be another one for {keys.dtype}, got triton")
+    if keys.stride(-1) != 1:
+        return ValueError(
+            f"impl must be another one for keys with strides {keys.stride()}, got triton; "
+            "channels must be neighbours"
+        )
+    return None
+
+
+@cache
+def works(device: torch.device, dtype: torch.dtype, time: int) -> bool:
+    """Say whether the kernel compiles and is right on a device; found out once, told once."""
+    what = f"re-encoding {time} channels of {dtype} on {device}"
+    return passes(what, partial(_agrees, device, dtype, time), ERRORS)
+
+
+def _agrees(device: torch.device, dtype: torch.dtype, time: int) -> bool:
+    """Turn two pages, and look at those that stay."""
+    rng = torch.Generator().manual_seed(0)
+    raw = torch.randn(1, 2, 3, TILE + 1, time, generator=rng).to(dtype)
+    turns = torch.polar(torch.ones(2, time // 2), torch.randn(2, time // 2, generator=rng))
+    slots, source = torch.tensor([3, 0]), torch.tensor([1, 2])
+    keys = torch.zeros(1, 2, 4, TILE + 1, time + 8, dtype=dtype, device=device)
+    forward(keys, *(x.to(device) for x in (raw, slots, source, turns)))
+    plain = torch.zeros(keys.shape)
+    pairs = torch.view_as_complex(raw[:, :, source].float().unflatten(-1, (-1, 2)))
+    plain[:, :, slots, :, :time] = torch.view_as_real(pairs * turns[:, None]).flatten(-2)
+    return torch.allclose(keys.float(), plain.to(device), atol=2e-2, rtol=2e-2)
+
+
+def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
+    batch, groups, _, tokens, _ = keys.shape
+    raw, slots, source = (x.contiguous() for x in (raw, slots, source))
+    grid = (triton.cdiv(tokens, TILE), len(slots), batch * groups)
+    with torch.cuda.device(keys.device) if keys.is_cuda else nullcontext():
+        _turn[grid](
+            *(keys, raw, slots, source, torch.view_as_real(turns.contiguous())),
+            *(*keys.stride()[:4], *raw.stride()[:4], tokens, groups),
+            TIME=raw.shape[-1],
+            WIDTH=triton.next_power_of_2(raw.shape[-1]),
+            TILE=TILE,
+            num_warps=WARPS,
+        )

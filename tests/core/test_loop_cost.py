@@ -1,0 +1,122 @@
+"""What the loop around attention costs: what is sent, allocated and computed beside it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from headforcing.headforcing_core import ChunkClock, HeadAttention, LatentGrid, ModelGeometry, Rope
+from headforcing.headforcing_core.cache import CacheBank
+from headforcing.headforcing_core.cache_plan import CachePlan
+from headforcing.headforcing_core.groups import group_heads
+from headforcing.headforcing_core.head_map import HeadMap
+from headforcing.headforcing_core.methods import settings_named
+from headforcing.kernels import span_table
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "rollout.py"
+GEOMETRY, GRID = ModelGeometry(3, 4, 24), LatentGrid(4, 4, 1, 1)
+ROPE, CPU = Rope(24, GRID), torch.device("cpu")
+
+
+def chunks(name, count, observe=None, dense=None):
+    """Yield the bank after each chunk of random keys, each drafted once and committed."""
+    method = settings_named(name).build(3).fitted(3 * count, 3)
+    head_map = None
+    if method.needs_map:
+        kinds = list(method.rules)
+        rows = [
+            tuple(kinds[(head + layer) % len(kinds)] for head in range(4)) for layer in (0, 1, 2)
+        ]
+        head_map = HeadMap(method.scheme, tuple(rows))
+    plan = CachePlan(GEOMETRY, ROPE, group_heads(method, head_map, GEOMETRY), 3, 21, method=method)
+    bank, rng = CacheBank(plan), torch.Generator().manual_seed(0)
+    for chunk in ChunkClock(3 * count, 3):
+        bank.open(chunk)
+        rotation = ROPE.frames(chunk.frames, CPU)
+        for step in (0, None):
+            attend = HeadAttention(bank, rotation, observe, step, dense)
+            for layer in range(3):
+                qkv = torch.randn(3, 1, 3 * GRID.tokens_per_frame, 4, 24, generator=rng)
+                attend(layer, *qkv)
+        bank.commit(chunk, torch.randn(1, 4, 3, 4, 4, generator=rng))
+        yield bank
+
+
+@pytest.mark.parametrize("name", ["rolling", "head_forcing", "pyramid", "memrope"])
+def test_tables_say_what_spans_say_and_are_sent_together(name):
+    seen = []
+
+    def observe(read):
+        spans, table = read.bank.rows(read.layer)
+        assert torch.equal(table, span_table(spans, "cpu"))
+        seen.append((read.bank.chunk.index, table.untyped_storage().data_ptr(), table))
+
+    for _ in chunks(name, 12, observe):
+        pass
+    sent = {}
+    for index, storage, _ in seen:
+        sent.setdefault(index, set()).add(storage)
+    assert len(seen) >= 12 * 2 * 3 and {len(storages) for storages in sent.values()} == {1}
+
+
+@pytest.mark.parametrize("name", ["rolling", "head_forcing", "pyramid", "memrope", "deep"])
+def test_caches_are_allocated_once(name):
+    places = {tuple(x.data_ptr() for x in bank.tensors) for bank in chunks(name, 12)}
+    assert len(places) == 1
+
+
+@pytest.mark.parametrize("name", ["rolling", "head_forcing", "pyramid"])
+def test_a_hosts_attention_takes_the_place_of_ours(name):
+    """It sees groups of like heads, and what it says is what comes out."""
+    calls, reads = [], {None: [], "host": []}
+
+    def dense(q, k, v):
+        assert q.shape[:2] == k.shape[:2] == v.shape[:2]
+        calls.append(q.shape[1])
+        return scaled_dot_product_attention(q, k, v).transpose(1, 2)
+
+    for who, attend in ((None, None), ("host", dense)):
+        for bank in chunks(name, 9, dense=attend):
+            reads[who].append(torch.cat([x.flatten() for x in bank.tensors]))
+    assert sum(calls) >= 9 * 2 * 3 * 4
+    for one, other in zip(reads[None], reads["host"], strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def run(*options):
+    # one thread: those of others on the same cores make small operations wait
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *options], env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_time_goes_to_matrix_products_and_attention(tmp_path):
+    """On the CPU, at 256 tokens per frame, a layer of the true width."""
+    file = tmp_path / "shares.json"
+    run("--profile", "--json", file, "--methods", "head_forcing")
+    shares = json.loads(file.read_text())["shares"]["head_forcing"]
+    assert sum(shares.values()) == pytest.approx(1)
+    needed = [part for name, part in shares.items() if "mm" in name or "attention" in name]
+    assert sum(needed) > 0.85, dict(list(shares.items())[:8])
+
+
+def test_the_benchmark_runs_without_a_gpu_when_asked(tmp_path):
+    file = tmp_path / "small.json"
+    run("--small", "--json", file)
+    rows = json.loads(file.read_text())["rows"]
+    assert {row["method"] for row in rows} >= {"rolling", "head_forcing", "pyramid", "full"}
+    assert all(row["seconds"] > 0 and row["peak_gib"] is None for row in rows)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU it would measure")
+def test_without_a_gpu_it_says_so_in_a_sentence():
+    done = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert "torch must see a GPU to time a rollout" in done.stderr
