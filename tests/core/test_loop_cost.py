@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 
 from headforcing.headforcing_core import ChunkClock, HeadAttention, LatentGrid, ModelGeometry, Rope
+from headforcing.headforcing_core.attention import served_by
 from headforcing.headforcing_core.cache import CacheBank
 from headforcing.headforcing_core.cache_plan import CachePlan
 from headforcing.headforcing_core.groups import group_heads
@@ -86,6 +87,12 @@ def test_a_hosts_attention_takes_the_place_of_ours(name):
     assert sum(calls) >= 9 * 2 * 3 * 4
     for one, other in zip(reads[None], reads["host"], strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_what_reads_the_caches_is_told():
+    *_, bank = chunks("head_forcing", 2)
+    assert served_by(bank) == "sdpa"  # these are on the CPU
+    assert served_by(bank, scaled_dot_product_attention) == "the attention chosen in the host"
 
 
 def run(*options):
