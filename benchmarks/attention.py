@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import re
 import sys
 import tempfile
@@ -22,8 +21,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -35,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kernels"))
 import contestants
 import offline
 import pack  # noqa: F401  loads the pack from this checkout
+from setting import machine
 
 from headforcing import kernels
 from headforcing.headforcing_core import ChunkClock, Rope
@@ -247,17 +245,6 @@ def measured(setup: Setup) -> dict[str, object]:
     }
 
 
-def machine(setup: Setup) -> dict[str, object]:
-    found = {"system": platform.system(), "processor": platform.machine()}
-    found["threads"] = torch.get_num_threads()
-    names = {"torch": "torch", "triton": "triton", "flash_attn": "flash-attn"}
-    found |= {module: version(name) for module, name in names.items() if find_spec(module)}
-    if setup.device == "cuda":
-        found |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
-        found["capability"] = list(torch.cuda.get_device_capability())
-    return found
-
-
 def table(rows: list[dict[str, object]]) -> str:
     columns = [name for name, value in rows[0].items() if not isinstance(value, str)]
     lines = [" " * 45 + "".join(f"{name:>11}" for name in columns)]
@@ -289,7 +276,8 @@ def main() -> int:
         file = Path(__file__).with_name("results") / f"attention_{card}.json"
     if file:
         command = ["python", "benchmarks/attention.py", *["--small"] * options.small]
-        text = json.dumps({"command": command, "machine": machine(setup), **result}, indent=1)
+        about = {"command": command, "machine": machine(setup.device), **result}
+        text = json.dumps(about, indent=1)
         Path(file).write_text(text + "\n")
     return 0
 

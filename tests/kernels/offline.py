@@ -168,17 +168,7 @@ def described(job: Job) -> tuple[object, dict[str, str], set[str], dict[str, int
         constants = {"TIME": job.dim, "WIDTH": triton.next_power_of_2(job.dim)}
         constants["TILE"] = reencode.TILE
         # rows of 44 channels start where they start
-        aligned = {
-            "keys",
-            "raw",
-            "slots",
-            "source",
-            "cos",
-            "sin",
-            *strides,
-            "keys_slot",
-            "keys_row",
-        }
+        aligned = {"keys", "raw", "slots", "source", *strides, "keys_slot", "keys_row"}
         return reencode._turn, types | dict.fromkeys(strides + rows, "i32"), aligned, constants, []
     file = head_attention if job.kernel == "head_attention" else attention_mass
     capability = None if isinstance(job.card, str) else divmod(job.card, 10)
