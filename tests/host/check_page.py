@@ -81,7 +81,7 @@ def used(browser, found):
     page.page.wait_for_function("() => seen.previews > 40", timeout=60_000)
     page.picture("running")
     found["first run"] = page.ended(1)
-    page.page.wait_for_timeout(1500)
+    page.page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
     page.picture("done")
     found["seen"] = page.page.evaluate("() => seen")
     found["videos"] = page.page.locator("video").count()
