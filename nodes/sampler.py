@@ -17,7 +17,7 @@ from ..headforcing_core.method import Method
 from ..headforcing_core.methods import MethodSettings
 from ..headforcing_core.prompt_text import TimedPrompt, schedule_of
 from . import unfinished
-from .host_checks import check_model, check_prompts, check_start
+from .host_checks import check_model, check_start
 from .host_profiling import name_of
 from .host_sampling import HostVideo
 from .progress import Progress
@@ -95,7 +95,6 @@ def _sampled(
     names = [f"p{number}" for number in range(len(said.prompts))]
     schedule = schedule_of(said.prompts, names, request.clock, WAN_VIDEO)
     conditioning = dict(zip(names, said.conditioning, strict=True))
-    check_prompts(conditioning, model.get_model_object("diffusion_model").text_dim)
     video = Video(model, request, schedule, said.conditioning, start)
     path, given = _begun(video)
     progress = Progress(video, 0 if given is None else given.shape[2], path)
