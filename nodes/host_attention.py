@@ -70,18 +70,22 @@ def patched(model: ModelPatcher) -> ModelPatcher:
     """
     check_model(model)
     clone = model.clone()
+    # A compiler, if the user put one on the model, does the rest of it. In here it would make a
+    # version for every layer and chunk, and believe that transformer options never change.
+    attend, cross = (torch.compiler.disable(f) for f in (_self_attention, _cross_attention))
     for index in range(len(clone.get_model_object(BLOCKS))):
         name = f"{BLOCKS}.{index}.self_attn"
         module = clone.get_model_object(name)
         # bound to the module, index told: old hosts do not say which block calls
-        clone.add_object_patch(f"{name}.forward", partial(_self_attention, module, index=index))
+        clone.add_object_patch(f"{name}.forward", partial(attend, module, index=index))
         name = f"{BLOCKS}.{index}.cross_attn"
         module = clone.get_model_object(name)
         # what others have put there stays, and computes keys of the text in every step
         if type(module) is WanT2VCrossAttention and f"{name}.forward" not in clone.object_patches:
-            patch = partial(_cross_attention, module, index=index)
+            patch = partial(cross, module, index=index)
             clone.add_object_patch(f"{name}.forward", patch)
-    clone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, _forward)
+    forward = torch.compiler.disable(_forward, recursive=False)
+    clone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, forward)
     return clone
 
 

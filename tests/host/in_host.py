@@ -31,10 +31,10 @@ def ours():
     return build_wan(TensorDict(WEIGHTS))
 
 
-def theirs(dtype=torch.float32):
+def theirs(dtype=torch.float32, weights=WEIGHTS):
     """The same as the host loads it."""
     options = {"dtype": dtype}
-    weights = {name: weight.clone() for name, weight in WEIGHTS.items()}
+    weights = {name: weight.clone() for name, weight in weights.items()}
     return comfy.sd.load_diffusion_model_state_dict(weights, model_options=options)
 
 

@@ -91,6 +91,15 @@ def test_what_does_not_touch_self_attention_may_stay(memory):
     assert memory["refused"]["crossing"] == ""
 
 
+def test_a_compiled_model_is_compiled_once_and_gives_the_same():
+    """Twelve layers, of which the compiler must not make twelve versions; a prompt on the way."""
+    found = found_by("check_compiled.py")
+    for way, most in (("whole", 16), ("blocks", 6)):
+        assert found[f"error {way}"] < 1e-4
+        graphs = found[f"graphs {way}"]
+        assert 0 < graphs[0] == graphs[-1] <= most
+
+
 def test_what_is_finished_is_not_lost():
     found = found_by("check_keeping.py")
     assert found["kept"] and found["partial files"] == []  # of a process that died
