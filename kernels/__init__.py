@@ -3,6 +3,7 @@
 from .attention_mass import MassImpl, frame_logsumexp, frame_mass
 from .head_attention import Dense, Impl, Span, chosen_impl, head_attention, span_table
 from .reencode import ReencodeImpl, reencode
+from .write_rotated import WriteImpl, write_rotated
 
 __all__ = [
     "Dense",
@@ -10,10 +11,12 @@ __all__ = [
     "MassImpl",
     "ReencodeImpl",
     "Span",
+    "WriteImpl",
     "chosen_impl",
     "frame_logsumexp",
     "frame_mass",
     "head_attention",
     "reencode",
     "span_table",
+    "write_rotated",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from subprocess import SubprocessError
 from types import ModuleType
 
 import torch
+from torch import Tensor
 
 LOG = logging.getLogger("headforcing")
 OLDEST_TRITON = (3, 4)
@@ -56,13 +58,25 @@ def chooses_triton(package: str, call: tuple, on: tuple) -> bool:
     return file.refusal(*call) is None and file.works(*on)
 
 
-def machine_refusal(device: torch.device, version: str, interpreted: bool) -> RuntimeError | None:
-    """Return why no kernel runs on a device, None if kernels do.
+def plain_refusal(
+    x: Tensor, dtypes: Sequence[torch.dtype], version: str, interpreted: bool
+) -> Exception | None:
+    """Return why a kernel does not take such tensors where they are, None if it does.
 
     Args:
+        dtypes: that the kernel takes.
         version: of the Triton that is installed.
         interpreted: by Triton's interpreter, which takes any device.
     """
+    machine = machine_refusal(x.device, version, interpreted)
+    if machine is None and x.dtype not in dtypes:
+        taken = ", ".join(str(dtype) for dtype in dtypes)
+        return ValueError(f"impl must be another one for {x.dtype}, got triton; it takes {taken}")
+    return machine
+
+
+def machine_refusal(device: torch.device, version: str, interpreted: bool) -> RuntimeError | None:
+    """Return why no kernel runs on a device, None if kernels do; see ``plain_refusal``."""
     if tuple(map(int, version.split(".")[:2])) < OLDEST_TRITON:
         oldest = ".".join(map(str, OLDEST_TRITON))
         return RuntimeError(
@@ -76,6 +90,11 @@ def machine_refusal(device: torch.device, version: str, interpreted: bool) -> Ru
         name = torch.cuda.get_device_name(device)
         return RuntimeError(f"impl must be another one on {name}, got triton; it needs sm_80")
     return None
+
+
+def on_card(device: torch.device) -> AbstractContextManager:
+    """Make a GPU the current one, as Triton's launches want it."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def capability_of(device: torch.device) -> tuple[int, int] | None:

@@ -7,7 +7,6 @@ not run on a card yet.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import cache, partial
 from math import e, log, log2
 
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from ..config import Config
 from ..head_attention import Span, span_table
-from ..triton_choice import FAILURES, capability_of, machine_refusal, passes
+from ..triton_choice import FAILURES, capability_of, on_card, passes, plain_refusal
 
 LN_2 = tl.constexpr(log(2))
 
@@ -89,12 +88,10 @@ def refusal(
     q: Tensor, k_pool: Tensor, spans: Sequence[Span], tokens: int, scale: float
 ) -> Exception | None:
     """Return why a call cannot be done here, None if it can."""
-    machine = machine_refusal(q.device, triton.__version__, INTERPRETED)
-    if machine is not None:
-        return machine
+    plain = plain_refusal(q, DTYPES, triton.__version__, INTERPRETED)
+    if plain is not None:
+        return plain
     dim = q.shape[-1]
-    if q.dtype not in DTYPES:
-        return ValueError(f"impl must be another one for {q.dtype}, got triton; use torch.float16")
     if dim > WIDEST:
         return ValueError(
             f"impl must be another one for {dim} channels per head, got triton; "
@@ -150,7 +147,7 @@ def launch(
     batch, queries, heads, dim = q.shape
     q, k_pool = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k_pool))
     out = torch.empty((batch, heads, frames, queries), dtype=torch.float32, device=q.device)
-    with torch.cuda.device(q.device) if q.is_cuda else nullcontext():
+    with on_card(q.device):
         _sum_frame[triton.cdiv(queries, config.queries), frames, batch * heads](
             *(q, k_pool, out, table),
             *(q.stride(0), q.stride(1), q.stride(2), k_pool.stride(0), k_pool.stride(1)),

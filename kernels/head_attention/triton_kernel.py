@@ -7,7 +7,6 @@ on a card yet: the tiles are those that spill no registers, not those that were 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from contextvars import copy_context
 from functools import cache, partial
 from math import e, log2
@@ -19,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..config import Config
-from ..triton_choice import FAILURES, capability_of, machine_refusal, passes
+from ..triton_choice import FAILURES, capability_of, on_card, passes, plain_refusal
 from .spans import Span, span_table
 
 
@@ -130,12 +129,10 @@ def refusal(
     q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], scale: float
 ) -> Exception | None:
     """Return why a call cannot be done here, None if it can."""
-    machine = machine_refusal(q.device, triton.__version__, INTERPRETED)
-    if machine is not None:
-        return machine
+    plain = plain_refusal(q, DTYPES, triton.__version__, INTERPRETED)
+    if plain is not None:
+        return plain
     dim, size = q.shape[-1], q.element_size()
-    if q.dtype not in DTYPES:
-        return ValueError(f"impl must be another one for {q.dtype}, got triton; use torch.float16")
     if dim % 8 or dim > WIDEST:
         return ValueError(
             f"impl must be another one for {dim} channels per head, got triton; "
@@ -204,7 +201,7 @@ def launch(
         num_warps=config.warps,
         num_stages=config.stages,
     )
-    with torch.cuda.device(q.device) if q.is_cuda else nullcontext():
+    with on_card(q.device):
         # in a context of its own, so that the allocator others have set stays theirs
         copy_context().run(_with_scratch, run, q.device)
     return out

@@ -6,7 +6,6 @@ not run on a card yet.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import cache, partial
 
 import torch
@@ -14,7 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ..triton_choice import FAILURES, machine_refusal, passes
+from ..triton_choice import FAILURES, on_card, passes, plain_refusal
 
 
 @triton.jit(do_not_specialize=["tokens", "groups"])
@@ -77,17 +76,12 @@ def refusal(
     keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor
 ) -> Exception | None:
     """Return why a call cannot be done here, None if it can."""
-    machine = machine_refusal(keys.device, triton.__version__, INTERPRETED)
-    if machine is not None:
-        return machine
-    if keys.dtype not in DTYPES:
-        return ValueError(f"impl must be another one for {keys.dtype}, got triton")
     if keys.stride(-1) != 1:
         return ValueError(
             f"impl must be another one for keys with strides {keys.stride()}, got triton; "
             "channels must be neighbours"
         )
-    return None
+    return plain_refusal(keys, DTYPES, triton.__version__, INTERPRETED)
 
 
 @cache
@@ -115,7 +109,7 @@ def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Ten
     batch, groups, _, tokens, _ = keys.shape
     raw, slots, source = (x.contiguous() for x in (raw, slots, source))
     grid = (triton.cdiv(tokens, TILE), len(slots), batch * groups)
-    with torch.cuda.device(keys.device) if keys.is_cuda else nullcontext():
+    with on_card(keys.device):
         _turn[grid](
             *(keys, raw, slots, source, torch.view_as_real(turns.contiguous())),
             *(*keys.stride()[:4], *raw.stride()[:4], tokens, groups),

@@ -85,7 +85,7 @@ class Report:
         said += [f"spills {self.spilled} bytes"] if self.spilled else []
         said += [f"needs {self.shared} of {room} bytes of shared memory"] * (self.shared > room)
         said += ["tensor cores wait for the rest"] if self.serialized else []
-        if self.kernel != "reencode" and not self.tensor and not self.error:
+        if self.kernel in TWO and not self.tensor and not self.error:
             said.append(f"has no {instruction}")
         return said
 
@@ -102,10 +102,13 @@ def jobs() -> list[Job]:
             found += [Job(kernel, card, dtype, dim) for kernel in TWO for dim in (64, 128)]
         found += [Job("head_attention", card, "bf16", dim) for dim in (16, 40, 80)]
         found.append(Job("attention_mass", card, "bf16", 80))
-        found += [Job("reencode", card, dtype, TIME) for dtype in ("bf16", "fp16", "fp32")]
+        for dtype in ("bf16", "fp16", "fp32"):
+            found.append(Job("reencode", card, dtype, TIME))
+            found += [Job("write_rotated", card, dtype, dim) for dim in (64, 80, 128)]
     return found
 
 
+# those that multiply matrices
 TWO = ("head_attention", "attention_mass")
 # what the gate must not let through
 PLANTED = [
@@ -151,25 +154,58 @@ def target(card: int | str) -> object:
     return GPUTarget("hip", card, 64) if isinstance(card, str) else GPUTarget("cuda", card, 32)
 
 
-def described(job: Job) -> tuple[object, dict[str, str], set[str], dict[str, int], list[int]]:
+Described = tuple[object, dict[str, str], set[str], dict[str, int], list[int]]
+
+
+def described(job: Job) -> Described:
     """Return a kernel's function, types, aligned arguments, constants and tiles."""
+    match job.kernel:
+        case "reencode":
+            return described_reencode(job)
+        case "write_rotated":
+            return described_write_rotated(job)
+        case _:
+            return described_product(job)
+
+
+def described_reencode(job: Job) -> Described:
+    import triton
+
+    from headforcing.kernels.reencode import triton_kernel as file
+
+    strides = [f"{x}_{y}" for x in ("keys", "raw") for y in ("batch", "head")]
+    rows = ["keys_slot", "keys_row", "raw_page", "raw_row"]
+    types = dict.fromkeys(("keys", "raw"), f"*{job.dtype}")
+    types |= {"slots": "*i64", "source": "*i64", "turns": "*fp32", "tokens": "i32", "groups": "i32"}
+    types |= dict.fromkeys(strides + rows, "i32")
+    constants = {"TIME": job.dim, "WIDTH": triton.next_power_of_2(job.dim), "TILE": file.TILE}
+    # rows of 44 channels start where they start
+    aligned = {"keys", "raw", "slots", "source", *strides, "keys_slot", "keys_row"}
+    return file._turn, types, aligned, constants, []
+
+
+def described_write_rotated(job: Job) -> Described:
+    import triton
+
+    from headforcing.kernels.write_rotated import triton_kernel as file
+
+    strides = [f"{x}_{y}" for x in "qkv" for y in ("batch", "token", "head")]
+    strides += ["k_pool_batch", "v_pool_batch"]
+    types = dict.fromkeys(("q", "k", "v", "out", "k_pool", "v_pool"), f"*{job.dtype}")
+    types |= {"rotation": "*fp32", "rows": "*i32"}
+    aligned = {*types, *strides}
+    types |= dict.fromkeys((*strides, "tokens", "page"), "i32")
+    constants = {"D": job.dim, "WIDTH": triton.next_power_of_2(job.dim), "TILE": file.TILE}
+    return file._write, types, aligned, constants, []
+
+
+def described_product(job: Job) -> Described:
     import triton
 
     from headforcing.kernels.attention_mass import triton_kernel as attention_mass
     from headforcing.kernels.head_attention import triton_kernel as head_attention
-    from headforcing.kernels.reencode import triton_kernel as reencode
 
     own = f"*{job.dtype}"
-    if job.kernel == "reencode":
-        strides = [f"{x}_{y}" for x in ("keys", "raw") for y in ("batch", "head")]
-        rows = ["keys_slot", "keys_row", "raw_page", "raw_row"]
-        types = {"keys": own, "raw": own, "slots": "*i64", "source": "*i64"}
-        types |= {"turns": "*fp32", "tokens": "i32", "groups": "i32"}
-        constants = {"TIME": job.dim, "WIDTH": triton.next_power_of_2(job.dim)}
-        constants["TILE"] = reencode.TILE
-        # rows of 44 channels start where they start
-        aligned = {"keys", "raw", "slots", "source", *strides, "keys_slot", "keys_row"}
-        return reencode._turn, types | dict.fromkeys(strides + rows, "i32"), aligned, constants, []
     file = head_attention if job.kernel == "head_attention" else attention_mass
     capability = None if isinstance(job.card, str) else divmod(job.card, 10)
     config = file.Config(*job.config) if job.config else file.config_for(capability, job.dim)
@@ -205,7 +241,7 @@ def look_at_nvidia(report: Report, code: object, folder: Path) -> None:
     report.spilled = int(re.search(r"(\d+) bytes spill stores", log)[1])
     report.registers = int(re.search(r"Used (\d+) registers", log)[1])
     report.serialized = "serialized" in log
-    if report.kernel == "reencode":
+    if report.kernel not in TWO:
         return
     assembly = told([tools / "cuobjdump", "-sass", cubin])
     name = CARDS[report.card][1]

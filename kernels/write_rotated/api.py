@@ -1,0 +1,120 @@
+"""Signature, checks and choice of implementation."""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from ..triton_choice import chooses_triton, triton_file
+from . import eager, reference
+
+
+class WriteImpl(Enum):
+    """Which code computes the result. The mathematics is the same."""
+
+    REFERENCE = "reference"
+    EAGER = "eager"
+    TRITON = "triton"
+
+
+def write_rotated(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    rotation: Tensor,
+    k_pool: Tensor,
+    v_pool: Tensor,
+    rows: Tensor,
+    *,
+    impl: WriteImpl | None = None,
+) -> Tensor:
+    """Write keys, rotated, and values into the rows of a pool, and return the queries rotated.
+
+    Token ``f * P + p`` of head h goes to row ``rows[f, h] + p``; no other row is touched.
+    Neighbouring channels (2j, 2j + 1) are one complex number; it is turned in float32 and rounded
+    once.
+
+    Args:
+        q, k, v: ``[B, T, H, D]``, any strides.
+        rotation: ``[T, D / 2]`` complex64 on the device of ``q``, cos + i sin of each angle.
+        k_pool, v_pool: ``[B, N, D]``, dtype and device of ``q``, each batch entry contiguous;
+            changed in place.
+        rows: ``[F, H]`` int32 on the device of ``q``, F divides T. No two runs of ``P = T / F``
+            rows may overlap or leave the pool, which is not checked.
+        impl: None chooses. A named one runs or is refused, never replaced.
+
+    Returns:
+        ``[B, T, H, D]``.
+
+    Raises:
+        ValueError: if shapes, dtypes or devices disagree, or the named implementation does not take
+            such tensors.
+        RuntimeError: if this machine cannot run the named implementation.
+    """
+    _check(q, k, v, rotation, k_pool, v_pool, rows)
+    if q.numel() == 0:
+        return torch.empty_like(q)
+    call = (q, k, v, rotation, k_pool, v_pool, rows)
+    code = _code(impl or _chosen(call))
+    if impl and (error := code.refusal(*call)):
+        raise error
+    return code.forward(*call)
+
+
+def _chosen(call: tuple[Tensor, ...]) -> WriteImpl:
+    q = call[0]
+    chosen = chooses_triton(__package__, call, (q.device, q.dtype, q.shape[-1]))
+    return WriteImpl.TRITON if chosen else WriteImpl.EAGER
+
+
+def _code(impl: WriteImpl) -> ModuleType:
+    match impl:
+        case WriteImpl.REFERENCE:
+            return reference
+        case WriteImpl.EAGER:
+            return eager
+        case WriteImpl.TRITON:
+            return triton_file(__package__)
+
+
+def _check(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    rotation: Tensor,
+    k_pool: Tensor,
+    v_pool: Tensor,
+    rows: Tensor,
+) -> None:
+    batch, tokens, heads, dim = q.shape
+    for name, x in {"k": k, "v": v}.items():
+        if x.shape != q.shape:
+            raise ValueError(f"{name} must be {list(q.shape)} like q, got {list(x.shape)}")
+    if rotation.shape != (tokens, dim // 2) or dim % 2 or rotation.dtype != torch.complex64:
+        raise ValueError(
+            f"rotation must be complex64 [{tokens}, {dim / 2:g}], "
+            f"got {rotation.dtype} {list(rotation.shape)}"
+        )
+    for name, pool in {"k_pool": k_pool, "v_pool": v_pool}.items():
+        if pool.dim() != 3 or pool.shape[::2] != (batch, dim) or pool.stride()[1:] != (dim, 1):
+            raise ValueError(
+                f"{name} must be [{batch}, N, {dim}] with contiguous rows, "
+                f"got {list(pool.shape)} with strides {pool.stride()}"
+            )
+    if rows.dim() != 2 or rows.shape[1] != heads or not rows.shape[0] or tokens % rows.shape[0]:
+        raise ValueError(
+            f"rows must be [F, {heads}] with an F that divides {tokens} tokens, "
+            f"got {list(rows.shape)}"
+        )
+    if rows.dtype != torch.int32:
+        raise ValueError(f"rows must be int32, got {rows.dtype}")
+    for name, x in {"k": k, "v": v, "k_pool": k_pool, "v_pool": v_pool}.items():
+        if x.dtype != q.dtype:
+            raise ValueError(f"{name} must be {q.dtype} like q, got {x.dtype}")
+    others = {"k": k, "v": v, "k_pool": k_pool, "v_pool": v_pool}
+    for name, x in {**others, "rotation": rotation, "rows": rows}.items():
+        if x.device != q.device:
+            raise ValueError(f"{name} must be on {q.device} like q, got {x.device}")

@@ -1,0 +1,158 @@
+"""One program per tile of tokens and head: what is new is read once and written once.
+
+It compiles for the cards that attention compiles for and is right in Triton's interpreter. It has
+not run on a card yet.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from ..triton_choice import FAILURES, on_card, passes, plain_refusal
+
+
+@triton.jit
+def _turned(x, cos, sin, TILE: tl.constexpr, WIDTH: tl.constexpr):
+    """Return ``[TILE, WIDTH]`` turned, float32."""
+    even, odd = tl.split(tl.reshape(x, [TILE, WIDTH // 2, 2]))  # [TILE, WIDTH // 2]
+    even, odd = even.to(tl.float32), odd.to(tl.float32)
+    turned = tl.join(even * cos - odd * sin, even * sin + odd * cos)
+    return tl.reshape(turned, [TILE, WIDTH])
+
+
+@triton.jit(do_not_specialize=["tokens", "page"])
+def _write(
+    q,
+    k,
+    v,
+    rotation,
+    out,
+    k_pool,
+    v_pool,
+    rows,
+    q_batch,
+    q_token,
+    q_head,
+    k_batch,
+    k_token,
+    k_head,
+    v_batch,
+    v_token,
+    v_head,
+    k_pool_batch,
+    v_pool_batch,
+    tokens,
+    page,
+    D: tl.constexpr,
+    WIDTH: tl.constexpr,
+    TILE: tl.constexpr,
+):
+    """Rotate and write TILE tokens of one head; ``rotation`` is pairs of cosine and sine.
+
+    Grid ``[blocks of tokens, heads, batch]``; a page is the tokens of a frame.
+    """
+    head, heads = tl.program_id(1).to(tl.int64), tl.num_programs(1)
+    entry = tl.program_id(2).to(tl.int64)
+    token = (tl.program_id(0) * TILE + tl.arange(0, TILE)).to(tl.int64)
+    column, new = tl.arange(0, WIDTH)[None, :], token < tokens
+    mask = new[:, None] & (column < D)
+    turn = tl.load(rotation + token[:, None] * D + column, mask=mask, other=0.0)
+    cos, sin = tl.split(tl.reshape(turn, [TILE, WIDTH // 2, 2]))  # [TILE, WIDTH // 2]
+    at = q + entry * q_batch + head * q_head + token[:, None] * q_token
+    turned = _turned(tl.load(at + column, mask=mask, other=0.0), cos, sin, TILE, WIDTH)
+    place = ((entry * tokens + token) * heads + head)[:, None] * D + column
+    tl.store(out + place, turned.to(out.dtype.element_ty), mask=mask)
+    row = tl.load(rows + token // page * heads + head, mask=new, other=0).to(tl.int64)
+    place = (row + token % page)[:, None] * D + column
+    at = k + entry * k_batch + head * k_head + token[:, None] * k_token
+    turned = _turned(tl.load(at + column, mask=mask, other=0.0), cos, sin, TILE, WIDTH)
+    pool = k_pool + entry * k_pool_batch
+    tl.store(pool + place, turned.to(k_pool.dtype.element_ty), mask=mask)
+    at = v + entry * v_batch + head * v_head + token[:, None] * v_token
+    pool = v_pool + entry * v_pool_batch
+    tl.store(pool + place, tl.load(at + column, mask=mask, other=0.0), mask=mask)
+
+
+INTERPRETED = not isinstance(_write, triton.JITFunction)
+# the interpreter cuts bfloat16 off where a GPU rounds it
+DTYPES = (torch.float16, torch.float32, *(() if INTERPRETED else (torch.bfloat16,)))
+TILE, WARPS = 32, 4
+ERRORS = (triton.TritonError, *FAILURES)
+
+
+def refusal(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    rotation: Tensor,
+    k_pool: Tensor,
+    v_pool: Tensor,
+    rows: Tensor,
+) -> Exception | None:
+    """Return why a call cannot be done here, None if it can."""
+    for name, x in {"q": q, "k": k, "v": v}.items():
+        if x.stride(-1) != 1:
+            return ValueError(
+                f"impl must be another one for {name} with strides {x.stride()}, got triton; "
+                "channels must be neighbours"
+            )
+    return plain_refusal(q, DTYPES, triton.__version__, INTERPRETED)
+
+
+@cache
+def works(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
+    """Say whether the kernel compiles and is right on a device; found out once, told once."""
+    what = f"rotating {dim} channels of {dtype} on {device}"
+    return passes(what, partial(_agrees, device, dtype, dim), ERRORS)
+
+
+def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
+    """Write two frames of two heads, and look at the rows between, too."""
+    rng = torch.Generator().manual_seed(0)
+    q, k, v = torch.randn(3, 1, 2 * (TILE + 1), 2, dim, generator=rng).to(dtype)
+    rotation = torch.polar(*torch.randn(2, q.shape[1], dim // 2, generator=rng).abs())
+    rows = torch.tensor([[3, 2 * TILE], [5 * TILE, 4 * TILE - 9]], dtype=torch.int32)
+    found, plain = ([torch.zeros(1, 7 * TILE, dim, dtype=dtype) for _ in "kv"] for _ in range(2))
+    found = [pool.to(device) for pool in found]
+    out = forward(*(x.to(device) for x in (q, k, v, rotation)), *found, rows.to(device))
+    turned = [
+        torch.view_as_real(
+            torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) * rotation[:, None]
+        ).flatten(-2)
+        for x in (q, k)
+    ]
+    for frame, head in ((f, h) for f in (0, 1) for h in (0, 1)):
+        first, new = int(rows[frame, head]), slice(frame * (TILE + 1), (frame + 1) * (TILE + 1))
+        for pool, x in zip(plain, (turned[1], v), strict=True):
+            pool[:, first : first + TILE + 1] = x[:, new, head]
+    pairs = zip([out, *found], [turned[0], *plain], strict=True)
+    return all(torch.allclose(x.cpu().float(), y.float(), atol=2e-2, rtol=2e-2) for x, y in pairs)
+
+
+def forward(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    rotation: Tensor,
+    k_pool: Tensor,
+    v_pool: Tensor,
+    rows: Tensor,
+) -> Tensor:
+    batch, tokens, heads, dim = q.shape
+    out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
+    with on_card(q.device):
+        _write[triton.cdiv(tokens, TILE), heads, batch](
+            *(q, k, v, torch.view_as_real(rotation.contiguous()), out, k_pool, v_pool),
+            *(rows.contiguous(), *q.stride()[:3], *k.stride()[:3], *v.stride()[:3]),
+            *(k_pool.stride(0), v_pool.stride(0), tokens, tokens // rows.shape[0]),
+            D=dim,
+            WIDTH=max(2, triton.next_power_of_2(dim)),
+            TILE=TILE,
+            num_warps=WARPS,
+        )
+    return out
