@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import pack  # noqa: F401  loads the pack from this checkout
 from setting import machine, map_of
 
-from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope, attention, rotate
+from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope, attention
 from headforcing.headforcing_core.cache import CacheBank
 from headforcing.headforcing_core.cache_plan import CachePlan
 from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
@@ -81,8 +81,7 @@ class Runner:
         rotation = self.rope.frames(chunk.frames, self.bank.device)
         for layer in range(GEOMETRY.layers):
             q, k, v = self.qkv[layer]
-            self.bank.write(layer, rotate(k, rotation), v, unrotated=k)
-            self.bank.study(layer, rotate(q, rotation), k)
+            self.bank.study(layer, self.bank.write(layer, q, k, v, rotation), k)
         self.bank.commit(chunk, self.latent)
 
     def run_chunk(self) -> tuple[float, float]:

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from ..kernels import reencode
+from .device import send
 from .method import HeadRule
 from .rope import Rope, Rotation, rotate
+from .rotations import Rotations
 from .slots import Move
 
 
@@ -113,10 +115,11 @@ class Arena:
     Args:
         plan: of each head.
         k, v: ``[B, G, rows, D]``, this group's part of the layer's pool.
+        rotations: that all arenas of a video share.
     """
 
-    def __init__(self, plan: ArenaPlan, k: Tensor, v: Tensor):
-        self.plan = plan
+    def __init__(self, plan: ArenaPlan, k: Tensor, v: Tensor, rotations: Rotations):
+        self.plan, self.rotations = plan, rotations
         time, _, _ = plan.rope.channels
         batch, heads, _, dim = k.shape
         self.time = time
@@ -137,6 +140,12 @@ class Arena:
         """Fill a slot with ``[B, G, P, D]``."""
         self.k[:, :, slot], self.v[:, :, slot] = k, v
 
+    def in_slots(self, slots: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Return keys and values of slots, one after the other: ``[B, G, len(slots) * P, D]``."""
+        index = send(torch.tensor(slots), self.k.device)
+        k, v = (x.index_select(2, index).flatten(2, 3) for x in (self.k, self.v))
+        return k, v
+
     def move(self, moves: Sequence[Move]) -> None:
         """Copy slots, one after the other."""
         for source, target in moves:
@@ -144,10 +153,10 @@ class Arena:
 
     def put(self, slot: int, content: Content, at: int) -> None:
         """Fill a slot, its time channels rotated to position ``at``."""
-        turn = self.plan.rope.temporal([at - content.home], self.k.device)
-        self.write(
-            slot, self._turned(content.k, turn) if at != content.home else content.k, content.v
-        )
+        k = content.k
+        if at != content.home:
+            k = self._turned(k, self.rotations.temporal([at - content.home]))
+        self.write(slot, k, content.v)
 
     def put_aside(self, place: int, content: Content) -> None:
         self.aside_k[:, :, place], self.aside_v[:, :, place] = content.k, content.v

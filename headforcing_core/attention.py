@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..kernels import Dense, Span, chosen_impl, head_attention
 from .cache import CacheBank
-from .rope import Rotation, rotate
+from .rope import Rotation
 
 
 class Read(NamedTuple):
@@ -56,8 +56,7 @@ class HeadAttention:
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend in one layer; q, k, v and the result are ``[B, T, H, D]``, unrotated."""
-        q, rotated = rotate(q, self.rotation), rotate(k, self.rotation)
-        self.bank.write(layer, rotated, v, unrotated=k)
+        q = self.bank.write(layer, q, k, v, self.rotation)
         if self.step is None:
             self.bank.study(layer, q, k)
         runs = self.bank.query_frames(layer)

@@ -14,12 +14,13 @@ from .cache_plan import CachePlan
 from .clock import Chunk
 from .contents import Maker
 from .decisions import Decisions
-from .device import memory_of
+from .device import memory_of, send
 from .layer_cache import LayerCache, Share
 from .ledger import Arrivals, Ledger, Places
 from .method import SwitchRule
 from .pages import Page
 from .rope import Rotation
+from .rotations import Rotations
 
 
 class HeadRows(NamedTuple):
@@ -48,6 +49,7 @@ class CacheBank:
         self.ledgers = tuple(
             Ledger(group.rule, plan.frames_per_chunk, plan.horizon) for group in plan.groups
         )
+        self._rotations = Rotations(plan.rope, torch.device(device))
         try:
             self.layers = [self._allocate(layer, device) for layer in range(plan.geometry.layers)]
         except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU
@@ -57,6 +59,7 @@ class CacheBank:
         self._chunk: Chunk | None = None
         self._staged: dict[tuple[Ledger, int], Staging] = {}
         self._rows: dict[tuple[int, int], HeadRows] = {}
+        self._chunk_rows: tuple[Tensor, ...] = ()
         self._frame: dict[int, int] = {}
 
     def _allocate(self, layer: int, device: torch.device | str) -> LayerCache:
@@ -71,9 +74,10 @@ class CacheBank:
             room = plan.arena(group)
             own = slice(start, start + len(heads) * room.rows)
             parts = (x[:, own].unflatten(1, (len(heads), room.rows)) for x in (k, v))
-            in_order = heads == tuple(range(plan.geometry.heads))
-            chosen = slice(None) if in_order else heads
-            shares.append(Share(ledger, chosen, start, Arena(room, *parts)))
+            whole = heads == tuple(range(plan.geometry.heads))
+            index = None if whole else send(torch.tensor(heads), device)
+            arena = Arena(room, *parts, self._rotations)
+            shares.append(Share(ledger, heads, index, start, arena))
             start = own.stop
         return LayerCache(k, v, shares, plan.geometry.heads)
 
@@ -96,13 +100,14 @@ class CacheBank:
         """Make room for a chunk and give the past its positions in front of it."""
         self._chunk = chunk
         self._staged.clear()
+        self._rotations.forget()
         for ledger in self.ledgers:
             moves = ledger.open(chunk)
             for _, arena in self._arenas(ledger):
                 arena.move(moves)
                 if not ledger.rule.per_frame:
                     arena.stage(self._staging(ledger, chunk.start))
-        self._rows = self._laid_out()
+        self._lay_out()
 
     @property
     def chunk(self) -> Chunk | None:
@@ -130,16 +135,22 @@ class CacheBank:
         """Return the rows that each head of a layer reads, for the frame that was staged last."""
         return self._rows[layer, self._frame[layer]]
 
-    def _laid_out(self) -> dict[tuple[int, int], HeadRows]:
-        """Return the rows by layer and first query frame; they go to the device together."""
+    def _lay_out(self) -> None:
+        """Tell what is read, by layer and first query frame, and what the open chunk overwrites.
+
+        It goes to the device together.
+        """
         spans = {
             (number, frames.start): layer.spans(self._shown(number, frames.start))
             for number, layer in enumerate(self.layers)
             for frames in self.query_frames(number)
         }
-        tables = torch.stack([span_table(each, "cpu") for each in spans.values()])
-        tables = tables.to(self.device).unbind()
-        return {at: HeadRows(spans[at], table) for at, table in zip(spans, tables, strict=True)}
+        tables = [span_table(each, "cpu") for each in spans.values()]
+        tables += [torch.tensor(layer.chunk_rows(), dtype=torch.int32) for layer in self.layers]
+        sent = send(torch.cat(tables), self.device).split([len(table) for table in tables])
+        at = dict(zip(spans, sent, strict=False))
+        self._rows = {place: HeadRows(own, at[place]) for place, own in spans.items()}
+        self._chunk_rows = sent[len(spans) :]
 
     def _shown(self, layer: int, frame: int) -> dict[Ledger, int]:
         """Return the tokens that lie in front of the slots, per ledger of a layer."""
@@ -157,14 +168,15 @@ class CacheBank:
         in_slots = ledger.slots.pages
         return [*(page for page in ledger.read(frame) if page not in in_slots), *in_slots]
 
-    def write(self, layer: int, k: Tensor, v: Tensor, unrotated: Tensor) -> None:
-        """Overwrite the open chunk's keys and values of one layer.
+    def write(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rotation: Rotation) -> Tensor:
+        """Overwrite the open chunk's keys and values of one layer; return the queries rotated.
 
         Args:
-            k, v: ``[B, len(chunk) * P, H, D]``, keys rotated.
-            unrotated: the same keys before rotation.
+            q, k, v: ``[B, len(chunk) * P, H, D]``, unrotated.
+            rotation: of the tokens at the chunk's own frame numbers.
         """
-        self.layers[layer].write(self._chunk, k, v, unrotated)
+        rows = self._chunk_rows[layer]
+        return self.layers[layer].write(self._chunk, q, k, v, rotation, rows)
 
     def study(self, layer: int, q: Tensor, unrotated: Tensor) -> None:
         """Let policies look at a layer while the open chunk is clean.
@@ -246,10 +258,10 @@ class CacheBank:
 
         def rotation(pages: list[Page]) -> Rotation:
             turns = [reads[page] - ledger.home(page) for page in pages]
-            return self.plan.rope.temporal(turns, self.device)
+            return self._rotations.temporal(turns)
 
         def index(of: Mapping[Page, int], pages: list[Page]) -> Tensor:
-            return torch.tensor([of[page] for page in pages], device=self.device)
+            return send(torch.tensor([of[page] for page in pages]), self.device)
 
         front = Shown(index(places.aside, shown), rotation(shown)) if shown else None
         if not turned:

@@ -62,7 +62,7 @@ class Maker:
     def _raw(self, frame: int) -> tuple[Tensor, Tensor]:
         """Return unrotated keys, float32, and values of a frame that stands at its own number."""
         content = self._frame(frame)
-        turn = self.arena.plan.rope.frames([frame], content.k.device).squeeze(1)
+        turn = self.arena.rotations.frame(frame)
         return rotate(content.k.float(), turn.conj()), content.v.float()
 
     def _pooled(self, frame: int) -> Content:
@@ -74,9 +74,7 @@ class Maker:
     def _block(self, page: Page) -> Content:
         parts = [self._waiting(frame) for frame in page.frames]
         k, v = (torch.stack([part[i].float() for part in parts]).mean(0) for i in range(2))
-        rope, size = self.arena.plan.rope, self.arena.plan.rule.policy.middle.pool_size
-        turn = rope.frames([0], k.device).squeeze(1)[rope.grid.corners(size)]
-        k = rotate(k, turn)
+        k = rotate(k, self.arena.rotations.pooled(self.arena.plan.rule.policy.middle.pool_size))
         return Content(k.to(self.arena.k.dtype), v.to(self.arena.k.dtype), 0)
 
     def _waiting(self, frame: int) -> Content:
@@ -119,8 +117,7 @@ class Maker:
             mean = mean.mean(2, keepdim=True)
         sums.copy_(torch.lerp(sums, mean, middle.rates[page.number]) if old else mean)
         k, v = sums.expand(-1, -1, arena.plan.tokens, -1).to(arena.k.dtype).chunk(2, -1)
-        turn = arena.plan.rope.frames([0], k.device).squeeze(1)
-        return Content(rotate(k, turn), v, 0)
+        return Content(rotate(k, arena.rotations.frame(0)), v, 0)
 
     def _bands(self, page: Page) -> Content:
         """Put the bands of several frames together; each stays where its frame stood."""
@@ -137,7 +134,7 @@ class Maker:
         """Gather the tokens that were chosen; without re-encoding each stays where it stood."""
         arena, tokens = self.arena, self.arena.plan.tokens
         slots = [self.before.slots[candidate] for candidate in self.candidates]
-        k, v = (x[:, :, slots].flatten(2, 3) for x in (arena.k, arena.v))
+        k, v = arena.in_slots(slots)
         if arena.plan.rule.positions.re_encodes:
             raw = torch.cat([self._raw_time(candidate) for candidate in self.candidates], 2)
             k = torch.cat([raw, k[..., arena.time :]], -1)
@@ -153,7 +150,7 @@ class Maker:
             kept, home = arena.turning[:, :, self.before.turning[page]], home_of(page)
         else:
             kept, home = arena.k[:, :, self.before.slots[page], :, : arena.time], page.at
-        return rotate(kept, arena.plan.rope.temporal([-home], kept.device))
+        return rotate(kept, arena.rotations.temporal([-home]))
 
 
 def _pool(x: Tensor, rows: int, columns: int, size: int) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from .clock import Chunk
+from .device import send
 from .geometry import LatentGrid
 from .layer_cache import LayerCache, Share
 from .ledger import Ledger
@@ -71,16 +72,16 @@ class Decisions:
         for share in self._layers[layer].shares:
             middle, ledger = share.ledger.rule.policy.middle, share.ledger
             if self.online and chunk.index == self.online.after_chunk:
-                own = q[:, :: self.online.every, share.heads]
+                own = share.own(q[:, :: self.online.every])
                 self._masses[ledger] = _masses(share, own, chunk)
             if ledger in self._novelty and middle.descriptor is Descriptor.KEYS:
-                described = self._describe_keys(k[:, :, share.heads], len(chunk))
+                described = self._describe_keys(share.own(k), len(chunk))
                 self._keys.setdefault(ledger, []).append(described)
             if isinstance(middle, Tokens):
                 candidates = self.candidates(ledger, chunk)
                 if candidates:
                     count = middle.count * self._grid.tokens_per_frame
-                    chosen = _most_wanted(share, q[:, :, share.heads], candidates, count)
+                    chosen = _most_wanted(share, share.own(q), candidates, count)
                     self._chosen[ledger, layer] = chosen
 
     def candidates(self, ledger: Ledger, chunk: Chunk) -> tuple[Page, ...]:
@@ -160,7 +161,8 @@ def _band_likeness(share: Share, frames: Sequence[int]) -> Tensor:
         return share.arena.k.new_zeros(0, dtype=torch.float32)
     slots, bands = share.ledger.slots.places, share.ledger.rule.policy.middle.bands
     this, following = (
-        share.arena.k[0][:, [slots[frame_page(f + step)] for f in frames]]
+        share.arena.in_slots([slots[frame_page(f + step)] for f in frames])[0][0]
+        .unflatten(1, (len(frames), -1))
         .permute(1, 2, 0, 3)
         .flatten(2)
         .float()
@@ -173,17 +175,16 @@ def _band_likeness(share: Share, frames: Sequence[int]) -> Tensor:
 def _masses(share: Share, q: Tensor, chunk: Chunk) -> Tensor:
     """Return the attention of one head on the first frame and on those between: ``[2]``."""
     places = share.ledger.slots.places
-    k = share.arena.k[0, 0, list(places.values())].flatten(0, 1).float()
+    k = share.arena.in_slots(list(places.values()))[0][0, 0].float()
     weights = (q[0, :, 0].float() @ k.T * q.shape[-1] ** -0.5).softmax(-1).mean(0)
     frames = weights.unflatten(0, (len(places), -1)).sum(1)
-    between = [n for n, page in enumerate(places) if 0 < page.at < chunk.start]
-    first = [n for n, page in enumerate(places) if page.at == 0]
-    return torch.stack([frames[first].sum(), frames[between].sum()])
+    counted = [[page.at == 0 for page in places], [0 < page.at < chunk.start for page in places]]
+    return send(torch.tensor(counted), frames.device).float() @ frames
 
 
 def _most_wanted(share: Share, q: Tensor, candidates: Sequence[Page], count: int) -> Tensor:
     """Return the tokens with the highest scores against the sum of all queries, in order."""
     slots = [share.ledger.slots.places[page] for page in candidates]
-    k = share.arena.k[:, :, slots].flatten(2, 3).float()
+    k = share.arena.in_slots(slots)[0].float()
     scores = torch.einsum("bgd,bgnd->bn", q.float().sum(1), k)
     return scores.topk(min(count, scores.shape[1])).indices.sort().values

@@ -6,6 +6,7 @@ import os
 import sys
 
 import torch
+from torch import Tensor
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -37,6 +38,19 @@ def memory_of(device: torch.device | str) -> int:
     if device.type == "cpu" and hasattr(os, "sysconf"):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return sys.maxsize
+
+
+def send(x: Tensor, device: torch.device | str) -> Tensor:
+    """Copy a tensor of the CPU to a device, without waiting for what the device is doing.
+
+    CUDA has read ordinary memory when the call returns, so that it may be freed; of other devices
+    this is not known, and they are waited for.
+    """
+    return x.to(device, non_blocking=torch.device(device).type in NOT_WAITED_FOR)
+
+
+# on the second there is nothing to wait for
+NOT_WAITED_FOR = ("cuda", "meta")
 
 
 def _available() -> list[str]:

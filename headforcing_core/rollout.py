@@ -15,6 +15,7 @@ from .attention import HeadAttention, Observer
 from .backbone import Backbone
 from .cache import CacheBank
 from .clock import Chunk, ChunkClock
+from .device import send
 from .method import SwitchRule
 from .noise import NoiseSource
 from .prompts import PromptSchedule
@@ -91,7 +92,7 @@ class Rollout:
                 said = text
             attend = self._open(chunk)
             if chunk.stop <= given_frames:
-                clean = given[:, :, chunk.start : chunk.stop].to(self.bank.device).float()
+                clean = send(given[:, :, chunk.start : chunk.stop], self.bank.device).float()
             else:
                 clean = self._draft(chunk, text, attend)
             self._commit(chunk, clean, text, attend)
@@ -134,4 +135,4 @@ class Rollout:
         return clean
 
     def _draw(self, chunk: Chunk, step: int) -> Tensor:
-        return self.noise.draw(chunk, step).to(self.bank.device)
+        return send(self.noise.draw(chunk, step), self.bank.device)

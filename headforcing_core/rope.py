@@ -9,6 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from .device import send
 from .geometry import LatentGrid
 
 # cos + i sin of every rotary pair, complex64; computed in float64 and rounded once
@@ -66,7 +67,7 @@ class Rope:
         return torch.outer(at, self.theta**-exponents)
 
     def _rotation(self, angles: Tensor, device: torch.device) -> Rotation:
-        return torch.complex(angles.cos().float(), angles.sin().float()).to(device)
+        return send(torch.complex(angles.cos().float(), angles.sin().float()), device)
 
 
 def rotate(x: Tensor, rotation: Rotation) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad, rms_norm, scaled_dot_product_attention
 
 from .backbone import Attend
+from .device import send
 from .geometry import LatentGrid, ModelGeometry
 from .schedule import NoiseLevel, remove_flow
 
@@ -72,7 +73,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        unit = rms_norm(x.float(), x.shape[-1:], None, self.eps)
+        unit = rms_norm(x, x.shape[-1:], None, self.eps)
         return unit.to(x.dtype) * self.weight
 
 
@@ -224,7 +225,7 @@ class WanModel(nn.Module):
         latent = self._pad(latent)
         x = self._patch(latent.to(self.dtype))
         waves = sinusoid(timesteps, self.config.freq_dim).to(self.dtype)
-        time = self.time_embedding(waves.to(self.device))
+        time = self.time_embedding(send(waves, self.device))
         per_block = self.time_projection(time).unflatten(-1, (6, -1))
         for layer, block in enumerate(self.blocks):
             x = block(x, per_block, text.layers[layer], layer, attend)

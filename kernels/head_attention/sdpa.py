@@ -19,11 +19,10 @@ Dense = Callable[[Tensor, Tensor, Tensor], Tensor]
 class Run(NamedTuple):
     """Heads with spans of one length at even distances: one strided view of the pool.
 
-    heads: which, in the order of their spans; a slice where they are neighbours in order.
+    heads: which, in the order of their spans.
     """
 
-    heads: slice | list[int]
-    count: int
+    heads: list[int]
     start: int
     step: int
     length: int
@@ -45,12 +44,24 @@ def forward(
     """See ``head_attention``; ``dense`` attends in place of PyTorch, at a scale of its own."""
     dense = dense or partial(_attention, scale=scale)
     runs = list(_runs(spans))
-    if len(runs) == 1 and runs[0].heads == slice(0, len(spans)):
+    if len(runs) == 1 and _in_order(runs[0].heads):
         return _attend(q, k_pool, v_pool, runs[0], dense)  # its own output is the answer
-    out = torch.empty_like(q)
+    read: dict[int, Tensor] = {}
     for run in runs:
-        out[:, :, run.heads] = _attend(q[:, :, run.heads], k_pool, v_pool, run, dense)
-    return out
+        own = _attend(_queries(q, run.heads), k_pool, v_pool, run, dense)
+        read |= zip(run.heads, own.unbind(2), strict=True)
+    return torch.stack([read[head] for head in range(len(spans))], 2)
+
+
+def _queries(q: Tensor, heads: list[int]) -> Tensor:
+    """Return some heads; a list as index would be sent to the device, and waited for."""
+    if _in_order(heads):
+        return q[:, :, heads[0] : heads[-1] + 1]
+    return torch.stack([q[:, :, head] for head in heads], 2)
+
+
+def _in_order(heads: list[int]) -> bool:
+    return heads == list(range(heads[0], heads[0] + len(heads)))
 
 
 def _attention(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
@@ -69,9 +80,7 @@ def _runs(spans: Sequence[tuple[int, int]]) -> Iterator[Run]:
                 break
             step, stop = gap, stop + 1
         heads = order[first:stop]
-        in_order = heads == list(range(heads[0], heads[0] + len(heads)))
-        chosen = slice(heads[0], heads[0] + len(heads)) if in_order else heads
-        yield Run(chosen, len(heads), spans[heads[0]][0], step, spans[heads[0]][1])
+        yield Run(heads, spans[heads[0]][0], step, spans[heads[0]][1])
         first = stop
 
 
@@ -79,7 +88,7 @@ def _attend(q: Tensor, k_pool: Tensor, v_pool: Tensor, run: Run, dense: Dense) -
     batch, _, dim = k_pool.shape
     k, v = (
         pool.as_strided(
-            (batch, run.count, run.length, dim),
+            (batch, len(run.heads), run.length, dim),
             (pool.stride(0), run.step * dim, dim, 1),
             pool.storage_offset() + run.start * dim,
         )

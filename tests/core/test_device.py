@@ -1,26 +1,32 @@
 """The whole loop on a device whose tensors have no values.
 
 Nothing can be read back from there, and nothing of the CPU can be mixed with it: what passes here
-waits for no device and has every tensor where it belongs.
+waits for no device, on the way there or back, and has every tensor where it belongs.
 """
 
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 import torch
 from random_model import TINY
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from headforcing.headforcing_core import PromptSchedule
+from headforcing.headforcing_core import PromptSchedule, wan
 from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.head_map import HeadMap
 from headforcing.headforcing_core.methods import NAMES, settings_named, with_values
 from headforcing.headforcing_core.wan import WanModel
+from headforcing.kernels.head_attention import sdpa
 
 CONFIG, CHUNKS = replace(TINY, layers=1), 10
 # methods that compare frames or heads fetch what they compared once a chunk, and only then
 LOOK = {"head_forcing", "forcing_kv", "dummy"}
+# which tokens, or which types: what was chosen in a layer is sent to it
+CHOOSE_PER_LAYER = {"deep", "dummy"}
 
 
 @pytest.fixture
@@ -37,34 +43,96 @@ def fetched(monkeypatch):
     monkeypatch.setattr(torch.Tensor, "tolist", answer)
     # knows no such device; nothing here is under autocast
     monkeypatch.setattr(torch, "autocast", lambda *rest, **options: nullcontext())
+    # taken apart into a dozen operations there
+    for module in (sdpa, wan):
+        monkeypatch.setattr(module, "scaled_dot_product_attention", lambda q, *kv, **_: q.clone())
     return counts
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if ":" not in name])
-def test_a_rollout_leaves_its_tensors_on_the_device(name, fetched):
-    settings = settings_named(name)
+def rollout_of(name, layers=1):
+    """Ten chunks of a model without values, a new prompt on the way."""
+    settings, config = settings_named(name), replace(CONFIG, layers=layers)
     if name == "forcing_kv":
         settings = with_values(settings, ["bands.bands=4"])
     method, head_map = settings.build(), None
     if method.needs_map:
         kinds = list(method.rules)
         rows = (
-            tuple(kinds[(head + layer) % len(kinds)] for head in range(CONFIG.heads))
-            for layer in range(CONFIG.layers)
+            tuple(kinds[(head + layer) % len(kinds)] for head in range(config.heads))
+            for layer in range(config.layers)
         )
         head_map = HeadMap(method.scheme, tuple(rows))
     request = VideoRequest(
         *(family_named("self_forcing"), 3 * CHUNKS, 8, 8), seed=0, method=method, head_map=head_map
     )
     with torch.device("meta"):
-        model = WanModel(CONFIG).to(torch.bfloat16).eval().requires_grad_(False)
-    texts = tuple(torch.randn(1, 7, CONFIG.text_dim) for _ in range(2))
-    rollout = request.rollout(model, PromptSchedule((0, 21), texts))
-    done = list(rollout.run())
-    assert len(done) == CHUNKS and all(chunk.latent.is_meta for chunk in done)
-    assert all(tensor.is_meta for tensor in rollout.bank.tensors)
-    if name in LOOK:
-        # a new prompt may commit the last chunks again, which looks at them again
-        assert 0 < len(fetched) <= 2 * CHUNKS
-    else:
-        assert fetched == []
+        model = WanModel(config).to(torch.bfloat16).eval().requires_grad_(False)
+    texts = tuple(torch.randn(1, 7, config.text_dim) for _ in range(2))
+    return request.rollout(model, PromptSchedule((0, 21), texts))
+
+
+class Sent(TorchDispatchMode):
+    """Counts what goes from the CPU to the device, by whether it is waited for."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = Counter()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        given, result = tree_leaves((args, kwargs)), function(*args, **(kwargs or {}))
+        on_cpu = any(
+            isinstance(x, torch.Tensor) and x.device.type == "cpu" and x.dim() for x in given
+        )
+        if on_cpu and any(isinstance(x, torch.Tensor) and x.is_meta for x in tree_leaves(result)):
+            self.counts[bool((kwargs or {}).get("non_blocking"))] += 1
+        return result
+
+
+@pytest.fixture
+def hidden(monkeypatch):
+    """Count lists as an index and tensors made on the device: they are sent, and waited for."""
+    counts = Counter()
+
+    def counted(function):
+        def inner(self, index, *rest):
+            parts = index if isinstance(index, tuple) else (index,)
+            if self.is_meta and any(isinstance(part, list | tuple | range) for part in parts):
+                counts["index"] += 1
+            return function(self, index, *rest)
+
+        return inner
+
+    for name in ("__getitem__", "__setitem__"):
+        monkeypatch.setattr(torch.Tensor, name, counted(getattr(torch.Tensor, name)))
+    make = torch.tensor
+
+    def made(*args, device=None, **options):
+        counts["tensor"] += device is not None and torch.device(device).type == "meta"
+        return make(*args, device=device, **options)
+
+    monkeypatch.setattr(torch, "tensor", made)
+    return counts
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if ":" not in name])
+def test_the_loop_waits_for_no_device(name, fetched, hidden):
+    """And how much is sent does not depend on the layers, once the caches are there."""
+    sent = {}
+    for layers in (1, 2):
+        rollout = rollout_of(name, layers)
+        run = rollout.run()
+        first = next(run)
+        with Sent() as sent[layers]:
+            done = [first, *run]
+        assert len(done) == CHUNKS and all(chunk.latent.is_meta for chunk in done)
+        assert all(tensor.is_meta for tensor in rollout.bank.tensors)
+        if name in LOOK:
+            # a new prompt may commit the last chunks again, which looks at them again
+            assert 0 < len(fetched) <= 2 * CHUNKS
+        else:
+            assert fetched == []
+        fetched.clear()
+    assert hidden.total() == 0
+    assert sent[1].counts[False] == 0 < sent[1].counts[True]
+    if name not in CHOOSE_PER_LAYER:
+        assert sent[1].counts == sent[2].counts
