@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from plans import map_for
 from random_model import TINY
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -17,12 +18,11 @@ from torch.utils._pytree import tree_leaves
 from headforcing.headforcing_core import PromptSchedule, wan
 from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
-from headforcing.headforcing_core.head_map import HeadMap
 from headforcing.headforcing_core.methods import NAMES, settings_named, with_values
 from headforcing.headforcing_core.wan import WanModel
 from headforcing.kernels.head_attention import sdpa
 
-CONFIG, CHUNKS = replace(TINY, layers=1), 10
+CHUNKS = 10
 # methods that compare frames or heads fetch what they compared once a chunk, and only then
 LOOK = {"head_forcing", "forcing_kv", "dummy"}
 # which tokens, or which types: what was chosen in a layer is sent to it
@@ -49,19 +49,13 @@ def fetched(monkeypatch):
     return counts
 
 
-def rollout_of(name, layers=1):
+def rollout_of(name, layers):
     """Ten chunks of a model without values, a new prompt on the way."""
-    settings, config = settings_named(name), replace(CONFIG, layers=layers)
+    settings, config = settings_named(name), replace(TINY, layers=layers)
     if name == "forcing_kv":
         settings = with_values(settings, ["bands.bands=4"])
-    method, head_map = settings.build(), None
-    if method.needs_map:
-        kinds = list(method.rules)
-        rows = (
-            tuple(kinds[(head + layer) % len(kinds)] for head in range(config.heads))
-            for layer in range(config.layers)
-        )
-        head_map = HeadMap(method.scheme, tuple(rows))
+    method = settings.build()
+    head_map = map_for(method, config.heads, config.layers)
     request = VideoRequest(
         *(family_named("self_forcing"), 3 * CHUNKS, 8, 8), seed=0, method=method, head_map=head_map
     )

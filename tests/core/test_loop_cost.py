@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from plans import map_for
 from torch.nn.functional import scaled_dot_product_attention
 
 from headforcing.headforcing_core import ChunkClock, HeadAttention, LatentGrid, ModelGeometry, Rope
@@ -15,7 +16,6 @@ from headforcing.headforcing_core.attention import served_by
 from headforcing.headforcing_core.cache import CacheBank
 from headforcing.headforcing_core.cache_plan import CachePlan
 from headforcing.headforcing_core.groups import group_heads
-from headforcing.headforcing_core.head_map import HeadMap
 from headforcing.headforcing_core.methods import settings_named
 from headforcing.kernels import span_table
 
@@ -27,14 +27,8 @@ ROPE, CPU = Rope(24, GRID), torch.device("cpu")
 def chunks(name, count, observe=None, dense=None):
     """Yield the bank after each chunk of random keys, each drafted once and committed."""
     method = settings_named(name).build(3).fitted(3 * count, 3)
-    head_map = None
-    if method.needs_map:
-        kinds = list(method.rules)
-        rows = [
-            tuple(kinds[(head + layer) % len(kinds)] for head in range(4)) for layer in (0, 1, 2)
-        ]
-        head_map = HeadMap(method.scheme, tuple(rows))
-    plan = CachePlan(GEOMETRY, ROPE, group_heads(method, head_map, GEOMETRY), 3, 21, method=method)
+    groups = group_heads(method, map_for(method, GEOMETRY.heads, GEOMETRY.layers), GEOMETRY)
+    plan = CachePlan(GEOMETRY, ROPE, groups, 3, 21, method=method)
     bank, rng = CacheBank(plan), torch.Generator().manual_seed(0)
     for chunk in ChunkClock(3 * count, 3):
         bank.open(chunk)

@@ -15,12 +15,12 @@ import comfy.sample
 import comfy.sd
 import comfy.utils
 import torch
+from plans import map_for
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.checkpoint import build_wan
 from headforcing.headforcing_core.fingerprint import fingerprint
 from headforcing.headforcing_core.generation import VideoRequest
-from headforcing.headforcing_core.head_map import HeadMap
 from headforcing.headforcing_core.lora import Lora
 from headforcing.headforcing_core.methods import settings_named
 from headforcing.headforcing_core.tensor_files import TensorDict
@@ -31,18 +31,16 @@ METHODS = ("rolling", "head_forcing", "pyramid", "full")
 FRAMES, SWITCH = 60, 33
 
 
-def head_map(method):
-    if not method.needs_map:
-        return None
-    kinds = list(method.rules)
-    rows = [tuple(kinds[(2 * layer + head) % len(kinds)] for head in range(CONFIG.heads))
-            for layer in range(CONFIG.layers)]  # fmt: skip
-    return HeadMap(method.scheme, tuple(rows))
-
-
 def request(name, frames=FRAMES, seed=3):
     method = settings_named(name).build()
-    return VideoRequest(FAMILY, frames, *SIZE, seed, method=method, head_map=head_map(method))
+    return VideoRequest(
+        FAMILY,
+        frames,
+        *SIZE,
+        seed,
+        method=method,
+        head_map=map_for(method, CONFIG.heads, CONFIG.layers),
+    )
 
 
 def by_us(model, name):
