@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange
@@ -169,6 +169,17 @@ class WanModel(nn.Module):
         self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(dim, 6 * dim))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.head = Head(config)
+        self._compiled = False
+
+    def compile(self, **options: Any) -> None:
+        """Have torch compile the blocks, around self-attention, which stays the caller's.
+
+        Args:
+            options: of ``torch.compile``.
+        """
+        for block in self.blocks:
+            block.compile(**options)
+        self._compiled = True
 
     @property
     def dtype(self) -> torch.dtype:
@@ -227,6 +238,9 @@ class WanModel(nn.Module):
         waves = sinusoid(timesteps, self.config.freq_dim).to(self.dtype)
         time = self.time_embedding(send(waves, self.device))
         per_block = self.time_projection(time).unflatten(-1, (6, -1))
+        if self._compiled:
+            # caches differ from chunk to chunk: a compiler in there would begin anew each time
+            attend = torch.compiler.disable(attend)
         for layer, block in enumerate(self.blocks):
             x = block(x, per_block, text.layers[layer], layer, attend)
         flow = self._unpatch(self.head(x, time), latent)

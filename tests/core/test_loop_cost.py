@@ -4,19 +4,33 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from plans import map_for
+from random_model import TINY, random_weights
+from torch._dynamo.utils import counters
 from torch.nn.functional import scaled_dot_product_attention
 
-from headforcing.headforcing_core import ChunkClock, HeadAttention, LatentGrid, ModelGeometry, Rope
+from headforcing.headforcing_core import (
+    ChunkClock,
+    HeadAttention,
+    LatentGrid,
+    ModelGeometry,
+    PromptSchedule,
+    Rope,
+)
 from headforcing.headforcing_core.attention import served_by
 from headforcing.headforcing_core.cache import CacheBank
 from headforcing.headforcing_core.cache_plan import CachePlan
+from headforcing.headforcing_core.checkpoint import build_wan
+from headforcing.headforcing_core.families import family_named
+from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.groups import group_heads
 from headforcing.headforcing_core.methods import settings_named
+from headforcing.headforcing_core.tensor_files import TensorDict
 from headforcing.kernels import span_table
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "rollout.py"
@@ -87,6 +101,29 @@ def test_what_reads_the_caches_is_told():
     *_, bank = chunks("head_forcing", 2)
     assert served_by(bank) == "sdpa"  # these are on the CPU
     assert served_by(bank, scaled_dot_product_attention) == "the attention chosen in the host"
+
+
+def test_a_compiled_model_is_compiled_once_and_gives_the_same():
+    """Twelve layers, of which the compiler must not make twelve versions; a prompt on the way."""
+    config = replace(TINY, layers=12)
+    model = build_wan(TensorDict(random_weights(config)), heads=config.heads)
+    method = settings_named("head_forcing").build()
+    request = VideoRequest(
+        *(family_named("self_forcing"), 18, 4, 4, 0),
+        method=method,
+        head_map=map_for(method, config.heads, config.layers),
+    )
+    texts = torch.randn(2, 1, 5, config.text_dim).unbind()
+    prompts = PromptSchedule((0, 12), texts)
+    plain = [done.latent for done in request.rollout(model, prompts).run()]
+    torch.compiler.reset()
+    counters.clear()
+    model.compile(backend="aot_eager")
+    graphs = []
+    for done, latent in zip(request.rollout(model, prompts).run(), plain, strict=True):
+        torch.testing.assert_close(done.latent, latent)
+        graphs.append(counters["stats"]["unique_graphs"])
+    assert 0 < graphs[0] == graphs[-1] <= 4
 
 
 def run(*options):
