@@ -7,13 +7,21 @@ RUN := $(VENV)/bin/python
 # named after the torch, so that another one is installed when asked for
 READY := $(VENV)/ready-$(subst =,-,$(TORCH))
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 
 demo: $(READY)
 	$(VENV)/bin/headforcing demo
 
 test: $(READY) lint
 	$(RUN) -m pytest
+
+# on a GPU: is everything right there, and how fast; writes benchmarks/results/*_CARD.json
+bench: $(READY)
+	@$(RUN) -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else \
+	  f"make bench needs a GPU, torch {torch.__version__} sees none; set TORCH to a build for yours")'
+	$(RUN) -m pytest tests/kernels tests/core/test_device.py
+	$(RUN) benchmarks/attention.py
+	$(RUN) benchmarks/rollout.py --compile
 
 lint: $(READY)
 	$(RUN) -m ruff check .

@@ -7,22 +7,19 @@
 The first needs a GPU. A layer of Wan 1.3B: 12 heads of 128 channels, 4680 queries, 1560 tokens per
 frame, bfloat16. Each budget of frames per head is timed beside one dense call in which all heads
 see a window of 21 frames; the ratio of keys is what there is to gain. Errors are against float64 on
-some queries of every head. Then re-encoding, and measuring heads.
+some queries of every head. Pyramid's map is read frame by frame, as that method reads. Then the
+rest: writing a chunk, re-encoding, and measuring heads.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from statistics import median
 
 import torch
 from torch import Tensor
@@ -32,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "kernels"))
 import contestants
 import offline
 import pack  # noqa: F401  loads the pack from this checkout
-from setting import machine
+from race import Row, Setup, raced
+from setting import machine, written
 
 from headforcing import kernels
 from headforcing.headforcing_core import ChunkClock, Rope
@@ -43,81 +41,35 @@ from headforcing.headforcing_core.head_map_files import published_map
 from headforcing.headforcing_core.inspection import inspect
 from headforcing.headforcing_core.methods import settings_named
 from headforcing.headforcing_core.pages import Kind
-from headforcing.kernels import MassImpl, ReencodeImpl, Span
+from headforcing.kernels import MassImpl, ReencodeImpl, Span, WriteImpl
 from headforcing.kernels.head_attention import reference
 
 CHUNK, WINDOW, HEADS, LATE = 3, WAN_HORIZON, WAN_1_3B.heads, 40
 DENSE = "dense SDPA, whole window"
+PYRAMID = "Pyramid's map"
 BUDGETS = {
     "dense 21": [WINDOW] * HEADS,
     "6 / 6 / 21": [6] * 8 + [WINDOW] * 4,
     "9 / 4 / 15": [9] * 4 + [4] * 4 + [15] * 4,
 }
-FAILURES = (ImportError, RuntimeError, ValueError, OSError, AttributeError)
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What is measured where.
-
-    Args:
-        rounds: how often everyone has a turn.
-        matmul: rows of the square matrices that tell the peak.
-        flush: bytes written before each turn, so that nobody finds data in a cache.
-    """
-
-    rope: Rope
-    device: str
-    dtype: torch.dtype
-    rounds: int
-    matmul: int
-    flush: int
-
-    @property
-    def tokens(self) -> int:
-        """Of a frame."""
-        return self.rope.grid.tokens_per_frame
-
-    def random(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, device=self.device, dtype=self.dtype)
 
 
 WAN = Setup(Rope(128, LatentGrid(60, 104, 2, 2)), "cuda", torch.bfloat16, 40, 8192, 256 << 20)
 SMALL = Setup(Rope(16, LatentGrid(8, 8, 2, 2)), "cpu", torch.float32, 3, 256, 1)
 
 
-@dataclass
-class Row:
-    """One contestant.
-
-    Args:
-        faster: how many times faster than the dense window; it has ``fewer_keys`` times the keys.
-        error: largest, relative to the largest value.
-        missing: why there is nothing.
-    """
-
-    what: str
-    contestant: str
-    ms: float | None = None
-    tflops: float | None = None
-    of_peak: float | None = None
-    tb_per_s: float | None = None
-    faster: float | None = None
-    fewer_keys: float | None = None
-    error: float | None = None
-    missing: str = ""
-
-
 class Case:
-    """Random queries, and a pool for heads of given lengths in tokens."""
+    """Random queries of some frames, and a pool for heads of given lengths in tokens."""
 
-    def __init__(self, setup: Setup, lengths: list[int]):
+    def __init__(self, setup: Setup, lengths: list[int], frames: int = CHUNK):
         starts = [sum(lengths[:head]) for head in range(HEADS)]
         self.lengths, self.spans = lengths, [Span(*s) for s in zip(starts, lengths, strict=True)]
-        self.q = setup.random(1, CHUNK * setup.tokens, HEADS, setup.rope.head_dim)
+        self.q = setup.random(1, frames * setup.tokens, HEADS, setup.rope.head_dim)
         self.k, self.v = (setup.random(1, sum(lengths), setup.rope.head_dim) for _ in range(2))
         self.table = kernels.span_table(self.spans, setup.device)
-        self.flops = 4 * self.q.shape[1] * sum(lengths) * setup.rope.head_dim
+        # of a chunk, which may take several calls
+        self.calls = CHUNK // frames
+        self.flops = 4 * CHUNK * setup.tokens * sum(lengths) * setup.rope.head_dim
 
     def error(self, out: Tensor) -> float:
         rows = [*torch.randint(self.q.shape[1], (16,)).tolist(), 0, self.q.shape[1] - 1]
@@ -142,48 +94,10 @@ def pyramid_lengths(setup: Setup) -> list[int]:
     return sorted(layers, key=sum)[len(layers) // 2]
 
 
-def raced(
-    setup: Setup, what: str, ready: dict[str, Callable[[], Callable]]
-) -> tuple[list[Row], dict[str, Callable]]:
-    """Time everyone that runs here, in turns; tell why others do not."""
-    runs, rows = {}, []
-    for name, make in ready.items():
-        rows.append(Row(what, name))
-        try:
-            run = make()
-            run()
-            runs[name] = run
-        except FAILURES as error:
-            rows[-1].missing = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-    # Triton's interpreter is right, but its time says nothing
-    times = {name: [] for name in runs if setup.device != "cpu" or not name.startswith("triton")}
-    flush = torch.empty(setup.flush, dtype=torch.int8, device=setup.device)
-    for _ in range(setup.rounds):
-        for name, own in times.items():
-            flush.zero_()
-            own.append(once(runs[name], setup.device))
-    for row in rows:
-        row.ms = median(times[row.contestant]) if row.contestant in times else None
-    return rows, runs
-
-
-def once(run: Callable, device: str) -> float:
-    """Return the milliseconds of one turn."""
-    if device == "cpu":
-        start = time.perf_counter()
-        run()
-        return (time.perf_counter() - start) * 1e3
-    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    begin.record()
-    run()
-    end.record()
-    end.synchronize()
-    return begin.elapsed_time(end)
-
-
 def attention_rows(setup: Setup, what: str, case: Case, whole: Case, peak: float) -> list[Row]:
     ready = {DENSE: partial(contestants.dense, whole.q, whole.k, whole.v)}
-    ready |= contestants.ragged(case.q, case.k, case.v, case.spans)
+    own = contestants.ragged(case.q, case.k, case.v, case.spans)
+    ready |= {name: partial(repeated, make, case.calls) for name, make in own.items()}
     rows, runs = raced(setup, what, ready)
     baseline = next(row.ms for row in rows if row.contestant == DENSE)
     for row in rows:
@@ -195,6 +109,29 @@ def attention_rows(setup: Setup, what: str, case: Case, whole: Case, peak: float
             row.faster, row.tflops = baseline / row.ms, own.flops / row.ms / 1e9
             row.of_peak = row.tflops / peak
     return rows
+
+
+def repeated(make: Callable[[], Callable], calls: int) -> Callable:
+    """Make a contestant ready whose turn is several calls; it returns what the last one does."""
+    run = make()
+    return run if calls == 1 else lambda: [run() for _ in range(calls)][-1]
+
+
+def write_rows(setup: Setup) -> list[Row]:
+    """Rotate a chunk and write it into full pools; bytes are those read and written."""
+    frames, tokens = range(WINDOW - CHUNK, WINDOW), setup.tokens
+    q, k, v = setup.random(3, 1, CHUNK * tokens, HEADS, setup.rope.head_dim).unbind()
+    pools = [setup.random(1, HEADS * WINDOW * tokens, setup.rope.head_dim) for _ in "kv"]
+    places = [[(head * WINDOW + frame) * tokens for head in range(HEADS)] for frame in frames]
+    rows = torch.tensor(places, dtype=torch.int32, device=setup.device)
+    rotation = setup.rope.frames(frames, setup.device).squeeze(1)
+    call = partial(partial, kernels.write_rotated, q, k, v, rotation, *pools, rows)
+    impls = (WriteImpl.TRITON, WriteImpl.EAGER)
+    found, _ = raced(setup, "writing a chunk", {i.value: partial(call, impl=i) for i in impls})
+    for row in found:
+        moved = 2 * (q.nbytes + k.nbytes + v.nbytes) + rotation.nbytes
+        row.tb_per_s = moved / row.ms / 1e9 if row.ms else None
+    return found
 
 
 def reencode_rows(setup: Setup) -> list[Row]:
@@ -230,11 +167,12 @@ def measured(setup: Setup) -> dict[str, object]:
     (product,), _ = raced(setup, "matmul", {"torch": lambda: lambda: a @ b})
     peak = 2 * setup.matmul**3 / product.ms / 1e9
     budgets = {name: [n * setup.tokens for n in frames] for name, frames in BUDGETS.items()}
-    budgets["Pyramid's map"] = pyramid_lengths(setup)
+    budgets[PYRAMID] = pyramid_lengths(setup)
     rows = []
     for name, lengths in budgets.items():
-        rows += attention_rows(setup, name, Case(setup, lengths), whole, peak)
-    rows += reencode_rows(setup) + mass_rows(setup, whole)
+        frames = 1 if name == PYRAMID else CHUNK
+        rows += attention_rows(setup, name, Case(setup, lengths, frames), whole, peak)
+    rows += write_rows(setup) + reencode_rows(setup) + mass_rows(setup, whole)
     return {
         "queries": list(whole.q.shape),
         "tokens_per_frame": setup.tokens,
@@ -259,7 +197,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="tiny shapes on the CPU")
     parser.add_argument("--compile-report", action="store_true", help="needs no GPU")
-    parser.add_argument("--json", metavar="FILE", help="default: results/attention_CARD.json")
+    parser.add_argument("--json", type=Path, help="default: results/attention_CARD.json")
     options = parser.parse_args()
     if options.compile_report:
         with tempfile.TemporaryDirectory() as folder:
@@ -270,15 +208,9 @@ def main() -> int:
     setup = SMALL if options.small else WAN
     result = measured(setup)
     sys.stdout.write(table(result["rows"]) + "\n")
-    file = options.json
-    if not options.small and file is None:
-        card = re.sub(r"\W+", "_", torch.cuda.get_device_name().lower())
-        file = Path(__file__).with_name("results") / f"attention_{card}.json"
-    if file:
-        command = ["python", "benchmarks/attention.py", *["--small"] * options.small]
-        about = {"command": command, "machine": machine(setup.device), **result}
-        text = json.dumps(about, indent=1)
-        Path(file).write_text(text + "\n")
+    command = ["python", "benchmarks/attention.py", *["--small"] * options.small]
+    about = {"command": command, "machine": machine(setup.device), **result}
+    written(about, options.json, "attention", setup.device)
     return 0
 
 

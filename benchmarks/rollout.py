@@ -1,32 +1,35 @@
 """A whole rollout: time of a chunk early and late, pictures per second, memory, and what takes it.
 
-    python benchmarks/rollout.py [--json FILE] [--comfyui FOLDER]
+    python benchmarks/rollout.py [--compile] [--json FILE] [--comfyui FOLDER]
     python benchmarks/rollout.py --small     tiny sizes on the CPU: does the script work
     python benchmarks/rollout.py --profile   on the CPU: what takes the time of a chunk
 
 The first needs a GPU. Random weights of Wan 1.3B's shape in bfloat16, 832 x 480, four steps and a
 commit per chunk of 3 latent frames, each method at its 8th chunk and at its 80th. What lies before
-is committed, not made. With a ComfyUI, its Wan VAE (random weights) decodes what was made. The
-profile is of a layer of Wan 1.3B in float32 at 256 tokens per frame.
+is committed, not made. With --compile everything is measured once more after torch.compile. With a
+ComfyUI, its Wan VAE (random weights) decodes what was made. The profile is of a layer of Wan 1.3B
+in float32 at 256 tokens per frame; with --compile it tells how long a chunk takes compiled, too.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 
 import torch
+from torch.autograd import DeviceType
+from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import pack  # noqa: F401  loads the pack from this checkout
-from setting import machine, map_of
+from host_vae import seconds_per_chunk
+from setting import machine, map_of, written
 
 from headforcing.headforcing_core import PromptSchedule
 from headforcing.headforcing_core.families import WAN_VIDEO, family_named
@@ -56,6 +59,7 @@ class Setup:
         rows, columns: of the latent.
         at: numbers of chunks, from 1, at which time is taken.
         timed: chunks from there on; the median counts.
+        compiler: of torch.compile.
     """
 
     config: WanConfig
@@ -65,6 +69,7 @@ class Setup:
     dtype: torch.dtype
     at: tuple[int, ...]
     timed: int
+    compiler: str = "inductor"
 
     def model(self) -> WanModel:
         torch.manual_seed(0)
@@ -77,7 +82,7 @@ class Setup:
     def begun(self, model: WanModel, method: str, before: int) -> Iterator[FinishedChunk]:
         """Return the chunks of a video from number ``before`` on, from 0."""
         built = settings_named(method).build(CHUNK)
-        frames = (before + self.timed) * CHUNK
+        frames = (before + self.timed + 1) * CHUNK  # one more is profiled
         request = VideoRequest(
             *(FAMILY, frames, self.rows, self.columns, 0),
             method=built,
@@ -94,8 +99,8 @@ class Setup:
 
 
 FULL = Setup(WAN, 60, 104, "cuda", torch.bfloat16, (8, 80), 3)
-SMALL = Setup(TINY, 4, 4, "cpu", torch.float32, (2, 9), 2)
-LAYER = Setup(replace(WAN, layers=1), 32, 32, "cpu", torch.float32, (8,), 1)
+SMALL = Setup(TINY, 4, 4, "cpu", torch.float32, (2, 9), 2, "aot_eager")
+LAYER = Setup(replace(WAN, layers=1), 32, 32, "cpu", torch.float32, (8,), 5)
 
 
 @dataclass
@@ -104,33 +109,39 @@ class Row:
 
     Args:
         chunk: its number, from 1.
+        compiled: by torch.compile.
         seconds: to make it, its commit included.
         fps: pictures per second, and with those of the VAE.
         peak_gib: most memory that was in use, weights included; a GPU's.
         new_blocks: what the allocator had to ask the device for after the first chunk that was
             timed.
+        launches: kernels and copies that a GPU ran for a chunk.
+        busy: share of the time in which it ran them. CUDA graphs could win the rest, no more.
         missing: why there is nothing.
     """
 
     method: str
     chunk: int
+    compiled: bool = False
     seconds: float | None = None
     fps: float | None = None
     fps_with_vae: float | None = None
     peak_gib: float | None = None
     new_blocks: int | None = None
+    launches: int | None = None
+    busy: float | None = None
     missing: str = ""
 
 
 @torch.no_grad()
-def measured(setup: Setup, model: WanModel, method: str, at: int, vae_seconds: float | None) -> Row:
-    """Time a method from chunk number ``at`` on."""
-    row, gpu = Row(method, at), setup.device == "cuda"
+def measured(setup: Setup, model: WanModel, row: Row, vae_seconds: float | None) -> Row:
+    """Time a method from the row's chunk on, and fill the row."""
+    gpu = setup.device == "cuda"
     if gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     try:
-        chunks, seconds, blocks = setup.begun(model, method, at - 1), [], []
+        chunks, seconds, blocks = setup.begun(model, row.method, row.chunk - 1), [], []
         for _ in range(setup.timed):
             begin = time.perf_counter()
             next(chunks)
@@ -149,32 +160,18 @@ def measured(setup: Setup, model: WanModel, method: str, at: int, vae_seconds: f
     if gpu:
         row.peak_gib = torch.cuda.max_memory_allocated() / 2**30
         row.new_blocks = blocks[-1] - blocks[0]
+        with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
+            next(chunks)
+            torch.cuda.synchronize()
+        row.launches, device_seconds = device_work(seen.events())
+        row.busy = device_seconds / row.seconds
     return row
 
 
-def decoding(setup: Setup, host: Path) -> float:
-    """Return the seconds in which ComfyUI's Wan VAE decodes a chunk inside a video."""
-    sys.path.insert(0, str(host))
-    sys.argv = sys.argv[:1]
-    from comfy.ldm.wan.vae import WanVAE
-
-    with torch.device(setup.device):
-        vae = WanVAE(dim=96, z_dim=16, dim_mult=[1, 2, 4, 4], num_res_blocks=2, attn_scales=[],
-                     temperal_downsample=[False, True, True], dropout=0.0)  # fmt: skip
-    vae = vae.to(setup.dtype).eval().requires_grad_(False)
-
-    def seconds(frames: int) -> float:
-        latent = torch.randn(
-            1, 16, frames, setup.rows, setup.columns, device=setup.device, dtype=setup.dtype
-        )
-        torch.cuda.synchronize()
-        begin = time.perf_counter()
-        vae.decode(latent)
-        torch.cuda.synchronize()
-        return time.perf_counter() - begin
-
-    seconds(1)
-    return median(seconds(4 * CHUNK) - seconds(3 * CHUNK) for _ in range(3))
+def device_work(events: Iterable[FunctionEvent]) -> tuple[int, float]:
+    """Return how many things a GPU did, and the seconds they took."""
+    own = [event for event in events if event.device_type == DeviceType.CUDA]
+    return len(own), sum(event.time_range.elapsed_us() for event in own) / 1e6
 
 
 @torch.no_grad()
@@ -189,61 +186,100 @@ def shares(setup: Setup, method: str) -> dict[str, float]:
     return {key: part / whole for key, part in sorted(spent.items(), key=lambda x: -x[1])}
 
 
+@torch.no_grad()
+def compiled_ratio(setup: Setup, method: str) -> float:
+    """Return how long a chunk takes compiled, as a multiple of plain; both in turns."""
+    (at,), models = setup.at, [setup.model(), setup.model()]
+    models[1].compile(backend=setup.compiler)
+    runs = [setup.begun(model, method, at - 1) for model in models]
+    ratios = []
+    for _ in range(setup.timed):
+        seconds = []
+        for chunks in runs:
+            begin = time.perf_counter()
+            next(chunks)
+            seconds.append(time.perf_counter() - begin)
+        ratios.append(seconds[1] / seconds[0])
+    return median(ratios)
+
+
 def needed(parts: dict[str, float]) -> float:
     """Return the share of matrix products and attention."""
     return sum(part for name, part in parts.items() if any(word in name for word in NEEDED))
 
 
 def table(rows: list[Row]) -> str:
-    lines = ["| method | chunk | s | fps | fps with VAE | GiB | new blocks | |", "|---|" * 8]
-    lines[1] = "|" + "---|" * 8
+    names = [name for name in Row.__dataclass_fields__]
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |"]
+    lines.append("|---" * len(names) + "|")
     for row in rows:
-        values = (row.seconds, row.fps, row.fps_with_vae, row.peak_gib)
-        shown = ["" if value is None else f"{value:.3g}" for value in values]
-        blocks = "" if row.new_blocks is None else str(row.new_blocks)
-        lines.append(
-            f"| {row.method} | {row.chunk} | {' | '.join(shown)} | {blocks} | {row.missing} |"
-        )
+        cells = ("" if value is None else shown(value) for value in asdict(row).values())
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def shown(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write everything there")
+    parser.add_argument("--json", type=Path, help="default: results/rollout_CARD.json")
     parser.add_argument("--comfyui", type=Path, help="a ComfyUI, for its VAE")
+    parser.add_argument("--compile", action="store_true", help="once more after torch.compile")
     parser.add_argument("--small", action="store_true", help="tiny sizes, on the CPU")
     parser.add_argument("--profile", action="store_true", help="what takes the time, on the CPU")
     parser.add_argument("--methods", nargs="+", default=METHODS)
     return parser.parse_args(arguments)
 
 
+def profiled(options: argparse.Namespace) -> dict[str, object]:
+    """Tell what takes the time of a chunk on the CPU."""
+    found, ratios = {}, {}
+    for method in options.methods:
+        found[method] = parts = shares(LAYER, method)
+        rest = ", ".join(f"{n} {p:.3f}" for n, p in list(parts.items())[:8])
+        say(f"{method}: matrix products and attention {needed(parts):.3f} ({rest})")
+        if options.compile:
+            ratios[method] = compiled_ratio(LAYER, method)
+            say(f"{method}: compiled in {ratios[method]:.2f} of the time")
+    return {"shares": found, "compiled": ratios}
+
+
+def timed(options: argparse.Namespace, setup: Setup) -> dict[str, object]:
+    """Time every method, and tell about it."""
+    vae = None
+    if options.comfyui:
+        sizes = (CHUNK, setup.rows, setup.columns)
+        vae = seconds_per_chunk(options.comfyui, sizes, setup.device, setup.dtype)
+    model, rows = setup.model(), []
+    for compiled in (False, True)[: 1 + options.compile]:
+        if compiled:
+            model.compile(backend=setup.compiler)
+        for row in (Row(method, at, compiled) for method in options.methods for at in setup.at):
+            rows.append(measured(setup, model, row, vae))
+    say(table(rows))
+    return {"vae_seconds_per_chunk": vae, "rows": [asdict(row) for row in rows]}
+
+
+def command(options: argparse.Namespace) -> list[str]:
+    """Return how to do the same elsewhere, where folders have other names."""
+    flags = [f"--{name}" for name in ("compile", "small", "profile") if getattr(options, name)]
+    flags += ["--comfyui", "FOLDER"] if options.comfyui else []
+    flags += ["--methods", *options.methods] if options.methods != METHODS else []
+    return ["python", "benchmarks/rollout.py", *flags]
+
+
 def main(arguments: list[str] | None = None) -> int:
     options = options_of(arguments)
-    setup = SMALL if options.small else FULL
-    about: dict[str, object] = {"command": ["python", "benchmarks/rollout.py", *sys.argv[1:]]}
-    if options.profile:
-        about["machine"] = machine()
-        about["shares"] = {}
-        for method in options.methods:
-            parts = shares(LAYER, method)
-            about["shares"][method] = parts
-            rest = ", ".join(f"{n} {p:.3f}" for n, p in list(parts.items())[:8])
-            say(f"{method}: matrix products and attention {needed(parts):.3f} ({rest})")
-    elif setup.device == "cuda" and not torch.cuda.is_available():
+    setup = SMALL if options.small else LAYER if options.profile else FULL
+    if setup.device == "cuda" and not torch.cuda.is_available():
         sys.stderr.write("torch must see a GPU to time a rollout, it sees none; --small or "
                          "--profile run without one\n")  # fmt: skip
         return 1
-    else:
-        about["machine"] = machine(setup.device)
-        vae = decoding(setup, options.comfyui) if options.comfyui else None
-        model, rows = setup.model(), []
-        for method in options.methods:
-            for at in setup.at:
-                rows.append(measured(setup, model, method, at, vae))
-        about |= {"vae_seconds_per_chunk": vae, "rows": [asdict(row) for row in rows]}
-        say(table(rows))
-    if options.json:
-        options.json.write_text(json.dumps(about, indent=1) + "\n")
+    about: dict[str, object] = {"command": command(options), "machine": machine(setup.device)}
+    about |= profiled(options) if options.profile else timed(options, setup)
+    written(about, options.json, "rollout", setup.device)
     return 0
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import platform
+import re
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 
@@ -30,6 +33,15 @@ def machine(device: str = "cpu") -> dict[str, object]:
         found |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
         found["capability"] = list(torch.cuda.get_device_capability())
     return found
+
+
+def written(about: dict[str, object], file: Path | None, what: str, device: str) -> None:
+    """Write results to a file, or beside others under the name of the card; no card, no file."""
+    if file is None and device == "cuda":
+        card = re.sub(r"\W+", "_", torch.cuda.get_device_name().lower())
+        file = Path(__file__).with_name("results") / f"{what}_{card}.json"
+    if file is not None:
+        file.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 def map_of(method: Method, geometry: ModelGeometry) -> HeadMap | None:

@@ -25,8 +25,8 @@ def map_for(method, heads=HEADS, layers=LAYERS):
     if not method.needs_map:
         return None
     types = list(method.rules)
-    rows = [tuple(types[(2 * h + 3 * layer) % len(types)] for h in range(heads))
-            for layer in range(layers)]  # fmt: skip
+    # backwards, so that heads of a type are not in the order of the types
+    rows = [tuple(types[(layer - h) % len(types)] for h in range(heads)) for layer in range(layers)]
     return HeadMap(method.scheme, tuple(rows))
 
 

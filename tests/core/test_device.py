@@ -11,14 +11,16 @@ from dataclasses import replace
 import pytest
 import torch
 from plans import map_for
-from random_model import TINY
+from random_model import TINY, random_weights
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from headforcing.headforcing_core import PromptSchedule, wan
+from headforcing.headforcing_core.checkpoint import build_wan
 from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.methods import NAMES, settings_named, with_values
+from headforcing.headforcing_core.tensor_files import TensorDict
 from headforcing.headforcing_core.wan import WanModel
 from headforcing.kernels.head_attention import sdpa
 
@@ -49,9 +51,12 @@ def fetched(monkeypatch):
     return counts
 
 
-def rollout_of(name, layers):
-    """Ten chunks of a model without values, a new prompt on the way."""
-    settings, config = settings_named(name), replace(TINY, layers=layers)
+EVERY = pytest.mark.parametrize("name", [name for name in NAMES if ":" not in name])
+
+
+def rollout_of(name, model):
+    """Ten chunks, a new prompt on the way."""
+    settings, config = settings_named(name), model.config
     if name == "forcing_kv":
         settings = with_values(settings, ["bands.bands=4"])
     method = settings.build()
@@ -59,9 +64,8 @@ def rollout_of(name, layers):
     request = VideoRequest(
         *(family_named("self_forcing"), 3 * CHUNKS, 8, 8), seed=0, method=method, head_map=head_map
     )
-    with torch.device("meta"):
-        model = WanModel(config).to(torch.bfloat16).eval().requires_grad_(False)
-    texts = tuple(torch.randn(1, 7, config.text_dim) for _ in range(2))
+    rng = torch.Generator().manual_seed(0)
+    texts = torch.randn(2, 1, 7, config.text_dim, generator=rng).unbind()
     return request.rollout(model, PromptSchedule((0, 21), texts))
 
 
@@ -108,12 +112,14 @@ def hidden(monkeypatch):
     return counts
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if ":" not in name])
+@EVERY
 def test_the_loop_waits_for_no_device(name, fetched, hidden):
     """And how much is sent does not depend on the layers, once the caches are there."""
     sent = {}
     for layers in (1, 2):
-        rollout = rollout_of(name, layers)
+        with torch.device("meta"):
+            model = WanModel(replace(TINY, layers=layers)).to(torch.bfloat16)
+        rollout = rollout_of(name, model.requires_grad_(False))
         run = rollout.run()
         first = next(run)
         with Sent() as sent[layers]:
@@ -130,3 +136,15 @@ def test_the_loop_waits_for_no_device(name, fetched, hidden):
     assert sent[1].counts[False] == 0 < sent[1].counts[True]
     if name not in CHOOSE_PER_LAYER:
         assert sent[1].counts == sent[2].counts
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@EVERY
+def test_a_gpu_gives_what_the_cpu_gives(name):
+    """In float32, in which Triton writes and turns keys, and PyTorch reads them."""
+    latents = []
+    for device in ("cpu", "cuda"):
+        model = build_wan(TensorDict(random_weights(TINY)), heads=TINY.heads).to(device)
+        latents.append([done.latent.cpu() for done in rollout_of(name, model).run()])
+    for expected, found in zip(*latents, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)

@@ -5,13 +5,17 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from plans import map_for
 from random_model import TINY, random_weights
 from torch._dynamo.utils import counters
+from torch.autograd import DeviceType
+from torch.autograd.profiler_util import Interval
 from torch.nn.functional import scaled_dot_product_attention
 
 from headforcing.headforcing_core import (
@@ -147,10 +151,25 @@ def test_time_goes_to_matrix_products_and_attention(tmp_path):
 
 def test_the_benchmark_runs_without_a_gpu_when_asked(tmp_path):
     file = tmp_path / "small.json"
-    run("--small", "--json", file)
-    rows = json.loads(file.read_text())["rows"]
+    run("--small", "--compile", "--json", file)
+    about = json.loads(file.read_text())
+    assert about["command"] == ["python", "benchmarks/rollout.py", "--compile", "--small"]
+    rows = about["rows"]
+    assert {row["compiled"] for row in rows} == {True, False}
     assert {row["method"] for row in rows} >= {"rolling", "head_forcing", "pyramid", "full"}
     assert all(row["seconds"] > 0 and row["peak_gib"] is None for row in rows)
+
+
+def test_what_a_gpu_did_is_counted_without_what_the_cpu_did(monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    benchmark = import_module("rollout")
+    kinds = {DeviceType.CPU: (100, 50), DeviceType.CUDA: (3, 4, 5)}
+    events = [
+        SimpleNamespace(device_type=kind, time_range=Interval(1000, 1000 + n))
+        for kind, lengths in kinds.items()
+        for n in lengths
+    ]
+    assert benchmark.device_work(events) == (3, pytest.approx(12e-6))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU it would measure")
