@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from einops import rearrange
@@ -171,14 +171,14 @@ class WanModel(nn.Module):
         self.head = Head(config)
         self._compiled = False
 
-    def compile(self, **options: Any) -> None:
+    def compile(self, backend: str = "inductor") -> None:
         """Have torch compile the blocks, around self-attention, which stays the caller's.
 
         Args:
-            options: of ``torch.compile``.
+            backend: of ``torch.compile``.
         """
         for block in self.blocks:
-            block.compile(**options)
+            block.compile(backend=backend)
         self._compiled = True
 
     @property

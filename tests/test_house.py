@@ -39,12 +39,13 @@ CORE = {
     "head_map": {"geometry"},
     "head_map_files": {"head_map", "methods"},
     "groups": {"geometry", "head_map", "method", "middles", "online"},
-    "arena": {"method", "rope", "slots"},
-    "layer_cache": {"arena", "clock", "ledger"},
+    "arena": {"device", "method", "rope", "rotations", "slots"},
+    "layer_cache": {"arena", "clock", "ledger", "rope"},
     "contents": {"arena", "ledger", "pages", "rope"},
     "novelty": set(),
     "decisions": {
-        *("clock", "geometry", "layer_cache", "ledger", "middles", "novelty", "online", "pages"),
+        *("clock", "device", "geometry", "layer_cache", "ledger", "middles", "novelty", "online"),
+        "pages",
     },
     "fingerprint": set(),
     "head_profile": {"geometry"},
@@ -78,7 +79,8 @@ CORE = {
     "weight_names": set(),
     "positions": {"clock", "pages"},
     "noise": {"clock"},
-    "rope": {"geometry"},
+    "rope": {"device", "geometry"},
+    "rotations": {"device", "rope"},
     "slots": {"clock", "pages"},
     "backbone": {"schedule"},
     "latent_file": {"tensor_files"},
@@ -87,13 +89,14 @@ CORE = {
     "cache_plan": {"arena", "geometry", "groups", "method", "online", "rope"},
     "cache": {
         *("arena", "cache_plan", "clock", "contents", "decisions", "device", "layer_cache"),
-        *("ledger", "method", "pages", "rope"),
+        *("ledger", "method", "pages", "rope", "rotations"),
     },
     "attention": {"cache", "rope"},
-    "wan": {"backbone", "geometry", "schedule"},
+    "wan": {"backbone", "device", "geometry", "schedule"},
     "checkpoint": {"families", "lora", "tensor_files", "wan", "weight_names"},
     "rollout": {
-        *("attention", "backbone", "cache", "clock", "method", "noise", "prompts", "schedule"),
+        *("attention", "backbone", "cache", "clock", "device", "method", "noise", "prompts"),
+        "schedule",
     },
     "generation": {
         *("attention", "backbone", "cache", "cache_plan", "clock", "families", "groups"),
@@ -119,7 +122,10 @@ HAS_MODEL_NUMBERS = (
 LOOP = (
     "kernels/",
     *("headforcing_core/" + m for m in ("rollout.py", "attention.py", "cache.py", "wan.py")),
-    *("headforcing_core/" + m for m in ("layer_cache.py", "arena.py", "contents.py")),
+    *(
+        "headforcing_core/" + m
+        for m in ("layer_cache.py", "arena.py", "contents.py", "rotations.py")
+    ),
 )
 # functions that the host calls, in one version with more arguments than in another
 CALLED_BY_HOST = ("nodes/host_attention.py", "nodes/host_sampling.py", "nodes/demo_model.py")

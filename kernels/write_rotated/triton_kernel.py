@@ -131,7 +131,9 @@ def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
         for pool, x in zip(plain, (turned[1], v), strict=True):
             pool[:, first : first + TILE + 1] = x[:, new, head]
     pairs = zip([out, *found], [turned[0], *plain], strict=True)
-    return all(torch.allclose(x.cpu().float(), y.float(), atol=2e-2, rtol=2e-2) for x, y in pairs)
+    return all(
+        torch.allclose(x.float(), y.float().to(device), atol=2e-2, rtol=2e-2) for x, y in pairs
+    )
 
 
 def forward(
