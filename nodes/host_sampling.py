@@ -15,7 +15,6 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ..headforcing_core.attention import Observer, served_by
-from ..headforcing_core.cache_plan import CachePlan
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.prompts import PromptSchedule
 from ..headforcing_core.rollout import FinishedChunk
@@ -59,8 +58,11 @@ class HostVideo:
         """
         clone = patched(model)
         check_prompts(self.conditioning, clone.get_model_object("diffusion_model").text_dim)
-        plan = self.request.plan(_Sizes(clone))
-        clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, _reserve(plan))
+        sizes = _Sizes(clone)
+        plan = self.request.plan(sizes)
+        longest = max(text.shape[1] for ((text, _),) in self.conditioning.values())
+        reserve = _reserve(plan.frames_per_chunk, plan.bytes + sizes.text_bytes(longest))
+        clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, reserve)
         guider = PromptGuider(clone)
         guider.set_prompts(dict(self.conditioning))
         request, channels = self.request, clone.get_model_object("diffusion_model").in_dim
@@ -115,15 +117,19 @@ class _Sizes:
         self.config = config_of(model.get_model_object("diffusion_model"))
         self.dtype = dtype_of(model.model)
 
+    def text_bytes(self, tokens: int) -> int:
+        """Return the bytes of a prompt's keys and values in every layer."""
+        return 2 * self.config.layers * tokens * self.config.dim * self.dtype.itemsize
 
-def _reserve(plan: CachePlan) -> Callable[..., Any]:
-    """Let the host keep room for a chunk and the caches, not for the whole video."""
+
+def _reserve(frames: int, kept: int) -> Callable[..., Any]:
+    """Let the host keep room for some frames and so many bytes, not for the whole video."""
 
     def prepare(executor: Any, model: ModelPatcher, noise_shape: Any, conds: Any, *rest, **options):
         shape = list(noise_shape)
         one, two = (model.memory_required([*shape[:2], n, *shape[3:]]) for n in (1, 2))
         # what the host asks for grows with frames in a straight line
-        shape[2] = plan.frames_per_chunk + ceil(plan.bytes / max(1, two - one))
+        shape[2] = frames + ceil(kept / max(1, two - one))
         return executor(model, shape, conds, *rest, **options)
 
     return prepare

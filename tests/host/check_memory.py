@@ -28,6 +28,10 @@ from headforcing.nodes.host_checks import check_model
 from headforcing.nodes.host_profiling import name_of
 
 
+# of a prompt; keys of so many are more than a frame asks for
+ROWS = 512
+
+
 class Streaming(ModelPatcher):
     """A model of which nothing fits: every weight is cast, and patched, as it is used."""
 
@@ -81,7 +85,7 @@ def reserved(found):
     try:
         for frames in (60, 240):
             try:
-                by_host(model, "head_forcing", watch=stop, frames=frames)
+                by_host(model, "head_forcing", watch=stop, rows=ROWS, frames=frames)
             except Enough:
                 pass
     finally:
@@ -89,7 +93,9 @@ def reserved(found):
     size = [1, 16, 3, 6, 8]
     plan = request("head_forcing").plan(ours())
     found["asked"] = asked
-    found["needed"] = plan.bytes + model.memory_required(size)
+    config = ours().config
+    text = 2 * config.layers * ROWS * config.dim * torch.float32.itemsize
+    found["needed"] = plan.bytes + text + model.memory_required(size)
     found["a frame"] = model.memory_required([*size[:2], 1, *size[3:]])
     found["whole video"] = model.memory_required([*size[:2], 240, *size[3:]])
 

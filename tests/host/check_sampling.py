@@ -50,9 +50,9 @@ def by_us(model, name):
         return torch.cat([done.latent for done in run], 2)
 
 
-def by_host(model, name, watch=None, **options):
-    prompts = schedule((0, SWITCH), ("p0", "p1"))
-    video = HostVideo(request(name, **options), prompts, conditioning(texts(2)), watch=watch)
+def by_host(model, name, watch=None, rows=12, **options):
+    prompts, said = schedule((0, SWITCH), ("p0", "p1")), conditioning(texts(2, rows))
+    video = HostVideo(request(name, **options), prompts, said, watch=watch)
     with torch.inference_mode():
         return video.sample(model)
 

@@ -38,9 +38,9 @@ def theirs(dtype=torch.float32, weights=WEIGHTS):
     return comfy.sd.load_diffusion_model_state_dict(weights, model_options=options)
 
 
-def texts(count):
+def texts(count, rows=12):
     rng = torch.Generator().manual_seed(5)
-    return [torch.randn(1, 12, CONFIG.text_dim, generator=rng) for _ in range(count)]
+    return [torch.randn(1, rows, CONFIG.text_dim, generator=rng) for _ in range(count)]
 
 
 def conditioning(embeddings):
