@@ -52,6 +52,19 @@ def test_all_methods_are_in_the_table():
     assert len(table()) >= 20
 
 
+def test_shares_of_time_are_what_was_measured():
+    results = json.loads((RESULTS / "rollout_profile_cpu.json").read_text())
+    section = README.partition("rollout_profile_cpu.json")[2].partition("\n\n")[0]
+    said = dict(re.findall(r"`([\w:]+)` (\d\.\d\d)", section))
+    needed = {
+        method: sum(part for name, part in parts.items() if "mm" in name or "attention" in name)
+        for method, parts in results["shares"].items()
+    }
+    assert said == {method: f"{share:.2f}" for method, share in needed.items()}
+    least, most = (f"{limit(results['compiled'].values()):.2f}" for limit in (min, max))
+    assert f"takes {least} to {most} of the time" in section
+
+
 def test_pictures_and_files_that_are_named_are_there():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if not target.startswith("http"):
