@@ -10,14 +10,27 @@ import pytest
 import torch
 from ragged import DEVICE, EXACT, GPU, needs_triton
 
-from headforcing.kernels import Impl, MassImpl, ReencodeImpl, Span, chosen_impl, triton_choice
+from headforcing.kernels import (
+    Impl,
+    MassImpl,
+    ReencodeImpl,
+    Span,
+    WriteImpl,
+    chosen_impl,
+    triton_choice,
+)
 from headforcing.kernels.head_attention import api, varlen
 from headforcing.kernels.triton_choice import chooses_triton, machine_refusal
 
 CUDA = torch.device("cuda", 0)
 Q = SimpleNamespace(device=CUDA, dtype=torch.float16, shape=(1, 5, 2, 64))
 CALL = (Q, None, None, [Span(0, 4), Span(4, 9)])
-OPERATORS = ["head_attention", "attention_mass", "reencode"]
+OPERATORS = {
+    "head_attention": Impl,
+    "attention_mass": MassImpl,
+    "reencode": ReencodeImpl,
+    "write_rotated": WriteImpl,
+}
 
 
 def stub(refused=None, works=True):
@@ -38,6 +51,7 @@ def test_a_gpu_with_triton_uses_it(installed):
     assert import_module("headforcing.kernels.attention_mass.api")._chosen((Q,)) is MassImpl.TRITON
     reencode = import_module("headforcing.kernels.reencode.api")
     assert reencode._chosen(Q, Q, None, None, None) is ReencodeImpl.TRITON
+    assert import_module("headforcing.kernels.write_rotated.api")._chosen((Q,)) is WriteImpl.TRITON
 
 
 @pytest.mark.parametrize("file", [stub(refused=ValueError("no")), stub(works=False)])
@@ -67,7 +81,7 @@ def test_what_works_runs_is_a_question_of_device_dtype_and_width(installed):
 def test_without_triton_it_is_refused_by_name(monkeypatch):
     monkeypatch.setattr(triton_choice, "_installed", lambda: False)
     assert not chooses_triton(api.__package__, (), (CUDA,))
-    for operator, impl in zip(OPERATORS, (Impl, MassImpl, ReencodeImpl), strict=True):
+    for operator, impl in OPERATORS.items():
         with pytest.raises(RuntimeError, match="triton is missing, got triton; install it"):
             import_module(f"headforcing.kernels.{operator}.api")._code(impl.TRITON)
 
@@ -96,7 +110,7 @@ def test_only_the_interpreter_runs_on_a_cpu():
 
 @needs_triton
 @pytest.mark.parametrize(
-    ("operator", "dim"), [("head_attention", 48), ("attention_mass", 48), ("reencode", 44)]
+    ("operator", "dim"), [*((operator, 48) for operator in OPERATORS), ("reencode", 44)]
 )
 def test_kernels_work_here(operator, dim):
     file = import_module(f"headforcing.kernels.{operator}.triton_kernel")
