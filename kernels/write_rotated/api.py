@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..triton_choice import chooses_triton, triton_file
 from . import eager, reference
+from .new_tokens import NewTokens
 
 
 class WriteImpl(Enum):
@@ -54,19 +55,19 @@ def write_rotated(
             such tensors.
         RuntimeError: if this machine cannot run the named implementation.
     """
-    _check(q, k, v, rotation, k_pool, v_pool, rows)
+    new = NewTokens(q, k, v, rotation, k_pool, v_pool, rows)
+    _check(new)
     if q.numel() == 0:
         return torch.empty_like(q)
-    call = (q, k, v, rotation, k_pool, v_pool, rows)
-    code = _code(impl or _chosen(call))
-    if impl and (error := code.refusal(*call)):
+    code = _code(impl or _chosen(new))
+    if impl and (error := code.refusal(new)):
         raise error
-    return code.forward(*call)
+    return code.forward(new)
 
 
-def _chosen(call: tuple[Tensor, ...]) -> WriteImpl:
-    q = call[0]
-    chosen = chooses_triton(__package__, call, (q.device, q.dtype, q.shape[-1]))
+def _chosen(new: NewTokens) -> WriteImpl:
+    q = new.q
+    chosen = chooses_triton(__package__, (new,), (q.device, q.dtype, q.shape[-1]))
     return WriteImpl.TRITON if chosen else WriteImpl.EAGER
 
 
@@ -80,15 +81,8 @@ def _code(impl: WriteImpl) -> ModuleType:
             return triton_file(__package__)
 
 
-def _check(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rotation: Tensor,
-    k_pool: Tensor,
-    v_pool: Tensor,
-    rows: Tensor,
-) -> None:
+def _check(new: NewTokens) -> None:
+    q, k, v, rotation, k_pool, v_pool, rows = new
     batch, tokens, heads, dim = q.shape
     for name, x in {"k": k, "v": v}.items():
         if x.shape != q.shape:

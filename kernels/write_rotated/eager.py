@@ -5,26 +5,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .new_tokens import NewTokens
 
-def refusal(*call: Tensor) -> None:
+
+def refusal(new: NewTokens) -> None:
     """It takes everything, everywhere."""
 
 
-def forward(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rotation: Tensor,
-    k_pool: Tensor,
-    v_pool: Tensor,
-    rows: Tensor,
-) -> Tensor:
+def forward(new: NewTokens) -> Tensor:
     """Compute in float32 and round once."""
-    page = torch.arange(k.shape[1] // rows.shape[0], device=rows.device)
-    places = (rows[:, None] + page[:, None]).flatten()  # of (frame, token, head)
-    k_pool.index_copy_(1, places, _rotated(k, rotation).flatten(1, 2))
-    v_pool.index_copy_(1, places, v.flatten(1, 2))
-    return _rotated(q, rotation)
+    page = torch.arange(new.page, device=new.rows.device)
+    places = (new.rows[:, None] + page[:, None]).flatten()  # of (frame, token, head)
+    new.k_pool.index_copy_(1, places, _rotated(new.k, new.rotation).flatten(1, 2))
+    new.v_pool.index_copy_(1, places, new.v.flatten(1, 2))
+    return _rotated(new.q, new.rotation)
 
 
 def _rotated(x: Tensor, rotation: Tensor) -> Tensor:

@@ -5,30 +5,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .new_tokens import NewTokens
 
-def refusal(*call: Tensor) -> None:
+
+def refusal(new: NewTokens) -> None:
     """It takes everything, everywhere."""
 
 
-def forward(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rotation: Tensor,
-    k_pool: Tensor,
-    v_pool: Tensor,
-    rows: Tensor,
-) -> Tensor:
+def forward(new: NewTokens) -> Tensor:
     """Compute in float64 and round once."""
-    turned, (frames, heads) = _rotated(k, rotation), rows.shape
-    page = k.shape[1] // frames
+    turned, (frames, heads) = _rotated(new.k, new.rotation), new.rows.shape
     for frame in range(frames):
-        tokens = slice(frame * page, (frame + 1) * page)
+        tokens = slice(frame * new.page, (frame + 1) * new.page)
         for head in range(heads):
-            first = int(rows[frame, head])
-            k_pool[:, first : first + page] = turned[:, tokens, head]
-            v_pool[:, first : first + page] = v[:, tokens, head]
-    return _rotated(q, rotation)
+            first = int(new.rows[frame, head])
+            new.k_pool[:, first : first + new.page] = turned[:, tokens, head]
+            new.v_pool[:, first : first + new.page] = new.v[:, tokens, head]
+    return _rotated(new.q, new.rotation)
 
 
 def _rotated(x: Tensor, rotation: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..triton_choice import FAILURES, on_card, passes, plain_refusal
+from .new_tokens import NewTokens
 
 
 @triton.jit
@@ -85,23 +86,15 @@ TILE, WARPS = 32, 4
 ERRORS = (triton.TritonError, *FAILURES)
 
 
-def refusal(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rotation: Tensor,
-    k_pool: Tensor,
-    v_pool: Tensor,
-    rows: Tensor,
-) -> Exception | None:
+def refusal(new: NewTokens) -> Exception | None:
     """Return why a call cannot be done here, None if it can."""
-    for name, x in {"q": q, "k": k, "v": v}.items():
+    for name, x in {"q": new.q, "k": new.k, "v": new.v}.items():
         if x.stride(-1) != 1:
             return ValueError(
                 f"impl must be another one for {name} with strides {x.stride()}, got triton; "
                 "channels must be neighbours"
             )
-    return plain_refusal(q, DTYPES, triton.__version__, INTERPRETED)
+    return plain_refusal(new.q, DTYPES, triton.__version__, INTERPRETED)
 
 
 @cache
@@ -119,7 +112,8 @@ def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
     rows = torch.tensor([[3, 2 * TILE], [5 * TILE, 4 * TILE - 9]], dtype=torch.int32)
     found, plain = ([torch.zeros(1, 7 * TILE, dim, dtype=dtype) for _ in "kv"] for _ in range(2))
     found = [pool.to(device) for pool in found]
-    out = forward(*(x.to(device) for x in (q, k, v, rotation)), *found, rows.to(device))
+    moved = (x.to(device) for x in (q, k, v, rotation))
+    out = forward(NewTokens(*moved, *found, rows.to(device)))
     turned = [
         torch.view_as_real(
             torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) * rotation[:, None]
@@ -136,22 +130,15 @@ def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
     )
 
 
-def forward(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    rotation: Tensor,
-    k_pool: Tensor,
-    v_pool: Tensor,
-    rows: Tensor,
-) -> Tensor:
+def forward(new: NewTokens) -> Tensor:
+    q, k, v, rotation, k_pool, v_pool, rows = new
     batch, tokens, heads, dim = q.shape
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     with on_card(q.device):
         _write[triton.cdiv(tokens, TILE), heads, batch](
             *(q, k, v, torch.view_as_real(rotation.contiguous()), out, k_pool, v_pool),
             *(rows.contiguous(), *q.stride()[:3], *k.stride()[:3], *v.stride()[:3]),
-            *(k_pool.stride(0), v_pool.stride(0), tokens, tokens // rows.shape[0]),
+            *(k_pool.stride(0), v_pool.stride(0), tokens, new.page),
             D=dim,
             WIDTH=max(2, triton.next_power_of_2(dim)),
             TILE=TILE,

@@ -51,7 +51,8 @@ def test_a_gpu_with_triton_uses_it(installed):
     assert import_module("headforcing.kernels.attention_mass.api")._chosen((Q,)) is MassImpl.TRITON
     reencode = import_module("headforcing.kernels.reencode.api")
     assert reencode._chosen(Q, Q, None, None, None) is ReencodeImpl.TRITON
-    assert import_module("headforcing.kernels.write_rotated.api")._chosen((Q,)) is WriteImpl.TRITON
+    write = import_module("headforcing.kernels.write_rotated.api")
+    assert write._chosen(SimpleNamespace(q=Q)) is WriteImpl.TRITON
 
 
 @pytest.mark.parametrize("file", [stub(refused=ValueError("no")), stub(works=False)])

@@ -11,6 +11,7 @@ from headforcing.headforcing_core import Rope, rotate
 from headforcing.headforcing_core.geometry import LatentGrid
 from headforcing.kernels import WriteImpl, write_rotated
 from headforcing.kernels.write_rotated import reference
+from headforcing.kernels.write_rotated.new_tokens import NewTokens
 
 EVERY = [WriteImpl.EAGER, pytest.param(WriteImpl.TRITON, marks=needs_triton)]
 
@@ -37,7 +38,7 @@ def results(impl, case):
 def exactly(case):
     *inputs, rotation, k_pool, v_pool, rows = case
     inputs, pools = ([x.double() for x in group] for group in (inputs, (k_pool, v_pool)))
-    return reference.forward(*inputs, rotation, *pools, rows), *pools
+    return reference.forward(NewTokens(*inputs, rotation, *pools, rows)), *pools
 
 
 def assert_right(impl, case):
