@@ -97,6 +97,8 @@ def pyramid_lengths(setup: Setup) -> list[int]:
 def attention_rows(setup: Setup, what: str, case: Case, whole: Case, peak: float) -> list[Row]:
     ready = {DENSE: partial(contestants.dense, whole.q, whole.k, whole.v)}
     own = contestants.ragged(case.q, case.k, case.v, case.spans)
+    if setup.device == "cpu":
+        del own["FlexAttention"]  # it would be compiled for longer than all else takes
     ready |= {name: partial(repeated, make, case.calls) for name, make in own.items()}
     rows, runs = raced(setup, what, ready)
     baseline = next(row.ms for row in rows if row.contestant == DENSE)

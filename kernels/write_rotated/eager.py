@@ -15,9 +15,10 @@ def refusal(new: NewTokens) -> None:
 def forward(new: NewTokens) -> Tensor:
     """Compute in float32 and round once."""
     page = torch.arange(new.page, device=new.rows.device)
-    places = (new.rows[:, None] + page[:, None]).flatten()  # of (frame, token, head)
-    new.k_pool.index_copy_(1, places, _rotated(new.k, new.rotation).flatten(1, 2))
-    new.v_pool.index_copy_(1, places, new.v.flatten(1, 2))
+    # by index, not index_copy_, which Apple's devices lacked for long, and then had at a crawl
+    places = (new.rows[:, None] + page[:, None]).flatten(0, 1)  # [T, H]
+    new.k_pool[:, places] = _rotated(new.k, new.rotation)
+    new.v_pool[:, places] = new.v
     return _rotated(new.q, new.rotation)
 
 

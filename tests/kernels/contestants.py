@@ -63,18 +63,16 @@ def flash_attn(q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span])
 
 def flex(q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span]) -> Attend:
     """FlexAttention, compiled: heads one after the other in one sequence, and a mask of blocks."""
-    if not q.is_cuda:
-        raise RuntimeError("needs a GPU")
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
     _, queries, heads, _ = q.shape
-    every = torch.arange(heads, device="cuda")
-    of_key = every.repeat_interleave(torch.tensor([n for _, n in spans], device="cuda"))
+    every = torch.arange(heads, device=q.device)
+    of_key = every.repeat_interleave(torch.tensor([n for _, n in spans], device=q.device))
     of_query = every.repeat_interleave(queries)
     size = (None, None, heads * queries, len(of_key))
     # compiled, or every pair of a query and a key is written down
     make_mask = torch.compile(create_block_mask)
-    mask = make_mask(lambda b, h, i, j: of_query[i] == of_key[j], *size, device="cuda")
+    mask = make_mask(lambda b, h, i, j: of_query[i] == of_key[j], *size, device=q.device)
     attend = torch.compile(flex_attention, dynamic=False)
 
     def run() -> Tensor:

@@ -5,9 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from shutil import which
 
+import contestants
 import pytest
-from ragged import GPU
+import torch
+from ragged import DEVICE, EXACT, GPU, make
+
+from headforcing.kernels.head_attention import reference
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "attention.py"
 ALONE = ("grouped SDPA", "dense SDPA, whole window")
@@ -50,6 +55,15 @@ def test_a_small_run_is_right_everywhere(tmp_path):
         assert row["error"] is None or row["error"] < 1e-5
         # numbers of a GPU come from a GPU
         assert row["ms"] is None or not row["contestant"].startswith("triton")
+
+
+@pytest.mark.skipif(not (GPU or which("g++")), reason="needs a GPU or g++: it is compiled")
+def test_flex_attention_is_asked_the_same(monkeypatch):
+    monkeypatch.undo()  # poisoned memory is not for compilers
+    q, k, v, spans = make(1, 48, 16, [32, 64, 48, 48], EXACT, gap=0, device=DEVICE)
+    found = contestants.flex(q, k, v, spans)()
+    exact = reference.forward(*(x.double() for x in (q, k, v)), spans, 16**-0.5)
+    torch.testing.assert_close(found.double(), exact, atol=2e-3, rtol=0)
 
 
 @pytest.mark.skipif(GPU, reason="there is no need to interpret")
