@@ -84,15 +84,8 @@ class Content(NamedTuple):
     home: int
 
 
-class Shown(NamedTuple):
-    """Pages kept aside, ``source``, and how far each is turned on its way to the front."""
-
-    source: Tensor
-    rotation: Rotation
-
-
 class Turned(NamedTuple):
-    """Pages in slots, where their time channels are kept, and how far each is turned.
+    """Pages that are turned on their way to a place: where to, where from, and how far.
 
     rotation: ``[pages, time / 2]``.
     """
@@ -103,9 +96,13 @@ class Turned(NamedTuple):
 
 
 class Staging(NamedTuple):
-    """What is done to an arena before a query frame reads it. Made once for all layers."""
+    """What is done to an arena before a query frame reads it. Made once for all layers.
 
-    shown: Shown | None
+    shown: pages kept aside, on their way to the front.
+    turned: pages in slots, from where their time channels are kept.
+    """
+
+    shown: Turned | None
     turned: Turned | None
 
 
@@ -123,9 +120,10 @@ class Arena:
         time, _, _ = plan.rope.channels
         batch, heads, _, dim = k.shape
         self.time = time
-        self.front_k, slots_k = k.split([plan.front, plan.rows - plan.front], 2)
-        self.front_v, slots_v = v.split([plan.front, plan.rows - plan.front], 2)
-        self.k, self.v = (x.unflatten(2, (plan.slots, plan.tokens)) for x in (slots_k, slots_v))
+        front, slots = (plan.rule.policy.middle.front, plan.small_tokens), (plan.slots, plan.tokens)
+        parts = [x.split([plan.front, plan.rows - plan.front], 2) for x in (k, v)]
+        self.front_k, self.front_v = (x.unflatten(2, front) for x, _ in parts)
+        self.k, self.v = (x.unflatten(2, slots) for _, x in parts)
         self.turning = k.new_zeros(batch, heads, plan.turning, plan.tokens, time)
         aside = (batch, heads, plan.rule.policy.middle.kept_aside, plan.small_tokens, dim)
         self.aside_k, self.aside_v = k.new_zeros(aside), k.new_zeros(aside)
@@ -165,10 +163,9 @@ class Arena:
         """Put pages kept aside in front of the slots, and turn pages in slots to new positions."""
         shown, turned = staging.shown, staging.turned
         if shown is not None:
-            k = self._turned(self.aside_k[:, :, shown.source], shown.rotation).flatten(2, 3)
-            first = self.plan.front - k.shape[2]
-            self.front_k[:, :, first:] = k
-            self.front_v[:, :, first:] = self.aside_v[:, :, shown.source].flatten(2, 3)
+            reencode(self.front_k, self.aside_k, *shown)
+            unturned = shown.rotation[:, :0]
+            reencode(self.front_v, self.aside_v, shown.slots, shown.source, unturned)
         if turned is not None:
             reencode(self.k, self.turning, *turned)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..kernels import Span, span_table
-from .arena import Arena, Shown, Staging, Turned
+from .arena import Arena, Staging, Turned
 from .cache_plan import CachePlan
 from .clock import Chunk
 from .contents import Maker
@@ -256,18 +256,21 @@ class CacheBank:
         shown = [page for page in reads if page not in places.slots]
         turned = [page for page in reads if page in places.turning]
 
-        def rotation(pages: list[Page]) -> Rotation:
+        def way(pages: list[Page], slots: Iterable[int], source: Mapping[Page, int]) -> Turned:
             turns = [reads[page] - ledger.home(page) for page in pages]
-            return self._rotations.temporal(turns)
+            to, of = (
+                send(torch.tensor(list(places)), self.device)
+                for places in (slots, (source[page] for page in pages))
+            )
+            return Turned(to, of, self._rotations.temporal(turns).squeeze(1))
 
-        def index(of: Mapping[Page, int], pages: list[Page]) -> Tensor:
-            return send(torch.tensor([of[page] for page in pages]), self.device)
-
-        front = Shown(index(places.aside, shown), rotation(shown)) if shown else None
-        if not turned:
-            return Staging(front, None)
-        of = (index(places.slots, turned), index(places.turning, turned))
-        return Staging(front, Turned(*of, rotation(turned).squeeze(1)))
+        # against the slots: what is in front is read with them
+        front = ledger.rule.policy.middle.front
+        last = range(front - len(shown), front)
+        return Staging(
+            way(shown, last, places.aside) if shown else None,
+            way(turned, map(places.slots.get, turned), places.turning) if turned else None,
+        )
 
 
 def _fill(arena: Arena, maker: Maker, places: Places, arrived: Arrivals) -> None:

@@ -29,18 +29,19 @@ def reencode(
     *,
     impl: ReencodeImpl | None = None,
 ) -> None:
-    """Overwrite the time channels of pages in slots: the raw ones, turned to new positions.
+    """Overwrite channels of pages in slots by raw ones, the first of them turned to new positions.
 
-    Page ``source[m]`` of ``raw``, turned by ``turns[m]``, becomes the first channels of slot
-    ``slots[m]`` of ``keys``; nothing else is written. Neighbouring channels (2j, 2j + 1) are one
-    complex number; it is turned in float32 and rounded once.
+    Page ``source[m]`` of ``raw``, its time channels turned by ``turns[m]``, becomes the first
+    channels of slot ``slots[m]`` of ``keys``; nothing else is written. Neighbouring channels (2j,
+    2j + 1) are one complex number; it is turned in float32 and rounded once.
 
     Args:
         keys: ``[B, G, slots, P, D]``, any strides; changed in place.
-        raw: ``[B, G, pages, P, time]``, dtype and device of ``keys``.
+        raw: ``[B, G, pages, P, channels]``, dtype and device of ``keys``.
         slots, source: ``[M]`` integers on the device of ``keys``; no slot twice. What they say is
             not checked.
-        turns: ``[M, time / 2]`` complex64 on the device of ``keys``, cos + i sin of each angle.
+        turns: ``[M, time / 2]`` complex64 on the device of ``keys``, cos + i sin of each angle, for
+            up to all channels; with none, pages are copied.
         impl: None chooses. A named one runs or is refused, never replaced.
 
     Raises:
@@ -76,23 +77,22 @@ def _code(impl: ReencodeImpl) -> ModuleType:
 
 
 def _check(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
-    moved, time = slots.shape, raw.shape[-1]
+    moved, channels = slots.shape, raw.shape[-1]
     if raw.shape[:2] != keys.shape[:2] or raw.shape[3] != keys.shape[3]:
         raise ValueError(
-            f"raw must have shape [B, G, pages, P, time] as keys {list(keys.shape)} has, "
+            f"raw must have shape [B, G, pages, P, channels] as keys {list(keys.shape)} has, "
             f"got {list(raw.shape)}"
         )
-    if time % 2 or time > keys.shape[-1]:
-        raise ValueError(
-            f"raw must have an even number of channels up to {keys.shape[-1]}, got {time}"
-        )
+    if channels > keys.shape[-1]:
+        raise ValueError(f"raw must have up to {keys.shape[-1]} channels, got {channels}")
     if source.shape != moved or slots.dim() != 1:
         raise ValueError(
             f"source must name a page for each of {list(moved)} slots, got {list(source.shape)}"
         )
-    if turns.shape != (*moved, time // 2) or turns.dtype != torch.complex64:
+    fits = turns.dim() == 2 and turns.shape[0] == moved[0] and 2 * turns.shape[1] <= channels
+    if not fits or turns.dtype != torch.complex64:
         raise ValueError(
-            f"turns must be complex64 [{moved[0]}, {time // 2}], "
+            f"turns must be complex64 [{moved[0]}, up to {channels // 2}], "
             f"got {turns.dtype} {list(turns.shape)}"
         )
     if raw.dtype != keys.dtype:

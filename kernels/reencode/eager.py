@@ -12,6 +12,10 @@ def refusal(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Ten
 
 def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
     """Compute in float32 and round once."""
-    pairs = torch.view_as_complex(raw[:, :, source].float().unflatten(-1, (-1, 2)))
-    turned = torch.view_as_real(pairs * turns[:, None]).flatten(-2)
-    keys[:, :, slots, :, : raw.shape[-1]] = turned.to(keys.dtype)
+    pages, time, channels = raw[:, :, source], 2 * turns.shape[-1], raw.shape[-1]
+    if time:
+        pairs = torch.view_as_complex(pages[..., :time].float().unflatten(-1, (-1, 2)))
+        turned = torch.view_as_real(pairs * turns[:, None]).flatten(-2)
+        keys[:, :, slots, :, :time] = turned.to(keys.dtype)
+    if time < channels:
+        keys[:, :, slots, :, time:channels] = pages[..., time:]

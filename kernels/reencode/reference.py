@@ -12,7 +12,9 @@ def refusal(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Ten
 
 def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
     """Compute in float64 and round once."""
-    x, y = raw[:, :, source].double().unflatten(-1, (-1, 2)).unbind(-1)
+    pages, time = raw[:, :, source].double(), 2 * turns.shape[-1]
+    x, y = pages[..., 0:time:2], pages[..., 1:time:2]
     cos, sin = turns.real.double()[:, None], turns.imag.double()[:, None]
-    turned = torch.stack([x * cos - y * sin, x * sin + y * cos], -1)
-    keys[:, :, slots, :, : raw.shape[-1]] = turned.flatten(-2).to(keys.dtype)
+    turned = torch.stack([x * cos - y * sin, x * sin + y * cos], -1).flatten(-2)
+    pages = torch.cat([turned, pages[..., time:]], -1)
+    keys[:, :, slots, :, : raw.shape[-1]] = pages.to(keys.dtype)

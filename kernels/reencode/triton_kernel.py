@@ -34,10 +34,13 @@ def _turn(
     tokens,
     groups,
     TIME: tl.constexpr,
+    CHANNELS: tl.constexpr,
     WIDTH: tl.constexpr,
     TILE: tl.constexpr,
 ):
-    """Turn TILE tokens of one page of one head; ``turns`` are pairs of cosine and sine.
+    """Turn TIME of CHANNELS of TILE tokens of one page of one head, and copy the others.
+
+    ``turns`` are pairs of cosine and sine.
 
     Grid ``[blocks of tokens, moved pages, B * G]``.
     """
@@ -48,21 +51,19 @@ def _turn(
     page = tl.load(source + moved).to(tl.int64)
     row = (tl.program_id(0) * TILE + tl.arange(0, TILE)).to(tl.int64)
     column = tl.arange(0, WIDTH)
-    mask = (row < tokens)[:, None] & (column < TIME)[None, :]
+    mask = (row < tokens)[:, None] & (column < CHANNELS)[None, :]
     place = raw + entry * raw_batch + head * raw_head + page * raw_page
     x = tl.load(place + row[:, None] * raw_row + column[None, :], mask=mask, other=0.0)
-    even, odd = tl.split(tl.reshape(x, [TILE, WIDTH // 2, 2]))  # [TILE, WIDTH // 2]
-    even, odd = even.to(tl.float32), odd.to(tl.float32)
-    turn = tl.load(turns + moved * TIME + column, mask=column < TIME, other=0.0)
-    cos, sin = tl.split(tl.reshape(turn, [1, WIDTH // 2, 2]))  # [1, WIDTH // 2]
-    turned = tl.join(even * cos - odd * sin, even * sin + odd * cos)
-    turned = tl.reshape(turned, [TILE, WIDTH])
+    if TIME:
+        even, odd = tl.split(tl.reshape(x, [TILE, WIDTH // 2, 2]))  # [TILE, WIDTH // 2]
+        even, odd = even.to(tl.float32), odd.to(tl.float32)
+        turn = tl.load(turns + moved * TIME + column, mask=column < TIME, other=0.0)
+        cos, sin = tl.split(tl.reshape(turn, [1, WIDTH // 2, 2]))  # [1, WIDTH // 2]
+        turned = tl.join(even * cos - odd * sin, even * sin + odd * cos)
+        turned = tl.reshape(turned, [TILE, WIDTH]).to(keys.dtype.element_ty)
+        x = tl.where((column < TIME)[None, :], turned, x)
     place = keys + entry * keys_batch + head * keys_head + slot * keys_slot
-    tl.store(
-        place + row[:, None] * keys_row + column[None, :],
-        turned.to(keys.dtype.element_ty),
-        mask=mask,
-    )
+    tl.store(place + row[:, None] * keys_row + column[None, :], x, mask=mask)
 
 
 INTERPRETED = not isinstance(_turn, triton.JITFunction)
@@ -85,23 +86,25 @@ def refusal(
 
 
 @cache
-def works(device: torch.device, dtype: torch.dtype, time: int) -> bool:
+def works(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
     """Say whether the kernel compiles and is right on a device; found out once, told once."""
-    what = f"re-encoding {time} channels of {dtype} on {device}"
-    return passes(what, partial(_agrees, device, dtype, time), ERRORS)
+    what = f"re-encoding {channels} channels of {dtype} on {device}"
+    return passes(what, partial(_agrees, device, dtype, channels), ERRORS)
 
 
-def _agrees(device: torch.device, dtype: torch.dtype, time: int) -> bool:
-    """Turn two pages, and look at those that stay."""
-    rng = torch.Generator().manual_seed(0)
-    raw = torch.randn(1, 2, 3, TILE + 1, time, generator=rng).to(dtype)
+def _agrees(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
+    """Turn half of two pages, copy the other half, and look at those that stay."""
+    rng, time = torch.Generator().manual_seed(0), channels // 4 * 2
+    raw = torch.randn(1, 2, 3, TILE + 1, channels, generator=rng).to(dtype)
     turns = torch.polar(torch.ones(2, time // 2), torch.randn(2, time // 2, generator=rng))
     slots, source = torch.tensor([3, 0]), torch.tensor([1, 2])
-    keys = torch.zeros(1, 2, 4, TILE + 1, time + 8, dtype=dtype, device=device)
+    keys = torch.zeros(1, 2, 4, TILE + 1, channels + 8, dtype=dtype, device=device)
     forward(keys, *(x.to(device) for x in (raw, slots, source, turns)))
     plain = torch.zeros(keys.shape)
-    pairs = torch.view_as_complex(raw[:, :, source].float().unflatten(-1, (-1, 2)))
+    pages = raw[:, :, source].float()
+    pairs = torch.view_as_complex(pages[..., :time].unflatten(-1, (-1, 2)))
     plain[:, :, slots, :, :time] = torch.view_as_real(pairs * turns[:, None]).flatten(-2)
+    plain[:, :, slots, :, time:channels] = pages[..., time:]
     return torch.allclose(keys.float(), plain.to(device), atol=2e-2, rtol=2e-2)
 
 
@@ -113,8 +116,9 @@ def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Ten
         _turn[grid](
             *(keys, raw, slots, source, torch.view_as_real(turns.contiguous())),
             *(*keys.stride()[:4], *raw.stride()[:4], tokens, groups),
-            TIME=raw.shape[-1],
-            WIDTH=triton.next_power_of_2(raw.shape[-1]),
+            TIME=2 * turns.shape[-1],
+            CHANNELS=raw.shape[-1],
+            WIDTH=max(2, triton.next_power_of_2(raw.shape[-1])),
             TILE=TILE,
             num_warps=WARPS,
         )

@@ -13,7 +13,6 @@ import pytest
 import torch
 from plans import map_for
 from random_model import TINY, random_weights
-from torch._dynamo.utils import counters
 from torch.autograd import DeviceType
 from torch.autograd.profiler_util import Interval
 from torch.nn.functional import scaled_dot_product_attention
@@ -109,6 +108,9 @@ def test_what_reads_the_caches_is_told():
 
 def test_a_compiled_model_is_compiled_once_and_gives_the_same():
     """Twelve layers, of which the compiler must not make twelve versions; a prompt on the way."""
+    # brings Triton along, which kernels' tests must be the first to import
+    from torch._dynamo.utils import counters
+
     config = replace(TINY, layers=12)
     model = build_wan(TensorDict(random_weights(config)), heads=config.heads)
     method = settings_named("head_forcing").build()

@@ -103,7 +103,8 @@ def jobs() -> list[Job]:
         found += [Job("head_attention", card, "bf16", dim) for dim in (16, 40, 80)]
         found.append(Job("attention_mass", card, "bf16", 80))
         for dtype in ("bf16", "fp16", "fp32"):
-            found.append(Job("reencode", card, dtype, TIME))
+            # what is turned alone, and whole keys
+            found += [Job("reencode", card, dtype, dim) for dim in (TIME, 128)]
             found += [Job("write_rotated", card, dtype, dim) for dim in (64, 80, 128)]
     return found
 
@@ -178,7 +179,8 @@ def described_reencode(job: Job) -> Described:
     types = dict.fromkeys(("keys", "raw"), f"*{job.dtype}")
     types |= {"slots": "*i64", "source": "*i64", "turns": "*fp32", "tokens": "i32", "groups": "i32"}
     types |= dict.fromkeys(strides + rows, "i32")
-    constants = {"TIME": job.dim, "WIDTH": triton.next_power_of_2(job.dim), "TILE": file.TILE}
+    constants = {"TIME": TIME, "CHANNELS": job.dim, "WIDTH": triton.next_power_of_2(job.dim)}
+    constants["TILE"] = file.TILE
     # rows of 44 channels start where they start
     aligned = {"keys", "raw", "slots", "source", *strides, "keys_slot", "keys_row"}
     return file._turn, types, aligned, constants, []

@@ -15,13 +15,13 @@ from headforcing.kernels.reencode import reference
 EVERY = [ReencodeImpl.EAGER, pytest.param(ReencodeImpl.TRITON, marks=needs_triton)]
 
 
-def make(batch, heads, tokens, dim, time, slots, pages, moved, dtype, seed=0):
-    """Keys as part of a pool, raw channels, and which page goes where, turned how far."""
+def make(batch, heads, tokens, dim, channels, time, slots, pages, moved, dtype, seed=0):
+    """Keys as part of a pool, raw channels, and which page goes where, its time turned how far."""
     rng = torch.Generator().manual_seed(seed)
     rows = slots * tokens + 3
     pool = torch.randn(batch, heads * rows, dim, generator=rng).to(DEVICE, dtype)
     keys = pool.unflatten(1, (heads, rows))[:, :, 3:].unflatten(2, (slots, tokens))
-    raw = torch.randn(batch, heads, pages, tokens, time, generator=rng).to(DEVICE, dtype)
+    raw = torch.randn(batch, heads, pages, tokens, channels, generator=rng).to(DEVICE, dtype)
     to = torch.randperm(slots, generator=rng)[:moved].to(DEVICE)
     source = torch.randint(pages, (moved,), generator=rng).to(DEVICE)
     angles = 7 * torch.randn(moved, time // 2, generator=rng, dtype=torch.float64)
@@ -38,14 +38,17 @@ def assert_right(impl, case):
     exact, found = keys.double(), fresh(keys)
     reference.forward(exact, raw.double(), slots, source, turns)
     reencode(found, raw, slots, source, turns, impl=impl)
-    time = raw.shape[-1]
+    time, channels = 2 * turns.shape[-1], raw.shape[-1]
     error = (found.double() - exact).abs().max().item()
     largest = raw.abs().max().item() if len(slots) else 0
     assert error <= 2 * torch.finfo(keys.dtype).eps * largest, f"max error {error:.3e}"
     # what does not move is what it was, bit for bit
     stays = [slot for slot in range(keys.shape[2]) if slot not in slots.tolist()]
     assert torch.equal(found[:, :, stays], keys[:, :, stays])
-    assert torch.equal(found[..., time:], keys[..., time:])
+    assert torch.equal(found[..., channels:], keys[..., channels:])
+    # and what is not turned is copied
+    copied = raw[:, :, source, :, time:]
+    assert torch.equal(found[:, :, slots, :, time:channels], copied)
     around, before = found._base.clone(), keys._base.clone()
     for pool in (around, before):
         pool.as_strided(keys.shape, keys.stride(), keys.storage_offset()).zero_()
@@ -58,21 +61,27 @@ def assert_right(impl, case):
     batch=st.integers(1, 2),
     heads=st.integers(1, 3),
     tokens=st.sampled_from([1, 5, 63, 65, 130]),
-    channels=st.sampled_from([(16, 2), (16, 8), (48, 16), (80, 28), (128, 44), (64, 64)]),
+    sizes=st.sampled_from(
+        [
+            *((16, 2, 2), (16, 8, 6), (48, 16, 16), (80, 28, 28), (128, 44, 44), (64, 64, 64)),
+            *((48, 48, 16), (128, 128, 44), (40, 40, 0), (64, 63, 62), (16, 1, 0)),
+        ]
+    ),
     slots=st.integers(1, 4),
     pages=st.integers(1, 3),
     dtype=st.sampled_from([EXACT, torch.float16]),
     data=st.data(),
 )
-def test_any_pages_in_any_slots(impl, batch, heads, tokens, channels, slots, pages, dtype, data):
+def test_any_pages_in_any_slots(impl, batch, heads, tokens, sizes, slots, pages, dtype, data):
     moved, seed = data.draw(st.integers(0, slots)), data.draw(st.integers(0, 999))
-    assert_right(impl, make(batch, heads, tokens, *channels, slots, pages, moved, dtype, seed))
+    assert_right(impl, make(batch, heads, tokens, *sizes, slots, pages, moved, dtype, seed))
 
 
 @needs_triton
 @pytest.mark.parametrize("dtype", TRITON_DTYPES)
-def test_triton_is_as_good_as_plain_code(dtype):
-    keys, *case = make(2, 3, 65, 128, 44, 4, 3, 3, dtype)
+@pytest.mark.parametrize("channels", [44, 128])
+def test_triton_is_as_good_as_plain_code(channels, dtype):
+    keys, *case = make(2, 3, 65, 128, channels, 44, 4, 3, 3, dtype)
     exact = keys.double()
     reference.forward(exact, case[0].double(), *case[1:])
     results = {impl: fresh(keys) for impl in (ReencodeImpl.EAGER, ReencodeImpl.TRITON)}
@@ -83,7 +92,7 @@ def test_triton_is_as_good_as_plain_code(dtype):
 
 @pytest.mark.parametrize("impl", EVERY)
 def test_position_zero_changes_nothing(impl):
-    keys, raw, slots, source, turns = make(1, 2, 5, 48, 16, 3, 2, 2, EXACT)
+    keys, raw, slots, source, turns = make(1, 2, 5, 48, 16, 16, 3, 2, 2, EXACT)
     found = fresh(keys)
     reencode(found, raw, slots, source, torch.ones_like(turns), impl=impl)
     assert torch.equal(found[:, :, slots, :, :16], raw[:, :, source])
@@ -107,7 +116,7 @@ def test_it_is_the_rotation_of_the_model(impl):
 
 
 def test_without_a_gpu_it_is_what_the_model_does_bit_for_bit():
-    keys, raw, slots, source, turns = make(2, 2, 5, 48, 16, 3, 2, 3, torch.bfloat16)
+    keys, raw, slots, source, turns = make(2, 2, 5, 48, 16, 16, 3, 2, 3, torch.bfloat16)
     found, plain = fresh(keys), fresh(keys)
     reencode(found, raw, slots, source, turns, impl=ReencodeImpl.EAGER)
     plain[:, :, slots, :, :16] = rotate(raw[:, :, source], turns[:, None])
@@ -118,9 +127,10 @@ def test_without_a_gpu_it_is_what_the_model_does_bit_for_bit():
     ("change", "message"),
     [
         (lambda k, r, t, s, a: (k, r[:, :1], t, s, a), "raw must have shape"),
-        (lambda k, r, t, s, a: (k, r[..., :15], t, s, a), "raw must have an even number"),
+        (lambda k, r, t, s, a: (k[..., :8], r, t, s, a), "raw must have up to 8 channels, got 16"),
+        (lambda k, r, t, s, a: (k, r[..., :15], t, s, a), r"turns must be complex64 \[2, up to 7"),
         (lambda k, r, t, s, a: (k, r, t, s[:1], a), r"for each of \[2\] slots, got \[1\]"),
-        (lambda k, r, t, s, a: (k, r, t, s, a[:, 1:]), r"turns must be complex64 \[2, 8\]"),
+        (lambda k, r, t, s, a: (k, r, t, s, a[1:]), r"turns must be complex64 \[2, up to 8\]"),
         (lambda k, r, t, s, a: (k, r, t, s, a.real), "turns must be complex64"),
         (lambda k, r, t, s, a: (k, r.double(), t, s, a), "raw must be torch.float32"),
         (lambda k, r, t, s, a: (k, r, t, s.to("meta"), a), "source must be on"),
@@ -128,15 +138,15 @@ def test_without_a_gpu_it_is_what_the_model_does_bit_for_bit():
 )
 def test_bad_input_names_the_argument(change, message):
     with pytest.raises(ValueError, match=message):
-        reencode(*change(*make(1, 2, 5, 48, 16, 3, 2, 2, torch.float32)))
+        reencode(*change(*make(1, 2, 5, 48, 16, 16, 3, 2, 2, torch.float32)))
 
 
 @needs_triton
 def test_what_triton_cannot_do_is_refused_by_name():
-    keys, *case = make(1, 2, 5, 48, 16, 3, 2, 2, EXACT)
+    keys, *case = make(1, 2, 5, 48, 16, 16, 3, 2, 2, EXACT)
     spread = torch.stack([keys, keys], -1).flatten(-2)[..., ::2]
     with pytest.raises(ValueError, match="channels must be neighbours"):
         reencode(spread, *case, impl=ReencodeImpl.TRITON)
-    keys, *case = make(1, 2, 5, 48, 16, 3, 2, 2, torch.float64)
+    keys, *case = make(1, 2, 5, 48, 16, 16, 3, 2, 2, torch.float64)
     with pytest.raises(ValueError, match=r"for torch.float64, got triton"):
         reencode(keys, *case, impl=ReencodeImpl.TRITON)
