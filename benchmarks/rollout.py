@@ -17,7 +17,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
@@ -29,78 +29,16 @@ from torch.profiler import ProfilerActivity, profile
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import pack  # noqa: F401  loads the pack from this checkout
 from host_vae import seconds_per_chunk
-from setting import machine, map_of, written
+from rollout_setup import CHUNK, FULL, LAYER, SMALL, Setup
+from setting import machine, written
 
-from headforcing.headforcing_core import PromptSchedule
-from headforcing.headforcing_core.families import WAN_VIDEO, family_named
-from headforcing.headforcing_core.generation import VideoRequest
-from headforcing.headforcing_core.methods import settings_named
+from headforcing.headforcing_core.families import WAN_VIDEO
 from headforcing.headforcing_core.rollout import FinishedChunk
-from headforcing.headforcing_core.wan import WanConfig, WanModel
+from headforcing.headforcing_core.wan import WanModel
 
-FAMILY = family_named("self_forcing")
-CHUNK = FAMILY.frames_per_chunk
-TEXT_TOKENS = 512
-WAN = WanConfig(
-    **{"dim": 1536, "ffn_dim": 8960, "freq_dim": 256, "text_dim": 4096, "in_dim": 16},
-    **{"out_dim": 16, "heads": 12, "layers": 30, "patch": (1, 2, 2), "eps": 1e-6},
-)
-TINY = replace(WAN, dim=192, ffn_dim=384, freq_dim=32, text_dim=64, layers=2)
 METHODS = ("rolling", "head_forcing", "head_forcing:compact", "pyramid", "full")
 # of a profile, what a model cannot do without
 NEEDED = ("mm", "attention")
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What is measured where.
-
-    Args:
-        rows, columns: of the latent.
-        at: numbers of chunks, from 1, at which time is taken.
-        timed: chunks from there on; the median counts.
-        compiler: of torch.compile.
-    """
-
-    config: WanConfig
-    rows: int
-    columns: int
-    device: str
-    dtype: torch.dtype
-    at: tuple[int, ...]
-    timed: int
-    compiler: str = "inductor"
-
-    def model(self) -> WanModel:
-        torch.manual_seed(0)
-        with torch.device(self.device):
-            model = WanModel(self.config)
-        for weight in model.parameters():
-            torch.nn.init.normal_(weight, std=0.02)
-        return model.to(self.dtype).eval().requires_grad_(False)
-
-    def begun(self, model: WanModel, method: str, before: int) -> Iterator[FinishedChunk]:
-        """Return the chunks of a video from number ``before`` on, from 0."""
-        built = settings_named(method).build(CHUNK)
-        frames = (before + self.timed + 1) * CHUNK  # one more is profiled
-        request = VideoRequest(
-            *(FAMILY, frames, self.rows, self.columns, 0),
-            method=built,
-            head_map=map_of(built, self.config.geometry),
-        )
-        rng = torch.Generator().manual_seed(0)
-        text = torch.randn(1, TEXT_TOKENS, self.config.text_dim, generator=rng)
-        rollout = request.rollout(model, PromptSchedule.constant(text))
-        shape = (1, self.config.in_dim, before * CHUNK, self.rows, self.columns)
-        chunks = rollout.run(torch.randn(shape, generator=rng) if before else None)
-        for _ in range(before):
-            next(chunks)
-        return chunks
-
-
-FULL = Setup(WAN, 60, 104, "cuda", torch.bfloat16, (8, 80), 3)
-SMALL = Setup(TINY, 4, 4, "cpu", torch.float32, (2, 9), 2, "aot_eager")
-LAYER = Setup(replace(WAN, layers=1), 32, 32, "cpu", torch.float32, (8,), 3)
 
 
 @dataclass
@@ -143,6 +81,8 @@ def measured(setup: Setup, model: WanModel, row: Row, vae_seconds: float | None)
     try:
         chunks, seconds, blocks = setup.begun(model, row.method, row.chunk - 1), [], []
         for _ in range(setup.timed):
+            if gpu:
+                torch.cuda.synchronize()
             begin = time.perf_counter()
             next(chunks)
             if gpu:
@@ -160,12 +100,21 @@ def measured(setup: Setup, model: WanModel, row: Row, vae_seconds: float | None)
     if gpu:
         row.peak_gib = torch.cuda.max_memory_allocated() / 2**30
         row.new_blocks = blocks[-1] - blocks[0]
+        watch(chunks, row)
+    return row
+
+
+def watch(chunks: Iterator[FinishedChunk], row: Row) -> None:
+    """Count what the GPU does for one more chunk."""
+    try:
         with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
             next(chunks)
             torch.cuda.synchronize()
-        row.launches, device_seconds = device_work(seen.events())
-        row.busy = device_seconds / row.seconds
-    return row
+    except RuntimeError as error:  # not every machine lets its GPU be watched
+        row.missing = str(error).splitlines()[0]
+        return
+    row.launches, device_seconds = device_work(seen.events())
+    row.busy = device_seconds / row.seconds
 
 
 def device_work(events: Iterable[FunctionEvent]) -> tuple[int, float]:
@@ -210,12 +159,12 @@ def needed(parts: dict[str, float]) -> float:
     return sum(part for name, part in parts.items() if any(word in name for word in NEEDED))
 
 
-def table(rows: list[Row]) -> str:
-    names = [name for name in Row.__dataclass_fields__]
+def table(rows: list[dict[str, object]]) -> str:
+    names = list(Row.__dataclass_fields__)
     lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |"]
     lines.append("|---" * len(names) + "|")
     for row in rows:
-        cells = ("" if value is None else shown(value) for value in asdict(row).values())
+        cells = ("" if value is None else shown(value) for value in row.values())
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -248,20 +197,21 @@ def profiled(options: argparse.Namespace) -> dict[str, object]:
     return {"shares": found, "compiled": ratios}
 
 
-def timed(options: argparse.Namespace, setup: Setup) -> dict[str, object]:
-    """Time every method, and tell about it."""
+def timed(options: argparse.Namespace, setup: Setup, about: dict[str, object]) -> None:
+    """Time every method, and tell about it; what is measured is written at once."""
     vae = None
     if options.comfyui:
         sizes = (CHUNK, setup.rows, setup.columns)
         vae = seconds_per_chunk(options.comfyui, sizes, setup.device, setup.dtype)
     model, rows = setup.model(), []
+    about |= {"vae_seconds_per_chunk": vae, "rows": rows}
     for compiled in (False, True)[: 1 + options.compile]:
         if compiled:
             model.compile(backend=setup.compiler)
         for row in (Row(method, at, compiled) for method in options.methods for at in setup.at):
-            rows.append(measured(setup, model, row, vae))
+            rows.append(asdict(measured(setup, model, row, vae)))
+            written(about, options.json, "rollout", setup.device)
     say(table(rows))
-    return {"vae_seconds_per_chunk": vae, "rows": [asdict(row) for row in rows]}
 
 
 def command(options: argparse.Namespace) -> list[str]:
@@ -280,8 +230,10 @@ def main(arguments: list[str] | None = None) -> int:
                          "--profile run without one\n")  # fmt: skip
         return 1
     about: dict[str, object] = {"command": command(options), "machine": machine(setup.device)}
-    about |= profiled(options) if options.profile else timed(options, setup)
-    written(about, options.json, "rollout", setup.device)
+    if options.profile:
+        written(about | profiled(options), options.json, "rollout", setup.device)
+    else:
+        timed(options, setup, about)
     return 0
 
 
