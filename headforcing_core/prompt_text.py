@@ -61,7 +61,7 @@ def parse_prompts(text: str, fps: float, unit: Unit = Unit.AUTO) -> tuple[TimedP
         ValueError: if there is no text, or times do not ascend, saying where.
     """
     stripped = text.strip()
-    if not stripped:
+    if not re.search(r"[^\s|]", text):
         raise ValueError(f"a prompt schedule must have a text, got none; write {FORMS}")
     if stripped.startswith('"'):
         prompts = _keyed(stripped, fps, unit)

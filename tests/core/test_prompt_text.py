@@ -1,7 +1,7 @@
 """Prompt schedules in the forms that people already type."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headforcing.headforcing_core.clock import ChunkClock
@@ -145,6 +145,8 @@ def test_what_cannot_be_read_is_one_sentence(text, message):
 
 
 @given(st.text(max_size=60))
+@example("|")
+@example(" |\n| ")
 def test_any_text_is_a_schedule_or_one_sentence(text):
     try:
         prompts = parse_prompts(text, 16)
