@@ -24,7 +24,7 @@ from headforcing.headforcing_core.tensor_files import TensorDict
 from headforcing.headforcing_core.wan import WanModel
 from headforcing.kernels.head_attention import sdpa
 
-CHUNKS = 10
+CHUNKS = 8
 # methods that compare frames or heads fetch what they compared once a chunk, and only then
 LOOK = {"head_forcing", "forcing_kv", "dummy"}
 # which tokens, or which types: what was chosen in a layer is sent to it
@@ -55,7 +55,7 @@ EVERY = pytest.mark.parametrize("name", [name for name in NAMES if ":" not in na
 
 
 def rollout_of(name, model):
-    """Ten chunks, a new prompt on the way."""
+    """Eight chunks, a new prompt with the last."""
     settings, config = settings_named(name), model.config
     if name == "forcing_kv":
         settings = with_values(settings, ["bands.bands=4"])
