@@ -15,13 +15,14 @@ demo: $(READY)
 test: $(READY) lint
 	$(RUN) -m pytest
 
-# on a GPU: is everything right there, and how fast; writes benchmarks/results/*_CARD.json
+# on a GPU: is everything right there, and how fast; writes benchmarks/results/*_CARD.json.
+# With a ComfyUI at COMFYUI_PATH, whose Python is COMFYUI_PYTHON, its VAE is timed as well.
 bench: $(READY)
 	@$(RUN) -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else \
 	  f"make bench needs a GPU, torch {torch.__version__} sees none; set TORCH to a build for yours")'
 	$(RUN) -m pytest tests/kernels tests/core/test_device.py
 	$(RUN) benchmarks/attention.py
-	$(RUN) benchmarks/rollout.py --compile
+	$(or $(COMFYUI_PYTHON),$(RUN)) benchmarks/rollout.py --compile $(if $(COMFYUI_PATH),--comfyui $(COMFYUI_PATH))
 
 lint: $(READY)
 	$(RUN) -m ruff check .

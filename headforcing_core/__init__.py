@@ -11,7 +11,7 @@ from .policy import HeadPolicy
 from .positions import PositionRule
 from .prompts import PromptSchedule
 from .rollout import FinishedChunk, Rollout
-from .rope import Rope, rotate
+from .rope import Rope
 from .schedule import CLEAN, NoiseLevel, noise_levels
 from .slots import SlotTable
 from .wan import WanConfig, WanModel, WanText
@@ -42,5 +42,4 @@ __all__ = [
     "WanModel",
     "WanText",
     "noise_levels",
-    "rotate",
 ]

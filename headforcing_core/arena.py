@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..kernels import reencode
+from ..kernels import reencode, rotate
 from .device import send
 from .method import HeadRule
-from .rope import Rope, Rotation, rotate
+from .rope import Rope, Rotation
 from .rotations import Rotations
 from .slots import Move
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from ..kernels import rotate
 from .arena import Arena, Content
 from .ledger import Places
 from .pages import Kind, Page, frame_page, home_of
-from .rope import rotate
 
 
 @dataclass(frozen=True)

@@ -68,14 +68,3 @@ class Rope:
 
     def _rotation(self, angles: Tensor, device: torch.device) -> Rotation:
         return send(torch.complex(angles.cos().float(), angles.sin().float()), device)
-
-
-def rotate(x: Tensor, rotation: Rotation) -> Tensor:
-    """Rotate neighbouring channel pairs (2j, 2j + 1) of ``x`` in float32.
-
-    Args:
-        x: ``[..., channels]``.
-        rotation: broadcasts against ``[..., channels / 2]``.
-    """
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * rotation).flatten(-2).to(x.dtype)

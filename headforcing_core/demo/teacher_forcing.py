@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from ..rope import Rotation, rotate
+from ...kernels import rotate
+from ..rope import Rotation
 
 
 @dataclass(frozen=True)

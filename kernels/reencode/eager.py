@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from ..rotation import rotate
 
 
 def refusal(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
@@ -14,8 +15,6 @@ def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Ten
     """Compute in float32 and round once."""
     pages, time, channels = raw[:, :, source], 2 * turns.shape[-1], raw.shape[-1]
     if time:
-        pairs = torch.view_as_complex(pages[..., :time].float().unflatten(-1, (-1, 2)))
-        turned = torch.view_as_real(pairs * turns[:, None]).flatten(-2)
-        keys[:, :, slots, :, :time] = turned.to(keys.dtype)
+        keys[:, :, slots, :, :time] = rotate(pages[..., :time], turns[:, None])
     if time < channels:
         keys[:, :, slots, :, time:channels] = pages[..., time:]

@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..rotation import rotate
 from ..triton_choice import FAILURES, on_card, passes, plain_refusal
 
 
@@ -102,8 +103,7 @@ def _agrees(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
     forward(keys, *(x.to(device) for x in (raw, slots, source, turns)))
     plain = torch.zeros(keys.shape)
     pages = raw[:, :, source].float()
-    pairs = torch.view_as_complex(pages[..., :time].unflatten(-1, (-1, 2)))
-    plain[:, :, slots, :, :time] = torch.view_as_real(pairs * turns[:, None]).flatten(-2)
+    plain[:, :, slots, :, :time] = rotate(pages[..., :time], turns[:, None])
     plain[:, :, slots, :, time:channels] = pages[..., time:]
     return torch.allclose(keys.float(), plain.to(device), atol=2e-2, rtol=2e-2)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..rotation import rotate
 from .new_tokens import NewTokens
 
 
@@ -17,11 +18,7 @@ def forward(new: NewTokens) -> Tensor:
     page = torch.arange(new.page, device=new.rows.device)
     # by index, not index_copy_, which Apple's devices lacked for long, and then had at a crawl
     places = (new.rows[:, None] + page[:, None]).flatten(0, 1)  # [T, H]
-    new.k_pool[:, places] = _rotated(new.k, new.rotation)
+    rotation = new.rotation[:, None]
+    new.k_pool[:, places] = rotate(new.k, rotation)
     new.v_pool[:, places] = new.v
-    return _rotated(new.q, new.rotation)
-
-
-def _rotated(x: Tensor, rotation: Tensor) -> Tensor:
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * rotation[:, None]).flatten(-2).to(x.dtype)
+    return rotate(new.q, rotation)

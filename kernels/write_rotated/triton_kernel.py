@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..rotation import rotate
 from ..triton_choice import FAILURES, on_card, passes, plain_refusal
 from .new_tokens import NewTokens
 
@@ -114,12 +115,7 @@ def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
     found = [pool.to(device) for pool in found]
     moved = (x.to(device) for x in (q, k, v, rotation))
     out = forward(NewTokens(*moved, *found, rows.to(device)))
-    turned = [
-        torch.view_as_real(
-            torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) * rotation[:, None]
-        ).flatten(-2)
-        for x in (q, k)
-    ]
+    turned = [rotate(x, rotation[:, None]) for x in (q, k)]
     for frame, head in ((f, h) for f in (0, 1) for h in (0, 1)):
         first, new = int(rows[frame, head]), slice(frame * (TILE + 1), (frame + 1) * (TILE + 1))
         for pool, x in zip(plain, (turned[1], v), strict=True):

@@ -18,9 +18,9 @@ from headforcing.headforcing_core import (
     PositionRule,
     Rope,
     cache,
-    rotate,
 )
 from headforcing.headforcing_core.attention import Observer
+from headforcing.kernels import rotate
 
 B, H, D = 2, 3, 24
 GRID = LatentGrid(2, 3, 1, 1)

@@ -9,7 +9,7 @@ from plans import DIM, GRID, HEADS, LAYERS, bank_for
 from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope
 from headforcing.headforcing_core.methods import NAMES, settings_named, with_values
 from headforcing.headforcing_core.pages import Kind
-from headforcing.headforcing_core.rope import rotate
+from headforcing.kernels import rotate
 
 # what no preset has
 EPISODES = (

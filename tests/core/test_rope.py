@@ -4,7 +4,8 @@ from closeness import assert_as_good_as
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headforcing.headforcing_core import LatentGrid, Rope, rotate
+from headforcing.headforcing_core import LatentGrid, Rope
+from headforcing.kernels import rotate
 
 GRID = LatentGrid(4, 6, 2, 2)  # 2 x 3 tokens
 CPU = torch.device("cpu")

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ragged import DEVICE, EXACT, TRITON_DTYPES, needs_triton
 
-from headforcing.headforcing_core import Rope, rotate
+from headforcing.headforcing_core import Rope
 from headforcing.headforcing_core.geometry import LatentGrid
-from headforcing.kernels import ReencodeImpl, reencode
+from headforcing.kernels import ReencodeImpl, reencode, rotate
 from headforcing.kernels.reencode import reference
 
 EVERY = [ReencodeImpl.EAGER, pytest.param(ReencodeImpl.TRITON, marks=needs_triton)]

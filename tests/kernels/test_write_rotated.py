@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ragged import DEVICE, EXACT, TRITON_DTYPES, needs_triton
 
-from headforcing.headforcing_core import Rope, rotate
+from headforcing.headforcing_core import Rope
 from headforcing.headforcing_core.geometry import LatentGrid
-from headforcing.kernels import WriteImpl, write_rotated
+from headforcing.kernels import WriteImpl, rotate, write_rotated
 from headforcing.kernels.write_rotated import reference
 from headforcing.kernels.write_rotated.new_tokens import NewTokens
 

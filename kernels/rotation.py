@@ -1,0 +1,20 @@
+"""Pairs of channels turned as complex numbers, by PyTorch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def rotate(x: Tensor, rotation: Tensor) -> Tensor:
+    """Rotate neighbouring channel pairs (2j, 2j + 1) of ``x`` in float32.
+
+    Args:
+        x: ``[..., channels]``.
+        rotation: complex64, cos + i sin of each angle; broadcasts against ``[..., channels / 2]``.
+
+    Returns:
+        In the dtype of ``x``, rounded once.
+    """
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * rotation).flatten(-2).to(x.dtype)
