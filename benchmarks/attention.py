@@ -34,13 +34,10 @@ from setting import machine, written
 
 from headforcing import kernels
 from headforcing.headforcing_core import ChunkClock, Rope
-from headforcing.headforcing_core.arena import ArenaPlan
-from headforcing.headforcing_core.families import WAN_1_3B, WAN_HORIZON
-from headforcing.headforcing_core.geometry import LatentGrid
-from headforcing.headforcing_core.head_map_files import published_map
-from headforcing.headforcing_core.inspection import inspect
-from headforcing.headforcing_core.methods import settings_named
-from headforcing.headforcing_core.pages import Kind
+from headforcing.headforcing_core.memory import ArenaPlan, inspect
+from headforcing.headforcing_core.methods import Kind, published_map, settings_named
+from headforcing.headforcing_core.models import WAN_1_3B, WAN_HORIZON
+from headforcing.headforcing_core.video import LatentGrid
 from headforcing.kernels import MassImpl, ReencodeImpl, Span, WriteImpl
 from headforcing.kernels.head_attention import reference
 

@@ -26,11 +26,9 @@ import pack  # noqa: F401  loads the pack from this checkout
 from setting import machine, map_of
 
 from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope, attention
-from headforcing.headforcing_core.cache import CacheBank
-from headforcing.headforcing_core.cache_plan import CachePlan
-from headforcing.headforcing_core.geometry import LatentGrid, ModelGeometry
-from headforcing.headforcing_core.groups import group_heads
+from headforcing.headforcing_core.memory import CacheBank, CachePlan, group_heads
 from headforcing.headforcing_core.methods import NAMES, settings_named
+from headforcing.headforcing_core.video import LatentGrid, ModelGeometry
 from headforcing.kernels import head_attention
 
 GEOMETRY = ModelGeometry(layers=1, heads=12, head_dim=64)

@@ -25,12 +25,12 @@ from random_model import TINY, random_weights
 from setting import machine
 
 from headforcing.headforcing_core import PromptSchedule
-from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.families import family_named
+from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
-from headforcing.headforcing_core.profile_settings import FULL
-from headforcing.headforcing_core.profiling import Profiler
-from headforcing.headforcing_core.tensor_files import TensorDict
+from headforcing.headforcing_core.heads import FULL
+from headforcing.headforcing_core.heads.profiling import Profiler
+from headforcing.headforcing_core.models import family_named
+from headforcing.headforcing_core.models.checkpoint import build_wan
 
 FAMILY = family_named("self_forcing")
 CONFIG = replace(TINY, dim=384, ffn_dim=1536, heads=6, layers=1)

@@ -32,9 +32,8 @@ from host_vae import seconds_per_chunk
 from rollout_setup import CHUNK, FULL, LAYER, SMALL, Setup
 from setting import machine, written
 
-from headforcing.headforcing_core.families import WAN_VIDEO
+from headforcing.headforcing_core.models import WAN_VIDEO, WanModel
 from headforcing.headforcing_core.rollout import FinishedChunk
-from headforcing.headforcing_core.wan import WanModel
 
 METHODS = ("rolling", "head_forcing", "head_forcing:compact", "pyramid", "full")
 # of a profile, what a model cannot do without

@@ -9,11 +9,10 @@ import torch
 from setting import map_of
 
 from headforcing.headforcing_core import PromptSchedule
-from headforcing.headforcing_core.families import family_named
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.methods import settings_named
+from headforcing.headforcing_core.models import WanConfig, WanModel, family_named
 from headforcing.headforcing_core.rollout import FinishedChunk
-from headforcing.headforcing_core.wan import WanConfig, WanModel
 
 FAMILY = family_named("self_forcing")
 CHUNK = FAMILY.frames_per_chunk

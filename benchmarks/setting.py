@@ -11,9 +11,8 @@ from pathlib import Path
 
 import torch
 
-from headforcing.headforcing_core.geometry import ModelGeometry
-from headforcing.headforcing_core.head_map import HeadMap
-from headforcing.headforcing_core.method import Method
+from headforcing.headforcing_core.methods import HeadMap, Method
+from headforcing.headforcing_core.video import ModelGeometry
 
 # heads of each type in a layer: the published shares, rounded to twelve
 SHARES = {

@@ -1,20 +1,24 @@
 """Autoregressive video rollouts with bounded caches. Knows torch; knows no host."""
 
 from .attention import HeadAttention
-from .backbone import Attend, Backbone
-from .cache import CacheBank
-from .cache_plan import CachePlan
-from .clock import Chunk, ChunkClock
-from .geometry import LatentGrid, ModelGeometry, VideoFormat
-from .noise import NoiseSource, SeededNoise
-from .policy import HeadPolicy
-from .positions import PositionRule
-from .prompts import PromptSchedule
+from .memory import CacheBank, CachePlan, SlotTable
+from .methods import HeadPolicy, PositionRule
+from .models import Attend, Backbone, WanConfig, WanModel, WanText
 from .rollout import FinishedChunk, Rollout
-from .rope import Rope
-from .schedule import CLEAN, NoiseLevel, noise_levels
-from .slots import SlotTable
-from .wan import WanConfig, WanModel, WanText
+from .video import (
+    CLEAN,
+    Chunk,
+    ChunkClock,
+    LatentGrid,
+    ModelGeometry,
+    NoiseLevel,
+    NoiseSource,
+    PromptSchedule,
+    Rope,
+    SeededNoise,
+    VideoFormat,
+    noise_levels,
+)
 
 __all__ = [
     "CLEAN",

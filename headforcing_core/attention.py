@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ..kernels import Dense, Span, chosen_impl, head_attention
-from .cache import CacheBank
-from .rope import Rotation
+from .memory import CacheBank
+from .video import Rotation
 
 
 class Read(NamedTuple):

@@ -9,20 +9,12 @@ import torch
 
 from ..kernels import Dense
 from .attention import Observer
-from .backbone import Backbone
-from .cache import CacheBank
-from .cache_plan import CachePlan
-from .clock import ChunkClock
-from .families import WAN_VIDEO, Family
-from .groups import check_map, group_heads
-from .head_map import HeadMap
-from .method import Method
-from .noise import SeededNoise, check_seed
-from .prompts import PromptSchedule
+from .memory import CacheBank, CachePlan, check_map, group_heads
+from .methods import HeadMap, Method
+from .models import WAN_VIDEO, Backbone, Family, WanConfig
 from .rollout import Rollout
-from .rope import Rope
 from .version import VERSION
-from .wan import WanConfig
+from .video import ChunkClock, PromptSchedule, Rope, SeededNoise, check_seed
 
 
 class VideoModel(Backbone, Protocol):

@@ -12,14 +12,11 @@ from torch import Tensor
 
 from ..kernels import Dense
 from .attention import HeadAttention, Observer
-from .backbone import Backbone
-from .cache import CacheBank
-from .clock import Chunk, ChunkClock
 from .device import send
-from .method import SwitchRule
-from .noise import NoiseSource
-from .prompts import PromptSchedule
-from .schedule import CLEAN, NoiseLevel, add_noise
+from .memory import CacheBank
+from .methods import SwitchRule
+from .models import Backbone
+from .video import CLEAN, Chunk, ChunkClock, NoiseLevel, NoiseSource, PromptSchedule, add_noise
 
 
 class FinishedChunk(NamedTuple):

@@ -3,9 +3,10 @@
 from comfy_api.latest import ComfyExtension, io
 
 from .cache_method import HeadForcingCacheMethod
-from .head_maps import HeadForcingEditHeadMap, HeadForcingLoadHeadMap
+from .edit_head_map import HeadForcingEditHeadMap
 from .load_ar_model import HeadForcingLoadARModel
 from .load_demo import HeadForcingLoadDemo
+from .load_head_map import HeadForcingLoadHeadMap
 from .profile_heads import HeadForcingProfileHeads
 from .prompt_schedule import HeadForcingPromptSchedule
 from .sampler import HeadForcingSampler

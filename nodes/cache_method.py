@@ -7,8 +7,7 @@ import re
 from comfy_api.latest import io
 
 from ..headforcing_core.methods import NAMES, MethodSettings, settings_named, with_values
-from .method_widgets import settings_from, widgets_of
-from .sockets import CATEGORY, CacheMethodSocket
+from .graph import CATEGORY, CacheMethodSocket, settings_from, widgets_of
 
 
 class HeadForcingCacheMethod(io.ComfyNode):

@@ -11,13 +11,12 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ..headforcing_core.families import SUPPORTED, Family, choose_family
-from ..headforcing_core.tensor_files import open_tensors
-from ..headforcing_core.weight_names import wan_names
-from .host_checks import check_model
-from .sockets import CATEGORY, FAMILY_KEY
+from ..headforcing_core.files import open_tensors
+from ..headforcing_core.models import SUPPORTED, Family, choose_family, wan_names
+from .graph import AUTO, CATEGORY, note_family
+from .host import check_model
 
-AUTO, DEFAULT = "auto", "default"
+DEFAULT = "default"
 DTYPES = {
     DEFAULT: None,
     "bf16": torch.bfloat16,
@@ -94,7 +93,7 @@ def load_model(
         raise ValueError(f"the file must be a Wan 2.1 model that this ComfyUI knows, got {path}")
     check_model(model)
     model.add_object_patch("model_sampling", _sampling(model, family))
-    model.set_attachments(FAMILY_KEY, family.name)
+    note_family(model, family)
     # newer hosts load a model anew by this, for another device or without weight streaming
     model.cached_patcher_init = (load_model, (path, family, dtype))
     return model

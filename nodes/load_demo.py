@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .sockets import CATEGORY
+from .graph import CATEGORY
 
 
 class HeadForcingLoadDemo(io.ComfyNode):
@@ -27,6 +27,6 @@ class HeadForcingLoadDemo(io.ComfyNode):
 
     @classmethod
     def execute(cls) -> io.NodeOutput:
-        from .demo_model import load_demo
+        from .host.demo_model import load_demo
 
         return io.NodeOutput(*load_demo())

@@ -6,26 +6,41 @@ from dataclasses import replace
 from math import ceil
 
 import comfy.utils
-import numpy as np
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
-from PIL import Image
 
-from ..headforcing_core.classification import CLASSIFIERS, HeadForcingTypes
-from ..headforcing_core.families import SUPPORTED, WAN_VIDEO
-from ..headforcing_core.head_map import HeadMap
-from ..headforcing_core.head_map_pictures import draw_types
-from ..headforcing_core.head_profile import HeadProfile
-from ..headforcing_core.map_report import MapReport, as_text, report_on
-from ..headforcing_core.profile_file import read_profile, write_profile
-from ..headforcing_core.profile_settings import FULL, QUICK, ProfileSettings
-from ..headforcing_core.profiling import frames_to_make, profiled
-from ..headforcing_core.voting import DOUBT
-from .host_checks import check_model
-from .host_profiling import HostSubject, profile_file
-from .sampler import AUTO, encoded, family_of
-from .sockets import CATEGORY, MAP_KEY, EncodedPrompts, HeadMapSocket, ScheduleSocket
+from ..headforcing_core.heads import (
+    CLASSIFIERS,
+    DOUBT,
+    FULL,
+    QUICK,
+    HeadForcingTypes,
+    HeadProfile,
+    MapReport,
+    ProfileSettings,
+    as_text,
+    draw_types,
+    frames_to_make,
+    profiled,
+    read_profile,
+    report_on,
+    write_profile,
+)
+from ..headforcing_core.methods import HeadMap
+from ..headforcing_core.models import SUPPORTED, WAN_VIDEO
+from .graph import (
+    AUTO,
+    CATEGORY,
+    EncodedPrompts,
+    HeadMapSocket,
+    ScheduleSocket,
+    as_image,
+    encoded,
+    family_of,
+    with_maps,
+)
+from .host import HostSubject, check_model, profile_file
 
 PRESETS = {"quick": QUICK, "full": FULL}
 
@@ -82,9 +97,8 @@ class HeadForcingProfileHeads(io.ComfyNode):
             classifier.scheme: report_on(profile, classifier, None, doubt)
             for classifier in (rule, *CLASSIFIERS[1:])
         }
-        clone = model.clone()
-        clone.set_attachments(MAP_KEY, {name: r.head_map for name, r in reports.items()})
-        return io.NodeOutput(clone, *_shown(reports[scheme]))
+        brings = with_maps(model, {name: r.head_map for name, r in reports.items()})
+        return io.NodeOutput(brings, *_shown(reports[scheme]))
 
 
 def _what() -> list[io.Input]:
@@ -154,11 +168,6 @@ def _rules() -> list[io.Input]:
 
 def _shown(report: MapReport) -> tuple[HeadMap, torch.Tensor, str]:
     return report.head_map, as_image(draw_types(report.head_map)), as_text(report).strip()
-
-
-def as_image(picture: Image.Image) -> torch.Tensor:
-    """Return a picture as the host's IMAGE, ``[1, Y, X, 3]``, 0 to 1."""
-    return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 255)[None]
 
 
 def _shared_out(preset: ProfileSettings, prompts: int) -> ProfileSettings:

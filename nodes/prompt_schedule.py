@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..headforcing_core.clock import ChunkClock
-from ..headforcing_core.families import WAN_VIDEO
-from ..headforcing_core.prompt_text import FORMS, Unit, parse_prompts, plan_text, with_prefix
-from .sockets import CATEGORY, EncodedPrompts, ScheduleSocket
+from ..headforcing_core.models import WAN_VIDEO
+from ..headforcing_core.video import FORMS, ChunkClock, Unit, parse_prompts, plan_text, with_prefix
+from .graph import CATEGORY, EncodedPrompts, ScheduleSocket
 
 
 class HeadForcingPromptSchedule(io.ComfyNode):

@@ -10,30 +10,24 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..headforcing_core.families import SUPPORTED, WAN_VIDEO, Family, family_named
 from ..headforcing_core.generation import VideoRequest
-from ..headforcing_core.head_map import HeadMap
-from ..headforcing_core.method import Method
-from ..headforcing_core.methods import MethodSettings
-from ..headforcing_core.prompt_text import TimedPrompt, schedule_of
-from . import unfinished
-from .host_checks import check_model, check_start
-from .host_profiling import name_of
-from .host_sampling import HostVideo
-from .progress import Progress
-from .sockets import (
+from ..headforcing_core.methods import HeadMap, Method, MethodSettings
+from ..headforcing_core.models import SUPPORTED, WAN_VIDEO
+from ..headforcing_core.video import schedule_of
+from .graph import (
+    AUTO,
     CATEGORY,
-    FAMILY_KEY,
-    MAP_KEY,
     CacheMethodSocket,
     EncodedPrompts,
     HeadMapSocket,
     ScheduleSocket,
+    encoded,
+    family_of,
+    maps_on,
 )
-from .unfinished import Video
+from .host import HostVideo, Progress, Video, check_model, check_start, name_of, unfinished
 
 log = logging.getLogger("headforcing")
-AUTO = "auto"
 MOST_SEED = 0xFFFFFFFFFFFFFFFF
 
 
@@ -193,17 +187,6 @@ def _way() -> list[io.Input]:
     ]
 
 
-def family_of(model: ModelPatcher, name: str) -> Family:
-    """Return the family that is chosen, or that the model was loaded as."""
-    noted = model.attachments.get(FAMILY_KEY)
-    if name == AUTO and noted is None:
-        raise ValueError(
-            f"family must be chosen for a model that was not loaded with Load AR Model: "
-            f"{', '.join(SUPPORTED)}"
-        )
-    return family_named(noted if name == AUTO else name)
-
-
 def _steps(text: str) -> tuple[int, ...] | None:
     if not text.strip():
         return None
@@ -249,17 +232,10 @@ def _map(model: ModelPatcher, method: Method | None, chosen: HeadMap | None) -> 
     """Return the map that is connected, or the one the model brings for this method."""
     if method is None or method.scheme is None:
         return None
-    head_map = chosen or model.attachments.get(MAP_KEY, {}).get(method.scheme)
+    head_map = chosen or maps_on(model).get(method.scheme)
     if head_map and head_map.evidence and head_map.evidence.fingerprint != name_of(model):
         log.warning(
             "Head Forcing: the head map was measured on another model, or before a LoRA was added; "
             "put Profile Heads after the LoRA"
         )
     return head_map
-
-
-def encoded(prompts: EncodedPrompts | list) -> EncodedPrompts:
-    """Return a schedule; plain CONDITIONING is one prompt for the whole video."""
-    if isinstance(prompts, EncodedPrompts):
-        return prompts
-    return EncodedPrompts((TimedPrompt("the prompt"),), (prompts,))

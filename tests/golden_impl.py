@@ -32,11 +32,11 @@ from headforcing.headforcing_core import (
     Rope,
     WanModel,
     noise_levels,
-    schedule,
 )
 from headforcing.headforcing_core.attention import Read
-from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.tensor_files import TensorDict
+from headforcing.headforcing_core.files.tensor_files import TensorDict
+from headforcing.headforcing_core.models.checkpoint import build_wan
+from headforcing.headforcing_core.video import schedule
 from headforcing.kernels import frame_logsumexp, frame_mass
 
 RULES = {"absolute": PositionRule.ABSOLUTE, "relative": PositionRule.CONTIGUOUS}

@@ -1,9 +1,9 @@
 """Plans of caches, for tests: all heads alike, or every type of a method in every layer."""
 
 from headforcing.headforcing_core import CacheBank, CachePlan, LatentGrid, ModelGeometry, Rope
-from headforcing.headforcing_core.groups import HeadGroup, group_heads
-from headforcing.headforcing_core.head_map import HeadMap
-from headforcing.headforcing_core.method import ALL_HEADS, HeadRule
+from headforcing.headforcing_core.memory import group_heads
+from headforcing.headforcing_core.memory.groups import HeadGroup
+from headforcing.headforcing_core.methods import ALL_HEADS, HeadMap, HeadRule
 
 LAYERS, HEADS, DIM = 2, 4, 24
 GRID = LatentGrid(3, 4, 1, 1)

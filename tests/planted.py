@@ -15,9 +15,8 @@ from headforcing.headforcing_core import (
     PositionRule,
     Rope,
 )
-from headforcing.headforcing_core.head_profile import HeadProfile
-from headforcing.headforcing_core.profile_settings import ProfileSettings
-from headforcing.headforcing_core.profiling import Profiler
+from headforcing.headforcing_core.heads import HeadProfile, ProfileSettings
+from headforcing.headforcing_core.heads.profiling import Profiler
 
 HEADS = ("present", "first", "uniform", "wave", "agreeing", "opposed")
 GEOMETRY = ModelGeometry(layers=2, heads=len(HEADS), head_dim=24)

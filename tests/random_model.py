@@ -8,9 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from headforcing.headforcing_core.checkpoint import HEADS_KEY
-from headforcing.headforcing_core.families import WAN_EPS
-from headforcing.headforcing_core.wan import WanConfig, WanModel
+from headforcing.headforcing_core.models import HEADS_KEY, WanConfig, WanModel
+from headforcing.headforcing_core.models.families import WAN_EPS
 
 TINY = WanConfig(
     dim=96,

@@ -14,21 +14,27 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..demo.comparison import AWAY, Comparison
-from ..demo.methods import Spec
-from ..demo.model import SHIPPED, DemoModel
+from ..demo.comparison import (
+    AWAY,
+    LEGEND,
+    Comparison,
+    Row,
+    Spec,
+    as_json,
+    pictures_of,
+    plot,
+    rows_of,
+    tables,
+    under_each_other,
+)
+from ..demo.networks import SHIPPED, DemoModel
 from ..demo.profiles import maps_of
-from ..demo.report import LEGEND, Row, as_json, pictures_of, plot, rows_of, tables
-from ..demo.scene import parse
-from ..demo.stories import RETURNS, Trial, trial, trial_of
-from ..demo.strips import under_each_other
-from ..demo.trial_scores import FIRST, LAST
-from ..demo.world import VIDEO
+from ..demo.scores import FIRST, LAST, RETURNS, Trial, trial, trial_of
+from ..demo.world import VIDEO, parse
 from ..device import choose_device
-from ..head_map import HeadMap
-from ..methods import NAMES, settings_named
-from ..noise import check_seed
+from ..methods import NAMES, HeadMap, settings_named
 from ..version import VERSION
+from ..video import check_seed
 
 log = logging.getLogger("headforcing")
 RESULTS, PLOT, PICTURES = "compare.json", "compare.png", "compare_pictures.png"

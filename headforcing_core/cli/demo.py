@@ -14,23 +14,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..clock import ChunkClock
-from ..demo.contact_sheet import contact_sheet
-from ..demo.detect import look_at
-from ..demo.memory import delay, ground_change, shade_changes
-from ..demo.methods import Spec, without_map
-from ..demo.model import FAMILY, SHIPPED, DemoModel
+from ..demo.comparison import Spec, contact_sheet, request_for, schedule, without_map
+from ..demo.networks import FAMILY, SHIPPED, DemoModel
 from ..demo.profiles import maps_of
-from ..demo.rollouts import request_for, schedule
-from ..demo.scene import WORDS, Cut, Story, parse, scene_at
-from ..demo.world import SIDE, STRIDE, VIDEO
+from ..demo.scores import delay, ground_change, look_at, shade_changes
+from ..demo.world import SIDE, STRIDE, VIDEO, WORDS, Cut, Story, parse, scene_at
 from ..device import choose_device
+from ..files import VideoWriter, check_writable, is_latent_file, read_settings
 from ..generation import VideoRequest
-from ..latent_file import check_writable, is_latent_file, read_settings
 from ..methods import NAMES
-from ..noise import check_seed
 from ..rollout import FinishedChunk
-from ..video_file import VideoWriter
+from ..video import ChunkClock, check_seed
 from .recording import Recording, record
 
 log = logging.getLogger("headforcing")

@@ -7,17 +7,27 @@ import logging
 from pathlib import Path
 
 from ..device import choose_device
-from ..families import FAMILIES, WAN_TEXT_TOKENS, WAN_VIDEO, Family, choose_family
-from ..fingerprint import fingerprint
+from ..files import check_writable, read_latents, read_settings, read_text_embedding
 from ..generation import VideoRequest
-from ..head_map import HeadMap
-from ..head_map_files import read_head_map
-from ..latent_file import check_writable, read_latents, read_settings, read_text_embedding
-from ..method import Method
-from ..methods import NAMES, settings_named, with_values
-from ..positions import PositionRule
-from ..prompts import PromptSchedule
-from ..wan import WanModel
+from ..methods import (
+    NAMES,
+    HeadMap,
+    Method,
+    PositionRule,
+    read_head_map,
+    settings_named,
+    with_values,
+)
+from ..models import (
+    FAMILIES,
+    WAN_TEXT_TOKENS,
+    WAN_VIDEO,
+    Family,
+    WanModel,
+    choose_family,
+    fingerprint,
+)
+from ..video import PromptSchedule
 from .loading import add_loading_options, check_lora, load_model
 from .recording import record
 

@@ -10,16 +10,10 @@ from dataclasses import asdict
 
 import torch
 
-from ..arena import ArenaPlan
-from ..budgets import budgets
-from ..clock import ChunkClock
-from ..families import WAN_1_3B, WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO
-from ..geometry import LatentGrid
-from ..head_map_files import read_head_map
-from ..inspection import STAND_IN, ChunkInspected, Reading, inspect
-from ..method import Method
-from ..methods import NAMES, settings_named, with_values
-from ..rope import Rope
+from ..memory import STAND_IN, ArenaPlan, ChunkInspected, Reading, budgets, inspect
+from ..methods import NAMES, Method, read_head_map, settings_named, with_values
+from ..models import WAN_1_3B, WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO
+from ..video import ChunkClock, LatentGrid, Rope
 
 BYTES = torch.bfloat16.itemsize
 PATCH = 2

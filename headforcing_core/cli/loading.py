@@ -8,10 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ..checkpoint import load_checkpoint
-from ..families import Family
-from ..lora import Lora
-from ..wan import WanModel
+from ..models import Family, Lora, WanModel, load_checkpoint
 
 log = logging.getLogger("headforcing")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

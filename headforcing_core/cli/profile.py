@@ -11,23 +11,32 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from ..classification import CLASSIFIERS, Aggregate, Classifier
-from ..demo.model import SHIPPED, DemoModel
+from ..demo.networks import SHIPPED, DemoModel
 from ..demo.profiles import demo_subject
 from ..demo.world import VIDEO
 from ..device import choose_device
-from ..families import WAN_TEXT_TOKENS, WAN_VIDEO, choose_family
-from ..geometry import VideoFormat
-from ..head_map_files import read_head_map, write_head_map
-from ..head_profile import HeadProfile
-from ..latent_file import read_text_embedding
-from ..map_report import as_text, report_on
-from ..methods import with_values
-from ..profile_file import read_profile, write_profile
-from ..profile_report import write_report
-from ..profile_settings import FULL, QUICK, ProfileSettings
-from ..profiling import Subject, frames_to_make, profiled
-from ..voting import DOUBT
+from ..files import read_text_embedding
+from ..heads import (
+    CLASSIFIERS,
+    DOUBT,
+    FULL,
+    QUICK,
+    Aggregate,
+    Classifier,
+    HeadProfile,
+    ProfileSettings,
+    Subject,
+    as_text,
+    frames_to_make,
+    profiled,
+    read_profile,
+    report_on,
+    write_profile,
+    write_report,
+)
+from ..methods import read_head_map, with_values, write_head_map
+from ..models import WAN_TEXT_TOKENS, WAN_VIDEO, choose_family
+from ..video import VideoFormat
 from .loading import add_loading_options, check_lora, load_model
 
 log = logging.getLogger("headforcing")

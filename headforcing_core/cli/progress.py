@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 from tqdm import tqdm
 
-from ..backbone import Attend, Backbone
+from ..models import Attend, Backbone
 from ..rollout import FinishedChunk, Rollout
-from ..schedule import NoiseLevel
+from ..video import NoiseLevel
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ..attention import served_by
-from ..families import WAN_VIDEO
-from ..latent_file import write_latents
+from ..files import write_latents
+from ..models import WAN_VIDEO
 from ..rollout import FinishedChunk, Rollout
 from .progress import progress
 

@@ -15,17 +15,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..device import choose_device
-from .autoencoder import whole_video
-from .detect import look_at
-from .methods import without_map
-from .model import FAMILY, SHIPPED, DemoModel
-from .pictures import draw
-from .rollouts import finished, roll_side_by_side
-from .scene import Cut, Scene
-from .score import SceneScore, mean_score, sampled, score_scene, settled
-from .stories import held_out
-from .training_data import trained_prompts
-from .world import HELD_OUT, Clip
+from .comparison import finished, roll_side_by_side, without_map
+from .networks import FAMILY, SHIPPED, DemoModel, whole_video
+from .scores import SceneScore, held_out, look_at, mean_score, sampled, score_scene, settled
+from .training import trained_prompts
+from .world import HELD_OUT, Clip, Cut, Scene, draw
 
 BATCH = 25
 GROUPS: dict[str, Callable[[Scene], bool]] = {

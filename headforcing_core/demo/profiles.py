@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..classification import CLASSIFIERS
-from ..fingerprint import fingerprint
-from ..head_map import HeadMap
-from ..head_map_files import read_head_map
-from ..profile_settings import QUICK
-from ..profiling import Subject, profiled
-from ..voting import classify
-from .model import FAMILY, LATENT_SIDE, SHIPPED, DemoModel
-from .stories import trial
+from ..heads import CLASSIFIERS, QUICK, Subject, classify, profiled
+from ..methods import HeadMap, read_head_map
+from ..models import fingerprint
+from .networks import FAMILY, LATENT_SIDE, SHIPPED, DemoModel
+from .scores import trial
 
 # what `headforcing profile demo` wrote of the model that ships
 MAPS = SHIPPED / "head_maps"

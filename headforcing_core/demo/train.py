@@ -17,13 +17,17 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..device import choose_device
-from ..noise import check_seed
-from .autoencoder import Autoencoder
-from .model import CONFIG, save_model
-from .recipe import Recipe
-from .train_autoencoder import train_autoencoder
-from .train_model import Training, check_optimisers
-from .training_data import TRAINED_ON, Clips, make_clips
+from ..video import check_seed
+from .networks import CONFIG, Autoencoder, save_model
+from .training import (
+    TRAINED_ON,
+    Clips,
+    Recipe,
+    Training,
+    check_optimisers,
+    make_clips,
+    train_autoencoder,
+)
 
 log = logging.getLogger("headforcing")
 

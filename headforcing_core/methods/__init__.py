@@ -1,4 +1,4 @@
-"""The methods that ship: Head Forcing, Pyramid Forcing, and what they are compared with."""
+"""What is remembered, in integers: what a method is, and the methods that ship."""
 
 from .baselines import (
     Deep,
@@ -13,27 +13,54 @@ from .baselines import (
 )
 from .forcing_kv import ForcingKV
 from .head_forcing import HeadForcing
+from .head_map import Evidence, HeadMap
+from .head_map_files import PUBLISHED, published_map, read_head_map, write_head_map
+from .method import ALL_HEADS, HeadRule, Method, SwitchRule
+from .online import UNDECIDED, DummyTypes
+from .pages import Commit, Kind, Page, Past, frame_page, home_of
+from .policy import HeadPolicy
+from .positions import PositionRule
 from .pyramid import Pyramid
 from .registry import METHODS, NAMES, MethodSettings, settings_named
 from .settings import setting_names, with_values
 
 __all__ = [
+    "ALL_HEADS",
     "METHODS",
     "NAMES",
+    "PUBLISHED",
+    "UNDECIDED",
+    "Commit",
     "Deep",
     "Dummy",
+    "DummyTypes",
+    "Evidence",
     "ForcingKV",
     "Full",
     "HeadForcing",
+    "HeadMap",
+    "HeadPolicy",
+    "HeadRule",
     "InfinityRope",
+    "Kind",
     "LongLive",
     "MemRope",
+    "Method",
     "MethodSettings",
+    "Page",
+    "Past",
+    "PositionRule",
     "Pyramid",
     "Rolling",
     "RollingSink",
     "SinkWindow",
+    "SwitchRule",
+    "frame_page",
+    "home_of",
+    "published_map",
+    "read_head_map",
     "setting_names",
     "settings_named",
     "with_values",
+    "write_head_map",
 ]

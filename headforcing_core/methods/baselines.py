@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..method import ALL_HEADS, HeadRule, Method, SwitchRule
-from ..middles import Averages, Replay, Tokens
-from ..online import FIRST, LAST, LAST_CHUNK, UNDECIDED, DummyTypes
-from ..policy import HeadPolicy
-from ..positions import PositionRule
+from .method import ALL_HEADS, HeadRule, Method, SwitchRule
+from .middles import Averages, Replay, Tokens
+from .online import FIRST, LAST, LAST_CHUNK, UNDECIDED, DummyTypes
+from .policy import HeadPolicy
+from .positions import PositionRule
 
 # more frames than any video has
 EVERY_FRAME = 1 << 20

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..method import HeadRule, Method, SwitchRule
-from ..middles import Bands
-from ..policy import HeadPolicy
-from ..positions import PositionRule
+from .method import HeadRule, Method, SwitchRule
+from .middles import Bands
+from .policy import HeadPolicy
+from .positions import PositionRule
 
 STATIC, DYNAMIC = "fk.static", "fk.dynamic"
 SCHEME = "forcing_kv"

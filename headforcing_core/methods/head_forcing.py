@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..method import HeadRule, Method, SwitchRule
-from ..middles import Episodes
-from ..policy import HeadPolicy
-from ..positions import PositionRule
+from .method import HeadRule, Method, SwitchRule
+from .middles import Episodes
+from .policy import HeadPolicy
+from .positions import PositionRule
 
 LOCAL, ANCHOR, MEMORY = "hf.local", "hf.anchor", "hf.memory"
 SCHEME = "head_forcing"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..method import HeadRule, Method, SwitchRule
-from ..middles import Blocks, Cyclic, Stride
-from ..policy import HeadPolicy
-from ..positions import PositionRule
+from .method import HeadRule, Method, SwitchRule
+from .middles import Blocks, Cyclic, Stride
+from .policy import HeadPolicy
+from .positions import PositionRule
 
 WAVE, ANCHOR, VEIL = "pyramid.wave", "pyramid.anchor", "pyramid.veil"
 SCHEME = "pyramid"

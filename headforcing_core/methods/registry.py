@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..method import Method
 from . import baselines, forcing_kv, head_forcing, pyramid
+from .method import Method
 
 
 class MethodSettings(Protocol):

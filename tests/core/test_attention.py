@@ -17,9 +17,9 @@ from headforcing.headforcing_core import (
     ModelGeometry,
     PositionRule,
     Rope,
-    cache,
 )
 from headforcing.headforcing_core.attention import Observer
+from headforcing.headforcing_core.memory import cache
 from headforcing.kernels import rotate
 
 B, H, D = 2, 3, 24

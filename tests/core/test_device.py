@@ -15,13 +15,12 @@ from random_model import TINY, random_weights
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from headforcing.headforcing_core import PromptSchedule, wan
-from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.families import family_named
+from headforcing.headforcing_core import PromptSchedule
+from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.methods import NAMES, settings_named, with_values
-from headforcing.headforcing_core.tensor_files import TensorDict
-from headforcing.headforcing_core.wan import WanModel
+from headforcing.headforcing_core.models import WanModel, family_named, wan
+from headforcing.headforcing_core.models.checkpoint import build_wan
 from headforcing.kernels.head_attention import sdpa
 
 CHUNKS = 8

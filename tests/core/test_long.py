@@ -13,11 +13,11 @@ from plans import frames_held
 from random_model import TINY, random_weights
 
 from headforcing.headforcing_core import FinishedChunk, Rollout
-from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.families import family_named
+from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
-from headforcing.headforcing_core.prompts import PromptSchedule
-from headforcing.headforcing_core.tensor_files import TensorDict
+from headforcing.headforcing_core.models import family_named
+from headforcing.headforcing_core.models.checkpoint import build_wan
+from headforcing.headforcing_core.video import PromptSchedule
 
 FAMILY = family_named("self_forcing").tuned(window=12, sink=2)
 FRAMES = 1101  # 367 chunks

@@ -26,14 +26,12 @@ from headforcing.headforcing_core import (
     Rope,
 )
 from headforcing.headforcing_core.attention import served_by
-from headforcing.headforcing_core.cache import CacheBank
-from headforcing.headforcing_core.cache_plan import CachePlan
-from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.families import family_named
+from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
-from headforcing.headforcing_core.groups import group_heads
+from headforcing.headforcing_core.memory import CacheBank, CachePlan, group_heads
 from headforcing.headforcing_core.methods import settings_named
-from headforcing.headforcing_core.tensor_files import TensorDict
+from headforcing.headforcing_core.models import family_named
+from headforcing.headforcing_core.models.checkpoint import build_wan
 from headforcing.kernels import span_table
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "rollout.py"

@@ -19,11 +19,9 @@ from headforcing.headforcing_core import (
     SeededNoise,
     noise_levels,
 )
-from headforcing.headforcing_core.groups import group_heads
-from headforcing.headforcing_core.head_map import HeadMap
-from headforcing.headforcing_core.methods import NAMES, Full, HeadForcing, settings_named
-from headforcing.headforcing_core.middles import Episodes, Scope
-from headforcing.headforcing_core.middles.episodes import Descriptor
+from headforcing.headforcing_core.memory import group_heads
+from headforcing.headforcing_core.methods import NAMES, Full, HeadForcing, HeadMap, settings_named
+from headforcing.headforcing_core.methods.middles import Descriptor, Episodes, Scope
 
 Y, X = 3, 4
 LEVELS = noise_levels((1000, 500), 5)

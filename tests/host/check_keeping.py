@@ -16,11 +16,14 @@ from check_sampling import lora_file, request
 import folder_paths
 import torch
 
-from headforcing.headforcing_core.clock import Chunk
+from headforcing.headforcing_core.video import Chunk
 from headforcing.headforcing_core.rollout import FinishedChunk
-from headforcing.nodes import progress, unfinished
-from headforcing.nodes.host_sampling import HostVideo
-from headforcing.nodes.unfinished import Video
+from headforcing.nodes.host import (
+    progress,
+    unfinished,
+)
+from headforcing.nodes.host.sampling import HostVideo
+from headforcing.nodes.host.unfinished import Video
 
 
 class Died(BaseException):

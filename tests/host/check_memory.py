@@ -19,13 +19,13 @@ from comfy.ldm.wan.model import WanSelfAttention
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 
-from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.fingerprint import fingerprint
-from headforcing.headforcing_core.lora import Lora
-from headforcing.headforcing_core.tensor_files import TensorDict
-from headforcing.nodes.host_attention import patched
-from headforcing.nodes.host_checks import check_model
-from headforcing.nodes.host_profiling import name_of
+from headforcing.headforcing_core.models.checkpoint import build_wan
+from headforcing.headforcing_core.models import fingerprint
+from headforcing.headforcing_core.models import Lora
+from headforcing.headforcing_core.files.tensor_files import TensorDict
+from headforcing.nodes.host.attention import patched
+from headforcing.nodes.host.checks import check_model
+from headforcing.nodes.host.profiling import name_of
 
 
 # of a prompt; keys of so many are more than a frame asks for

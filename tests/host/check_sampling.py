@@ -18,14 +18,14 @@ import torch
 from plans import map_for
 from safetensors.torch import save_file
 
-from headforcing.headforcing_core.checkpoint import build_wan
-from headforcing.headforcing_core.fingerprint import fingerprint
+from headforcing.headforcing_core.models.checkpoint import build_wan
+from headforcing.headforcing_core.models import fingerprint
 from headforcing.headforcing_core.generation import VideoRequest
-from headforcing.headforcing_core.lora import Lora
+from headforcing.headforcing_core.models import Lora
 from headforcing.headforcing_core.methods import settings_named
-from headforcing.headforcing_core.tensor_files import TensorDict
-from headforcing.nodes.host_profiling import name_of
-from headforcing.nodes.host_sampling import HostVideo
+from headforcing.headforcing_core.files.tensor_files import TensorDict
+from headforcing.nodes.host.profiling import name_of
+from headforcing.nodes.host.sampling import HostVideo
 
 METHODS = ("rolling", "head_forcing", "pyramid", "full")
 FRAMES, SWITCH = 60, 33

@@ -15,9 +15,9 @@ import torch  # noqa: E402
 from random_model import TINY, random_weights  # noqa: E402
 
 from headforcing.headforcing_core import PromptSchedule  # noqa: E402
-from headforcing.headforcing_core.checkpoint import build_wan  # noqa: E402
-from headforcing.headforcing_core.families import family_named  # noqa: E402
-from headforcing.headforcing_core.tensor_files import TensorDict  # noqa: E402
+from headforcing.headforcing_core.files.tensor_files import TensorDict  # noqa: E402
+from headforcing.headforcing_core.models import family_named  # noqa: E402
+from headforcing.headforcing_core.models.checkpoint import build_wan  # noqa: E402
 
 # what the host's loader takes for granted: 128 channels per head, texts of 4096
 CONFIG = replace(TINY, dim=256, ffn_dim=512, freq_dim=256, text_dim=4096, heads=2, layers=3)

@@ -19,9 +19,9 @@ from comfy.ldm.wan.model import WanModel as HostModel
 from headforcing.headforcing_core import (CacheBank, Chunk, HeadAttention, PositionRule,
     Rope, WanConfig, HeadPolicy)
 from plans import plan_of
-from headforcing.headforcing_core.checkpoint import build_wan
+from headforcing.headforcing_core.models.checkpoint import build_wan
 from random_model import random_weights
-from headforcing.headforcing_core.tensor_files import TensorDict
+from headforcing.headforcing_core.files.tensor_files import TensorDict
 
 sizes = dict(dim=256, ffn_dim=512, freq_dim=256, text_dim=64, in_dim=16, out_dim=16)
 config = WanConfig(**sizes, heads=2, layers=3, patch=(1, 2, 2), eps=1e-6)

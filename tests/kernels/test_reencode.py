@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ragged import DEVICE, EXACT, TRITON_DTYPES, needs_triton
 
 from headforcing.headforcing_core import Rope
-from headforcing.headforcing_core.geometry import LatentGrid
+from headforcing.headforcing_core.video import LatentGrid
 from headforcing.kernels import ReencodeImpl, reencode, rotate
 from headforcing.kernels.reencode import reference
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ragged import DEVICE, EXACT, TRITON_DTYPES, needs_triton
 
 from headforcing.headforcing_core import Rope
-from headforcing.headforcing_core.geometry import LatentGrid
+from headforcing.headforcing_core.video import LatentGrid
 from headforcing.kernels import WriteImpl, rotate, write_rotated
 from headforcing.kernels.write_rotated import reference
 from headforcing.kernels.write_rotated.new_tokens import NewTokens

@@ -1,0 +1,28 @@
+"""Methods side by side on the same prompts and noise, in numbers and pictures."""
+
+from .comparison import AWAY, Comparison
+from .contact_sheet import contact_sheet
+from .methods import Spec, without_map
+from .report import LEGEND, Row, as_json, pictures_of, plot, rows_of, tables
+from .rollouts import finished, request_for, roll_side_by_side, schedule
+from .strips import under_each_other
+
+__all__ = [
+    "AWAY",
+    "LEGEND",
+    "Comparison",
+    "Row",
+    "Spec",
+    "as_json",
+    "contact_sheet",
+    "finished",
+    "pictures_of",
+    "plot",
+    "request_for",
+    "roll_side_by_side",
+    "rows_of",
+    "schedule",
+    "tables",
+    "under_each_other",
+    "without_map",
+]

@@ -1,0 +1,75 @@
+"""What decides a training of the demo model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...video import TRAINING_STEPS, shifted, warp
+from ..networks import FAMILY
+
+# sigmas below this are never met by the steps the model is run with
+LEAST_SIGMA = 0.25
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training. Short clips first: where a first chunk is one chunk in four.
+
+    Args:
+        until: share of all steps at which it ends.
+        chunks: of the clips' beginnings.
+        batch: clips per step.
+        copies: of every clip, each with its own noise.
+    """
+
+    until: float
+    chunks: int
+    batch: int
+    copies: int = 2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the training besides the clips.
+
+    Args:
+        steps: optimiser steps in all.
+        seed: of the weights and of every draw; step n draws the same whether or not the training
+            was interrupted before it.
+        rate: learning rate after warm-up; Muon for the matrices of the blocks, AdamW for the rest.
+        decay: share of all steps, at the end, in which the rate falls to nothing.
+        average: decay of the running average of the weights, which is what is kept.
+        used: share of noise levels drawn from those the model is run with.
+        shift: of all noise levels.
+        run_at: the steps the model is run with.
+    """
+
+    steps: int
+    seed: int = 0
+    rate: float = 2e-3
+    warm_up: int = 100
+    decay: float = 0.4
+    average: float = 0.998
+    used: float = 0.7
+    shift: float = FAMILY.shift
+    run_at: tuple[int, ...] = FAMILY.steps
+    stages: tuple[Stage, ...] = (Stage(0.6, 4, 12), Stage(1.0, 7, 8))
+
+    def stage(self, step: int) -> Stage:
+        return next(s for s in self.stages if step < s.until * self.steps or s is self.stages[-1])
+
+    def rate_at(self, step: int) -> float:
+        left = (self.steps - step) / (self.decay * self.steps)
+        return self.rate * min(1.0, (step + 1) / self.warm_up, left)
+
+    def sigmas(self, shape: tuple[int, int], rng: torch.Generator) -> Tensor:
+        """Draw the noise level of every clip and chunk, ``shape``."""
+        levels = warp(self.run_at, self.shift) / TRAINING_STEPS
+        used = levels[torch.randint(len(levels), shape, generator=rng)]
+        low = LEAST_SIGMA / (self.shift - (self.shift - 1) * LEAST_SIGMA)
+        even = low + (1 - low) * torch.rand(shape, generator=rng)
+        spread = shifted(even, self.shift)
+        return torch.where(torch.rand(shape, generator=rng) < self.used, used, spread)

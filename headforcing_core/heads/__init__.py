@@ -1,0 +1,36 @@
+"""Heads measured, typed, reported and drawn."""
+
+from .classification import CLASSIFIERS, Aggregate, Classifier, HeadForcingTypes
+from .head_map_pictures import COLOURS, draw_types
+from .head_profile import HeadProfile
+from .map_report import MapReport, as_text, report_on
+from .profile_file import read_profile, write_profile
+from .profile_report import write_report
+from .profile_settings import FULL, QUICK, ProfileSettings
+from .profiling import Subject, Watch, frames_to_make, profiled
+from .voting import DOUBT, classify
+
+__all__ = [
+    "CLASSIFIERS",
+    "COLOURS",
+    "DOUBT",
+    "FULL",
+    "QUICK",
+    "Aggregate",
+    "Classifier",
+    "HeadForcingTypes",
+    "HeadProfile",
+    "MapReport",
+    "ProfileSettings",
+    "Subject",
+    "Watch",
+    "as_text",
+    "classify",
+    "draw_types",
+    "frames_to_make",
+    "profiled",
+    "read_profile",
+    "report_on",
+    "write_profile",
+    "write_report",
+]

@@ -1,0 +1,111 @@
+"""How the heads of a model are measured: which videos, which chunks, which queries."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from random import Random
+
+import torch
+from torch import Tensor
+
+from ..methods import Method, SinkWindow
+from ..models import Family
+from ..video import ChunkClock
+
+
+@dataclass(frozen=True)
+class ProfileSettings:
+    """How a model is measured.
+
+    Args:
+        prompts: videos of different prompts.
+        seeds: videos of each prompt.
+        frames: latent frames that a video would have; chunks are drawn from them.
+        chunks: chunks that are looked at in every video, drawn at random.
+        first_chunk: number of the first that may be drawn; before that there is hardly a past.
+        last_chunk: number of the last; None: the video's. With 6 and a window of 21 frames, the
+            oldest frame of the cache is the first of the video.
+        clean: the clean call is looked at, too, not only the noisy ones.
+        rows: query rows that are looked at, drawn at random for every call; 0: all.
+        keep_first: as many first frames as this stay in the window; 0: the model runs as it does,
+            and its oldest frames stand for the first.
+        seed: of everything drawn, and of the videos' noise.
+
+    Source: the protocol of Head Forcing (arXiv 2605.14487) as third parties report it: 20 prompts,
+    30 s, 3 chunks after the third, all noisy steps. ``rows``, ``clean`` and ``keep_first`` are
+    inferred.
+    """
+
+    prompts: int = 20
+    seeds: int = 1
+    frames: int = 120
+    chunks: int = 3
+    first_chunk: int = 3
+    last_chunk: int | None = None
+    clean: bool = False
+    rows: int = 256
+    keep_first: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.prompts, self.seeds, self.frames, self.chunks) < 1:
+            raise ValueError(
+                "prompts, seeds, frames and chunks must be at least 1, "
+                f"got {self.prompts}, {self.seeds}, {self.frames} and {self.chunks}"
+            )
+        if self.first_chunk < 1 or min(self.rows, self.keep_first, self.seed) < 0:
+            raise ValueError(
+                "first_chunk must be at least 1, rows, keep_first and seed at least 0, "
+                f"got {self.first_chunk}, {self.rows}, {self.keep_first} and {self.seed}"
+            )
+
+    def method(self, family: Family) -> Method:
+        """Return how the past is kept while the model is watched."""
+        if not self.keep_first:
+            return family.method
+        sink = max(self.keep_first, family.sink)
+        return SinkWindow(family.window, sink, family.positions).build(family.frames_per_chunk)
+
+    def drawn_chunks(self, clock: ChunkClock, prompt: int, seed: int) -> list[int]:
+        """Return the numbers of the chunks to look at in a video, ascending.
+
+        Raises:
+            ValueError: if the video has none that may be drawn.
+        """
+        last = len(clock) - 1 if self.last_chunk is None else min(self.last_chunk, len(clock) - 1)
+        allowed = range(self.first_chunk, last + 1)
+        if not allowed:
+            raise ValueError(
+                f"a video must have chunks from number {self.first_chunk} on to be looked at, "
+                f"got {len(clock)} chunks up to number {last}; make it longer"
+            )
+        count = min(self.chunks, len(allowed))
+        return sorted(Random(number_from(self.seed, prompt, seed)).sample(allowed, count))
+
+    def drawn_rows(self, rows: int, prompt: int, seed: int, chunk: int, step: int) -> Tensor | None:
+        """Return the query rows to look at in a call; None: all."""
+        if not 0 < self.rows < rows:
+            return None
+        generator = torch.Generator().manual_seed(number_from(self.seed, prompt, seed, chunk, step))
+        return torch.randperm(rows, generator=generator)[: self.rows].sort().values
+
+    @property
+    def videos(self) -> list[tuple[int, int]]:
+        """All (prompt, seed), in order."""
+        return [(p, s) for p in range(self.prompts) for s in range(self.seeds)]
+
+    @property
+    def plain(self) -> dict[str, object]:
+        """All of it but how many videos: those may be measured in parts."""
+        parts = ("prompts", "seeds")
+        return {name: value for name, value in asdict(self).items() if name not in parts}
+
+
+FULL = ProfileSettings()
+QUICK = ProfileSettings(prompts=4, frames=40)
+
+
+def number_from(*keys: int) -> int:
+    """Return a number that depends on the keys alone, for seeding; 0 to 2^56."""
+    return int.from_bytes(blake2b(repr(keys).encode(), digest_size=7).digest(), "big")

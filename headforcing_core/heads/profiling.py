@@ -1,0 +1,202 @@
+"""Measuring where the heads of a model look, while it makes videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ...kernels import frame_logsumexp, frame_mass
+from ..attention import Observer, Read
+from ..generation import VideoRequest
+from ..models import Family, WanModel, fingerprint
+from ..video import ChunkClock, PromptSchedule
+from .head_profile import HeadProfile, Sample, joined
+from .profile_settings import ProfileSettings, number_from
+
+Watch = Callable[[int], None]
+
+
+@dataclass
+class Profiler:
+    """An observer of one rollout in which all heads read the same frames.
+
+    Args:
+        prompt, seed: of the video.
+        chunks: numbers of those to look at.
+        samples: what was measured so far.
+    """
+
+    settings: ProfileSettings
+    prompt: int
+    seed: int
+    chunks: list[int]
+    samples: list[Sample] = field(default_factory=list)
+    _layers: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+
+    def __call__(self, read: Read) -> None:
+        chunk = read.bank.chunk
+        if chunk.index not in self.chunks or (read.step is None and not self.settings.clean):
+            return
+        grid = read.bank.plan.rope.grid
+        tokens = grid.tokens_per_frame
+        pool, _ = read.bank.pools(read.layer)
+        spans, table = read.bank.rows(read.layer)
+        step = -1 if read.step is None else read.step
+        rows = self.settings.drawn_rows(read.q.shape[1], self.prompt, self.seed, chunk.index, step)
+        q = read.q if rows is None else read.q[:, rows.to(read.q.device)]
+        mass = frame_mass(frame_logsumexp(q, pool, spans, tokens, table=table)).mean((0, 2))
+        # the mean over pairs of tokens of a product is the product of the means
+        last = read.q[:, -tokens:].float().mean(1) * read.q.shape[-1] ** -0.5
+        keys = torch.stack([pool[:, start : start + n] for start, n in spans], 1)
+        keys = keys.unflatten(2, (-1, tokens)).mean(3, dtype=torch.float32)
+        scores = torch.einsum("bhd,bhfd->hf", last, keys) / len(last)
+        self._layers.append((mass, scores))
+        if len(self._layers) == read.bank.plan.geometry.layers:
+            self._finish(read)
+
+    def _finish(self, read: Read) -> None:
+        frames = [page.at for page in read.bank.pages(read.layer, 0, read.frame)]
+        order = sorted(range(len(frames)), key=frames.__getitem__)
+        mass, scores = (torch.stack(x)[..., order].cpu() for x in zip(*self._layers, strict=True))
+        self._layers.clear()
+        chunk = read.bank.chunk
+        self.samples.append(
+            Sample(
+                self.prompt,
+                self.seed,
+                chunk.index,
+                read.step,
+                tuple(frames[at] for at in order),
+                len(chunk),
+                mass,
+                scores,
+            )
+        )
+
+
+class Profiled(Protocol):
+    """A model that is measured: a checkpoint of our own, or a host's."""
+
+    @property
+    def family(self) -> Family:
+        """How it is run."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Latent rows and columns."""
+
+    @property
+    def prompts(self) -> int:
+        """How many prompts there are."""
+
+    def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
+        """Return the profile of this model before anything is measured."""
+
+    def roll(
+        self, request: VideoRequest, prompt: int, observe: Observer, watch: Watch, last: int
+    ) -> None:
+        """Make a video up to chunk number ``last``."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model of our own that is profiled.
+
+    Args:
+        size: latent rows and columns.
+        texts: embeddings ``[1, S, text_dim]``, one per prompt.
+        about: what it is, as plain values; parts of one profile agree on it.
+    """
+
+    model: WanModel
+    family: Family
+    size: tuple[int, int]
+    texts: Sequence[Tensor]
+    about: Mapping[str, object]
+
+    @property
+    def prompts(self) -> int:
+        return len(self.texts)
+
+    def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
+        parameters = {**self.about, **settings.plain}
+        name = fingerprint(self.model.state_dict())
+        return HeadProfile(self.model.config.geometry, name, parameters, ())
+
+    def roll(
+        self, request: VideoRequest, prompt: int, observe: Observer, watch: Watch, last: int
+    ) -> None:
+        text = PromptSchedule.constant(self.texts[prompt])
+        for done in request.rollout(self.model, text, observe).run():
+            watch(len(done.chunk))
+            if done.chunk.index == last:
+                return
+
+
+def frames_to_make(
+    subject: Profiled, settings: ProfileSettings, known: HeadProfile | None = None
+) -> int:
+    """Return the frames of all videos that are still to be made."""
+    clock = ChunkClock.covering(settings.frames, subject.family.frames_per_chunk)
+    chunks = list(clock)
+    return sum(
+        chunks[settings.drawn_chunks(clock, *video)[-1]].stop
+        for video in settings.videos
+        if known is None or video not in known.videos
+    )
+
+
+def profiled(
+    subject: Profiled,
+    settings: ProfileSettings,
+    known: HeadProfile | None = None,
+    watch: Watch = lambda frames: None,
+) -> Iterator[HeadProfile]:
+    """Measure a model, video by video; yield the profile as it grows.
+
+    Args:
+        known: what was measured before, of the same model and with the same settings; videos that
+            are in it are not made again.
+        watch: is told the frames of every chunk made.
+
+    Raises:
+        ValueError: if there are fewer texts than prompts, or no chunk of a video can be drawn.
+    """
+    if settings.prompts > subject.prompts:
+        raise ValueError(
+            f"prompts must be at most the texts there are, {subject.prompts}, "
+            f"got {settings.prompts}"
+        )
+    profile = subject.empty_profile(settings) if known is None else known
+    for prompt, seed in settings.videos:
+        if (prompt, seed) in profile.videos:
+            continue
+        samples = tuple(measure(subject, settings, prompt, seed, watch))
+        profile = joined([profile, replace(profile, samples=samples)])
+        yield profile
+
+
+def measure(
+    subject: Profiled,
+    settings: ProfileSettings,
+    prompt: int,
+    seed: int,
+    watch: Watch = lambda frames: None,
+) -> list[Sample]:
+    """Make one video as far as needed and return what was measured.
+
+    Args:
+        prompt, seed: numbers of the video, from 0.
+        watch: is told the frames of every chunk made.
+    """
+    # noise of its own for every video, the same in whatever order they are made
+    noise = number_from(settings.seed, prompt, seed) % (1 << 31)
+    method = settings.method(subject.family)
+    request = VideoRequest(subject.family, settings.frames, *subject.size, noise, method=method)
+    profiler = Profiler(settings, prompt, seed, settings.drawn_chunks(request.clock, prompt, seed))
+    subject.roll(request, prompt, profiler, watch, profiler.chunks[-1])
+    return profiler.samples

@@ -1,0 +1,23 @@
+"""The past of one video: keys and values of every head, in arenas allocated once."""
+
+from .arena import ArenaPlan
+from .budgets import budgets
+from .cache import CacheBank
+from .cache_plan import CachePlan
+from .groups import check_map, group_heads
+from .inspection import STAND_IN, ChunkInspected, Reading, inspect
+from .slots import SlotTable
+
+__all__ = [
+    "STAND_IN",
+    "ArenaPlan",
+    "CacheBank",
+    "CachePlan",
+    "ChunkInspected",
+    "Reading",
+    "SlotTable",
+    "budgets",
+    "check_map",
+    "group_heads",
+    "inspect",
+]

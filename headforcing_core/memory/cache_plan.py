@@ -1,0 +1,81 @@
+"""What the caches of one video will hold, before anything is allocated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..methods import UNDECIDED, DummyTypes, Method
+from ..video import ModelGeometry, Rope
+from .arena import ArenaPlan
+from .groups import HeadGroup
+
+
+@dataclass(frozen=True)
+class CachePlan:
+    """What the caches of one video will hold; its bytes are known before anything is allocated.
+
+    Args:
+        geometry: layers, heads and head_dim of the model.
+        rope: its rotary embedding on the grid of this video.
+        groups: which heads keep what; together they are all heads.
+        frames_per_chunk: frames of the largest chunk.
+        horizon: temporal range the model was trained on, in frames.
+        batch: videos generated side by side.
+        dtype: of keys and values; the model's own.
+        method: whose rules heads may follow later, where their types are told apart online.
+
+    Raises:
+        ValueError: if a head would see more frames than there are positions for.
+    """
+
+    geometry: ModelGeometry
+    rope: Rope
+    groups: tuple[HeadGroup, ...]
+    frames_per_chunk: int
+    horizon: int
+    batch: int = 1
+    dtype: torch.dtype = torch.float32
+    method: Method | None = None
+
+    def __post_init__(self) -> None:
+        for group in self.groups:
+            rule = group.rule
+            rule.positions.check(rule.policy.seen + self.frames_per_chunk, self.horizon)
+            rule.policy.middle.check(self.rope.grid.tokens_per_frame)
+            if self.batch > 1 and rule.policy.middle.looks:
+                raise ValueError(
+                    f"batch must be 1 where {group.type} heads choose frames by what they show, "
+                    f"got {self.batch}; make the videos one after the other"
+                )
+        if self.batch > 1 and self.online:
+            raise ValueError(
+                f"batch must be 1 where heads are told apart during the video, got {self.batch}; "
+                "make the videos one after the other"
+            )
+
+    @property
+    def online(self) -> DummyTypes | None:
+        """The rule that will tell heads apart; None if they are known."""
+        undecided = any(group.type == UNDECIDED for group in self.groups)
+        return self.method.online if self.method and undecided else None
+
+    def arena(self, group: HeadGroup) -> ArenaPlan:
+        """Return the room that each head of a group needs."""
+        return ArenaPlan(group.rule, self.frames_per_chunk, self.rope)
+
+    @property
+    def bytes(self) -> int:
+        """All that is allocated, side buffers included."""
+        heads = ((g, sum(map(len, g.heads.values()))) for g in self.groups)
+        return self.batch * sum(n * self.arena(g).bytes(self.dtype.itemsize) for g, n in heads)
+
+    @property
+    def seen(self) -> int:
+        """Most frames a head sees, the current chunk included."""
+        return self.frames_per_chunk + max(group.rule.policy.seen for group in self.groups)
+
+    def pool_rows(self, layer: int) -> int:
+        """Return the tokens that the heads of one layer can read."""
+        return sum(self.arena(g).rows * len(g.heads.get(layer, ())) for g in self.groups)

@@ -1,0 +1,143 @@
+"""A way of remembering: what every type of head keeps, and what a new prompt does to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from types import MappingProxyType
+
+from ..video import Chunk
+from .online import DummyTypes
+from .policy import HeadPolicy
+from .positions import PositionRule
+
+ALL_HEADS = "all"
+
+
+@dataclass(frozen=True)
+class HeadRule:
+    """What heads of one type keep of the past, and where it stands."""
+
+    policy: HeadPolicy
+    positions: PositionRule
+
+    @property
+    def per_frame(self) -> bool:
+        """Whether the query frames of a chunk read differently."""
+        return self.positions.per_frame or self.policy.middle.per_frame
+
+    @property
+    def raw_sink(self) -> int:
+        """Pages of the sink whose unturned time channels are kept from when they are written."""
+        return self.policy.sink if self.positions.re_encodes and not self.policy.scene_sink else 0
+
+    @property
+    def turning(self) -> int:
+        """Other pages in slots that will move, whose time channels are kept as they came."""
+        sink = self.policy.sink if self.policy.scene_sink else 0
+        return sink + self.policy.middle.slots if self.positions.re_encodes else 0
+
+
+class SwitchRule(Enum):
+    """What a new prompt does to the past. Text is never remembered, whatever the rule.
+
+    KEEP           nothing
+    RECACHE        the last frames are computed again under the new prompt
+    FLUSH_RECENT   only the last frames stay of the recent ones
+    FLUSH_MEMORY   what is neither sink nor recent goes
+    FLUSH_ALL      everything but frame 0 goes
+    """
+
+    KEEP = "keep"
+    RECACHE = "recache"
+    FLUSH_RECENT = "flush_recent"
+    FLUSH_MEMORY = "flush_memory"
+    FLUSH_ALL = "flush_all"
+
+    def recomputed(self, done: Sequence[Chunk], frames: int, sink_end: int) -> list[Chunk]:
+        """Return the chunks to compute again: those that reach into the last ``frames``.
+
+        Args:
+            done: all or the last chunks, in order.
+            sink_end: first frame after the sink, which stays what it is.
+        """
+        if self is not SwitchRule.RECACHE or not done:
+            return []
+        begin = done[-1].stop - frames
+        return [chunk for chunk in done if chunk.stop > begin and chunk.start >= sink_end]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method of the field as a value.
+
+    Args:
+        name: what users type.
+        says: what it does, in a few words.
+        rules: head type -> rule. A method for all heads alike has the one type ``ALL_HEADS``.
+        scheme: which head map names the types; None where no map is needed.
+        on_switch: what a new prompt does.
+        switch_frames: frames that are computed again (RECACHE) or stay (FLUSH_RECENT).
+        source: the paper or code.
+        online: tells types apart during the video, where there is no head map; until then all
+            heads follow the rule for ``UNDECIDED``.
+    """
+
+    name: str
+    says: str
+    rules: Mapping[str, HeadRule]
+    scheme: str | None = None
+    on_switch: SwitchRule = SwitchRule.KEEP
+    switch_frames: int = 0
+    source: str = ""
+    online: DummyTypes | None = None
+
+    def __post_init__(self) -> None:
+        if self.scheme is None and set(self.rules) != {ALL_HEADS}:
+            raise ValueError(
+                f"a method without a head map must have one rule, for {ALL_HEADS!r}, "
+                f"got rules for {', '.join(self.rules)}"
+            )
+        if self.switch_frames < 0:
+            raise ValueError(f"switch_frames must be >= 0, got {self.switch_frames}")
+        object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
+
+    def fitted(self, frames: int, frames_per_chunk: int) -> Method:
+        """Return the method for a video so short that it never fills the budgets.
+
+        It keeps the same frames in no more room than they need.
+        """
+        rules = {
+            type_: replace(rule, policy=rule.policy.fitted(frames - frames_per_chunk))
+            for type_, rule in self.rules.items()
+        }
+        return replace(self, rules=rules)
+
+    def warmed_up(self, frames: int) -> Method:
+        """Return the method that keeps everything until the past has more frames than that."""
+        rules = {
+            type_: replace(rule, policy=replace(rule.policy, warm_up=frames))
+            for type_, rule in self.rules.items()
+        }
+        return replace(self, rules=rules)
+
+    @property
+    def looks(self) -> bool:
+        """Whether what is kept depends on what the video shows."""
+        rules = self.rules.values()
+        return self.online is not None or any(rule.policy.middle.looks for rule in rules)
+
+    @property
+    def needs_map(self) -> bool:
+        """Whether it cannot run without a head map."""
+        return self.scheme is not None and self.online is None
+
+    def check(self, frames_per_chunk: int, horizon: int) -> None:
+        """Refuse budgets that positions cannot be found for.
+
+        Raises:
+            ValueError: if a head would see more frames than ``horizon``.
+        """
+        for rule in self.rules.values():
+            rule.positions.check(rule.policy.seen + frames_per_chunk, horizon)

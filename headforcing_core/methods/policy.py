@@ -1,0 +1,109 @@
+"""Which frames of the past a head keeps and reads. Arithmetic on frame numbers; no tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from ..video import Chunk
+from .middles import Middle
+from .pages import Commit, Page, Past, frame_page
+
+
+@dataclass(frozen=True)
+class HeadPolicy:
+    """Keep the first ``sink`` frames for ever, the last ``recent``, and what ``middle`` says.
+
+        sink=1, recent=3 after frame 8:   [0] 1 2 3 4 5 [6 7 8]
+
+    Units: latent frames of the past; the chunk being denoised comes on top.
+
+    Args:
+        middle: what becomes of frames that leave ``recent``. By default they are forgotten.
+        warm_up: as long as the past has no more frames than that, all of them are kept; then what
+            is too many leaves at once.
+        scene_sink: the sink is made of the first frames of the scene that rules, not of the video.
+    """
+
+    sink: int = 0
+    recent: int = 0
+    middle: Middle = field(default_factory=Middle)
+    warm_up: int = 0
+    scene_sink: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.sink, self.recent, self.warm_up) < 0:
+            raise ValueError(
+                f"sink, recent and warm_up must be >= 0, got {self.sink}, {self.recent} and "
+                f"{self.warm_up}"
+            )
+
+    @classmethod
+    def of_window(cls, window: int, sink: int, frames_per_chunk: int) -> HeadPolicy:
+        """Convert the field's window, which counts the sink and the current chunk.
+
+        A window of the whole video keeps everything.
+
+        Raises:
+            ValueError: if sink and current chunk do not fit.
+        """
+        if sink < 0 or window < sink + frames_per_chunk:
+            raise ValueError(
+                f"window must hold the sink and the current chunk, at least {sink} + "
+                f"{frames_per_chunk} frames, got {window}"
+            )
+        return cls(sink, window - sink - frames_per_chunk)
+
+    def fitted(self, past: int) -> HeadPolicy:
+        """Return the policy for a past that never has more frames than that."""
+        past = max(0, past)
+        sink = min(self.sink, past)
+        recent, warm_up = min(self.recent, past - sink), min(self.warm_up, past)
+        return replace(self, sink=sink, recent=recent, warm_up=warm_up)
+
+    @property
+    def slots(self) -> int:
+        """Most pages of the past that lie in slots."""
+        return max(self.sink + self.middle.slots + self.recent, self.warm_up)
+
+    @property
+    def seen(self) -> int:
+        """Most pages of the past that are read at a time."""
+        return max(self.slots + self.middle.front, self.warm_up)
+
+    def commit(self, past: Past, event: Commit) -> Past:
+        """Return what is kept when a chunk has become part of the past."""
+        sink, leaving, recent = self.split(past, event.chunk, event.scene)
+        middle = self.middle.take(past.middle, leaving, replace(event, sink=sink))
+        return Past(sink, middle, recent)
+
+    def split(
+        self, past: Past, chunk: Chunk, scene: int = 0
+    ) -> tuple[tuple[int, ...], list[int], tuple[int, ...]]:
+        """Return the sink, the frames that leave, and the recent ones after a chunk's commit."""
+        arrived = (*past.recent, *chunk.frames)
+        stay = len(arrived) if chunk.stop <= self.warm_up else self.recent
+        keep = max(0, len(arrived) - stay)
+        left, recent = arrived[:keep], arrived[keep:]
+        first = scene if self.scene_sink else 0
+        of_scene = range(first, first + self.sink)
+        sink = tuple(sorted({f for f in (*past.sink, *left) if f in of_scene})) or past.sink
+        return sink, [frame for frame in left if frame not in sink], recent
+
+    def read(self, past: Past, frame: int) -> tuple[Page, ...]:
+        """Return the pages that a query frame reads, oldest first."""
+        return (
+            *map(frame_page, past.sink),
+            *self.middle.read(past.middle, frame),
+            *map(frame_page, past.recent),
+        )
+
+    def rewind(self, past: Past, start: int) -> Past:
+        """Return what is kept when frames from ``start`` on are about to be committed again.
+
+        The sink stays: it is not computed again.
+        """
+        return Past(
+            past.sink,
+            self.middle.rewind(past.middle, start),
+            tuple(frame for frame in past.recent if frame < start),
+        )

@@ -1,0 +1,61 @@
+"""What a video is made of: sizes, chunks, prompts, noise levels, noise, positions."""
+
+from .clock import Chunk, ChunkClock
+from .drift import appearance, drift, seam_ratio
+from .geometry import LatentGrid, ModelGeometry, VideoFormat
+from .noise import NoiseSource, SeededNoise, check_seed
+from .prompt_text import (
+    FORMS,
+    TimedPrompt,
+    Unit,
+    parse_prompts,
+    plan_text,
+    schedule_of,
+    with_prefix,
+)
+from .prompts import PromptSchedule
+from .rope import Rope, Rotation
+from .schedule import (
+    CLEAN,
+    TRAINING_STEPS,
+    NoiseLevel,
+    add_noise,
+    levels_at,
+    noise_levels,
+    remove_flow,
+    shifted,
+    warp,
+)
+
+__all__ = [
+    "CLEAN",
+    "FORMS",
+    "TRAINING_STEPS",
+    "Chunk",
+    "ChunkClock",
+    "LatentGrid",
+    "ModelGeometry",
+    "NoiseLevel",
+    "NoiseSource",
+    "PromptSchedule",
+    "Rope",
+    "Rotation",
+    "SeededNoise",
+    "TimedPrompt",
+    "Unit",
+    "VideoFormat",
+    "add_noise",
+    "appearance",
+    "check_seed",
+    "drift",
+    "levels_at",
+    "noise_levels",
+    "parse_prompts",
+    "plan_text",
+    "remove_flow",
+    "schedule_of",
+    "seam_ratio",
+    "shifted",
+    "warp",
+    "with_prefix",
+]

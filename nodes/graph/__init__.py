@@ -1,0 +1,33 @@
+"""What the nodes share on the graph: sockets, what is noted on a model, widgets of a method."""
+
+from .head_map_outputs import as_image, head_map_output, head_map_outputs
+from .method_widgets import settings_from, widgets_of
+from .model_notes import AUTO, family_of, maps_on, note_family, note_maps, with_maps
+from .sockets import (
+    CATEGORY,
+    CacheMethodSocket,
+    EncodedPrompts,
+    HeadMapSocket,
+    ScheduleSocket,
+    encoded,
+)
+
+__all__ = [
+    "AUTO",
+    "CATEGORY",
+    "CacheMethodSocket",
+    "EncodedPrompts",
+    "HeadMapSocket",
+    "ScheduleSocket",
+    "as_image",
+    "encoded",
+    "family_of",
+    "head_map_output",
+    "head_map_outputs",
+    "maps_on",
+    "note_family",
+    "note_maps",
+    "settings_from",
+    "widgets_of",
+    "with_maps",
+]

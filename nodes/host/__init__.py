@@ -1,0 +1,23 @@
+"""The adapter to ComfyUI: its model, its sampling chain, and what is kept and shown of a run.
+
+``demo_model`` is imported where it is used: it brings the demo with it.
+"""
+
+from . import unfinished
+from .checks import check_model, check_start
+from .profiling import HostSubject, name_of, profile_file
+from .progress import Progress
+from .sampling import HostVideo
+from .unfinished import Video
+
+__all__ = [
+    "HostSubject",
+    "HostVideo",
+    "Progress",
+    "Video",
+    "check_model",
+    "check_start",
+    "name_of",
+    "profile_file",
+    "unfinished",
+]

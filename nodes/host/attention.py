@@ -1,0 +1,168 @@
+"""How the pack reaches a ComfyUI model's attention, without changing the model.
+
+A clone of the model's patcher gets an object patch for the attention of every block, and a wrapper
+around the whole forward. They do nothing but what the host does while no run of ours is in the
+transformer options, so plain samplers work with a patched model.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import comfy.ldm.common_dit
+import torch
+from comfy.cli_args import args
+from comfy.ldm.modules.attention import optimized_attention
+from comfy.ldm.wan.model import WanT2VCrossAttention
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+from torch import Tensor, nn
+
+from ...headforcing_core.attention import Dense
+from ...headforcing_core.models import Attend
+from .checks import check_model
+
+KEY = "head_forcing"
+BLOCKS = "diffusion_model.blocks"
+
+
+# how a user tells the host to attend in a way of its own, instead of as it would by itself
+ASKED = (
+    *("use_sage_attention", "use_flash_attention"),
+    *("use_split_cross_attention", "use_quad_cross_attention"),
+)
+OVERRIDE = "optimized_attention_override"
+
+
+class Run:
+    """What one sampling run hands to the model's forward: who attends, at what time, to what text.
+
+    It lies in the transformer options, which the host merges and copies; this stays one object.
+    ``text`` holds keys and values of the prompt by block, which no step of a video changes.
+    """
+
+    def __init__(self) -> None:
+        self.attend: Attend | None = None
+        self.timestep = 0.0
+        self.prompt: str | None = None
+        self.text: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def call(self, attend: Attend, timestep: float, prompt: str) -> None:
+        """Say what the next call of the model does."""
+        if prompt != self.prompt:
+            self.text.clear()
+        self.attend, self.timestep, self.prompt = attend, timestep, prompt
+
+    def end(self) -> None:
+        self.attend = None
+        self.text.clear()
+
+    def __deepcopy__(self, memo: dict) -> Run:
+        return self
+
+
+def patched(model: ModelPatcher) -> ModelPatcher:
+    """Return a clone of a model whose self-attention a run can take over.
+
+    Raises:
+        ValueError: if no rollout can be made with it.
+    """
+    check_model(model)
+    clone = model.clone()
+    # A compiler, if the user put one on the model, does the rest of it. In here it would make a
+    # version for every layer and chunk, and believe that transformer options never change.
+    attend, cross = (torch.compiler.disable(f) for f in (_self_attention, _cross_attention))
+    for index in range(len(clone.get_model_object(BLOCKS))):
+        name = f"{BLOCKS}.{index}.self_attn"
+        module = clone.get_model_object(name)
+        # bound to the module, index told: old hosts do not say which block calls
+        clone.add_object_patch(f"{name}.forward", partial(attend, module, index=index))
+        name = f"{BLOCKS}.{index}.cross_attn"
+        module = clone.get_model_object(name)
+        # what others have put there stays, and computes keys of the text in every step
+        if type(module) is WanT2VCrossAttention and f"{name}.forward" not in clone.object_patches:
+            patch = partial(cross, module, index=index)
+            clone.add_object_patch(f"{name}.forward", patch)
+    forward = torch.compiler.disable(_forward, recursive=False)
+    clone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, forward)
+    return clone
+
+
+def _self_attention(
+    module: nn.Module,
+    x: Tensor,
+    freqs: Any,
+    transformer_options: dict[str, Any] | None = None,
+    *rest: Any,
+    index: int,
+    **options: Any,
+) -> Tensor:
+    run = (transformer_options or {}).get(KEY)
+    if run is None:
+        options["transformer_options"] = transformer_options or {}
+        return type(module).forward(module, x, freqs, *rest, **options)
+    shape = (*x.shape[:2], module.num_heads, module.head_dim)
+    # the children themselves: they cast, stream and add LoRAs
+    q, k = module.norm_q(module.q(x)).view(shape), module.norm_k(module.k(x)).view(shape)
+    return module.o(run.attend(index, q, k, module.v(x).view(shape)).flatten(2))
+
+
+def _cross_attention(
+    module: nn.Module,
+    x: Tensor,
+    context: Tensor,
+    transformer_options: dict[str, Any] | None = None,
+    *,
+    index: int,
+    **options: Any,
+) -> Tensor:
+    known = transformer_options or {}
+    run = known.get(KEY)
+    if run is None:
+        return type(module).forward(module, x, context, transformer_options=known, **options)
+    if index not in run.text:
+        run.text[index] = (module.norm_k(module.k(context)), module.v(context))
+    q, (k, v) = module.norm_q(module.q(x)), run.text[index]
+    read = optimized_attention(q, k, v, heads=module.num_heads, transformer_options=known)
+    return module.o(read)
+
+
+def chosen_attention(transformer_options: dict[str, Any]) -> Dense | None:
+    """Return the host's attention if the user has asked for one, None if any will do.
+
+    Asking is a flag on the command line, or a node that overrides attention for this model.
+    """
+    asked = any(getattr(args, name, False) for name in ASKED)
+    if not asked and OVERRIDE not in transformer_options:
+        return None
+
+    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        heads = q.shape[1]
+        read = optimized_attention(
+            q, k, v, heads=heads, skip_reshape=True, transformer_options=transformer_options
+        )
+        return read.unflatten(2, (heads, -1))
+
+    return attend
+
+
+def _forward(
+    executor: Any, x: Tensor, timestep: Tensor, context: Tensor, *rest, **options
+) -> Tensor:
+    given = [*rest]
+    known = options.get("transformer_options") or (given[2] if len(given) > 2 else {})
+    run = known.get(KEY)
+    if run is None:
+        return executor(x, timestep, context, *rest, **options)
+    network, (frames, rows, columns) = executor.class_obj, x.shape[2:]
+    padded = comfy.ldm.common_dit.pad_to_patch_size(x, network.patch_size)
+    # positions are the run's: what the host would compute here is not looked at
+    out = network.forward_orig(
+        padded,
+        torch.full_like(timestep, run.timestep, dtype=torch.float32),
+        context,
+        freqs=None,
+        transformer_options=known,
+    )
+    return out[:, :, :frames, :rows, :columns]

@@ -1,0 +1,93 @@
+"""A ComfyUI model as the subject of a head profile."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import comfy.lora
+import folder_paths
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor
+
+from ...headforcing_core.attention import Observer
+from ...headforcing_core.generation import VideoRequest
+from ...headforcing_core.heads import HeadProfile, ProfileSettings, Watch
+from ...headforcing_core.models import Family, fingerprint
+from ...headforcing_core.rollout import FinishedChunk
+from ...headforcing_core.video import PromptSchedule
+from .backbone import config_of
+from .sampling import HostVideo
+
+ROOT = "diffusion_model."
+
+
+class _Enough(Exception):
+    """The last chunk that is looked at is done."""
+
+
+@dataclass(frozen=True)
+class HostSubject:
+    """See ``profiling.Profiled``.
+
+    Args:
+        conditioning: the host's, one per prompt.
+        about: what it is, as plain values.
+    """
+
+    model: ModelPatcher
+    family: Family
+    size: tuple[int, int]
+    conditioning: Sequence[list]
+    about: Mapping[str, object]
+
+    @property
+    def prompts(self) -> int:
+        return len(self.conditioning)
+
+    def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
+        geometry = config_of(self.model.get_model_object("diffusion_model")).geometry
+        return HeadProfile(geometry, name_of(self.model), {**self.about, **settings.plain}, ())
+
+    def roll(
+        self, request: VideoRequest, prompt: int, observe: Observer, watch: Watch, last: int
+    ) -> None:
+        def watched(done: FinishedChunk) -> None:
+            watch(len(done.chunk))
+            if done.chunk.index == last:
+                raise _Enough
+
+        said = {"p0": self.conditioning[prompt]}
+        schedule = PromptSchedule.constant("p0")
+        video = HostVideo(request, schedule, said, watch=watched, observe=observe)
+        try:
+            video.sample(self.model)
+        except _Enough:
+            return
+
+
+def name_of(model: ModelPatcher) -> str:
+    """Return the fingerprint of a model with its LoRAs, wherever its weights are just now."""
+    weights: dict[str, Tensor] = {}
+    for name, weight in model.model.diffusion_model.state_dict().items():
+        key = ROOT + name
+        # while a model is loaded its patches are in it, and the original is kept aside
+        kept = model.backup.get(key)
+        plain = weight if kept is None else kept.weight
+        patches = model.patches.get(key)
+        if patches:
+            plain = comfy.lora.calculate_weight(patches, plain.float().clone(), key)
+        weights[name] = plain
+    return fingerprint(weights)
+
+
+def profile_file(profile: HeadProfile) -> Path:
+    """Return where the profile of a model, measured like this, is kept: in the user's folder."""
+    how = json.dumps(profile.parameters, sort_keys=True, default=str)
+    digest = hashlib.sha256(how.encode()).hexdigest()[:8]
+    folder = Path(folder_paths.get_user_directory()) / "head_forcing" / "profiles"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{profile.fingerprint}_{digest}.safetensors"

@@ -1,0 +1,112 @@
+"""What users see of a run, and what is kept of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import latent_preview
+import torch
+from comfy_execution.utils import get_executing_context
+from torch import Tensor
+
+from ...headforcing_core.rollout import FinishedChunk
+from . import unfinished
+from .unfinished import Video
+
+log = logging.getLogger("headforcing")
+# a host that dies loses at most this much of its work, in seconds
+SAVE_EVERY = 60.0
+
+
+@dataclass
+class Progress:
+    """Follows one run: bar, previews, a line of text on the node, and the file of its chunks.
+
+    The file is written every minute and when the run ends early; a run that ends well takes it
+    away.
+
+    Args:
+        given: first frames that are there already: they are committed, not made.
+        path: of the file, if there is one.
+    """
+
+    video: Video
+    given: int = 0
+    path: Path | None = None
+    chunks: list[Tensor] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        request = self.video.request
+        made = sum(chunk.stop > self.given for chunk in request.clock)
+        self.total = len(request.clock) + made * len(request.family.levels)
+        self.done, self.begin, self.made = 0, time.monotonic(), 0
+        self.saved = self.begin
+        self._show = latent_preview.prepare_callback(self.video.model, self.total)
+
+    def called(self, clean: Tensor, noisy: Tensor) -> None:
+        """Count a model call, and show its newest frame."""
+        # a new prompt may have the recent past computed again: those calls are not in the total
+        self._show(min(self.done, self.total - 1), clean[:, :, -1:], noisy, self.total)
+        self.done += 1
+
+    def finished(self, done: FinishedChunk) -> None:
+        """Keep a chunk, say how long the rest will take, and save what there is once a minute.
+
+        Raises:
+            RuntimeError: if the chunk is NaN or infinite: all that follows would be too.
+        """
+        latent = done.latent.cpu()
+        if not torch.isfinite(latent).all():
+            raise RuntimeError(
+                f"latents must stay finite, got NaN or infinity from frame {done.chunk.start} on; "
+                "the dtype may be too narrow for this model: load it as bf16"
+            )
+        self.chunks.append(latent)
+        now = time.monotonic()
+        if done.chunk.stop <= self.given:
+            self.begin = self.saved = now
+            return
+        self.made += 1
+        self._say((now - self.begin) / self.made)
+        if now - self.saved >= SAVE_EVERY:
+            self.saved = now
+            try:
+                unfinished.write(self._place(), self.video, self._latent())
+            except OSError as error:  # perhaps mended before the run ends
+                log.warning("Head Forcing: not saved yet: %s", error)
+
+    def ended(self, well: bool) -> None:
+        """Take the file away after a run that ended well; write what is finished of another."""
+        if well:
+            if self.path is not None:
+                self.path.unlink(missing_ok=True)
+        elif self.made:
+            path = unfinished.write_somewhere(self._place(), self.video, self._latent())
+            log.warning(
+                "Head Forcing: stopped after %d of %d chunks; they are in %s. The same video goes "
+                "on from there when it is queued again",
+                *(len(self.chunks), len(self.video.request.clock), path),
+            )
+
+    def _say(self, each: float) -> None:
+        """Tell how far the run is, in the log and on the node."""
+        chunks, number = len(self.video.request.clock), len(self.chunks)
+        left = each * (chunks - number)
+        text = f"chunk {number} of {chunks}, {each:.2f} s each, {left:.0f} s left"
+        log.info("Head Forcing: %s", text)
+        context = get_executing_context()
+        if context is not None:
+            from server import PromptServer  # there is one where a node runs, not in every script
+
+            PromptServer.instance.send_progress_text(text, context.node_id)
+
+    def _place(self) -> Path:
+        if self.path is None:
+            self.path = unfinished.new_path()
+        return self.path
+
+    def _latent(self) -> Tensor:
+        return self.video.model.model.process_latent_out(torch.cat(self.chunks, 2))

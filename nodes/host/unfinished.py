@@ -1,0 +1,127 @@
+"""What is finished of a video whose run has not ended: a file that the same run goes on from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import comfy.utils
+import folder_paths
+import torch
+from comfy.model_patcher import ModelPatcher
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ...headforcing_core.generation import VideoRequest
+from ...headforcing_core.video import PromptSchedule
+from .backbone import dtype_of
+from .profiling import name_of
+
+log = logging.getLogger("headforcing")
+NAME = "head_forcing_unfinished"
+ABOUT = "head_forcing_run"
+LATENT = "latent_tensor"
+
+
+@dataclass(frozen=True)
+class Video:
+    """Everything that decides a video but its length: two runs of one video agree frame by frame.
+
+    Args:
+        prompts: names of prompts and when they begin.
+        conditioning: of each name.
+        start: latent of first frames.
+    """
+
+    model: ModelPatcher
+    request: VideoRequest
+    prompts: PromptSchedule
+    conditioning: Sequence[list]
+    start: Tensor | None
+
+    @cached_property
+    def name(self) -> str:
+        """The video's digest. Its model counts by its weights, not by its file."""
+        model, request = self.model, self.request
+        about = {
+            "settings": request.settings,
+            "method": repr(request.method),
+            "map": repr(request.head_map and request.head_map.types),
+            "starts": self.prompts.starts,
+            "cuts": sorted(self.prompts.cuts),
+            "said": [_digest(entry[0]) for entries in self.conditioning for entry in entries],
+            "start": self.start is not None and _digest(self.start),
+            "model": name_of(model),
+            "dtype": [str(dtype_of(model.model)), str(model.model.get_dtype())],
+            "beside": sorted(map(str, (*model.object_patches, *model.wrappers))),
+            "options": sorted(map(str, model.model_options.get("transformer_options", {}))),
+        }
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def _digest(tensor: Tensor) -> str:
+    values = tensor.detach().float().cpu().contiguous().numpy()
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+def folder() -> Path:
+    """Return where Save Latent writes to by default."""
+    return Path(folder_paths.get_output_directory()) / "latents"
+
+
+def find(video: Video) -> tuple[Path, Tensor] | None:
+    """Return the longest unfinished file of a video and its latent ``[1, C, n, Y, X]``."""
+    found: list[tuple[Path, Tensor]] = []
+    for path in sorted(folder().glob(f"{NAME}_*.latent")):
+        try:
+            with safe_open(path, "pt") as file:
+                if (file.metadata() or {}).get(ABOUT) == video.name:
+                    found.append((path, file.get_tensor(LATENT)))
+        except (OSError, SafetensorError) as error:
+            log.warning("Head Forcing: %s cannot be read and is left alone: %s", path, error)
+    return max(found, key=lambda one: one[1].shape[2], default=None)
+
+
+def new_path() -> Path:
+    """Return a name in the folder that nobody has."""
+    stamp = f"{NAME}_{time.strftime('%Y%m%d_%H%M%S')}"
+    names = (f"{stamp}{mark}.latent" for mark in ("", *(f"_{n}" for n in range(1, 1000))))
+    return next(folder() / name for name in names if not (folder() / name).exists())
+
+
+def write(path: Path, video: Video, latent: Tensor) -> None:
+    """Write a latent ``[1, C, n, Y, X]`` as Save Latent does, whole or not at all.
+
+    Raises:
+        OSError: if it cannot be; an older file stays as it was.
+    """
+    tensors = {LATENT: latent.contiguous(), "latent_format_version_0": torch.tensor([])}
+    partial = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        comfy.utils.save_torch_file(tensors, str(partial), metadata={ABOUT: video.name})
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        raise OSError(f"{path} must be writable and its disk not full, got: {error}") from error
+    finally:
+        if partial.is_file():
+            partial.unlink()
+
+
+def write_somewhere(path: Path, video: Video, latent: Tensor) -> Path:
+    """Write to a path, or to a temporary folder if its place is gone; return where it is."""
+    try:
+        write(path, video, latent)
+    except OSError as error:
+        log.warning("Head Forcing: %s", error)
+        path = Path(tempfile.mkdtemp(prefix="headforcing-")) / path.name
+        write(path, video, latent)
+    return path

@@ -1,0 +1,273 @@
+"""``headforcing compare`` and the scores of the model that ships."""
+
+import json
+import math
+from statistics import median
+
+import pytest
+import torch
+from PIL import Image
+
+from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.demo.comparison import (
+    Comparison,
+    Row,
+    Spec,
+    finished,
+    roll_side_by_side,
+    rows_of,
+    tables,
+    without_map,
+)
+from headforcing.headforcing_core.demo.evaluate import evaluate, grouped
+from headforcing.headforcing_core.demo.evaluate import main as evaluate_command
+from headforcing.headforcing_core.demo.networks import FAMILY, SHIPPED, DemoModel
+from headforcing.headforcing_core.demo.profiles import maps_of
+from headforcing.headforcing_core.demo.scores import Spread, trial
+from headforcing.headforcing_core.methods import HeadMap, PositionRule
+
+STRANGERS = ("stranger (world)", "stranger (model)")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return DemoModel.load()
+
+
+def rolled(model, names, frames, trials=1, seed=0):
+    stories = [trial(number).steady for number in range(trials)]
+    run = roll_side_by_side(model, stories, [without_map(n) for n in names], frames, seed)
+    return finished(run)
+
+
+def test_methods_are_alike_while_nothing_is_forgotten(model):
+    full, rolling = rolled(model, ["full", "rolling"], FAMILY.horizon)
+    torch.testing.assert_close(full.latents, rolling.latents)
+
+
+def test_methods_differ_beyond_the_horizon(model):
+    full, rolling, sink = rolled(model, ["full", "rolling", "sink_window"], 30)
+    assert (full.latents - rolling.latents)[:, :, 21:].abs().max() > 0.01
+    assert (sink.latents - rolling.latents)[:, :, 12:].abs().max() > 0.01
+
+
+def test_the_beginning_of_a_long_video_is_the_short_one(model):
+    """So that 30 s can be read off a rollout of 60 s."""
+    (short,), (long,) = rolled(model, ["rolling"], 24), rolled(model, ["rolling"], 33)
+    torch.testing.assert_close(long.latents[:, :, :24], short.latents, rtol=0, atol=0)
+
+
+def test_a_video_is_the_same_beside_others(model):
+    alone = rolled(model, ["rolling"], 6)[0].latents[0]
+    beside = rolled(model, ["rolling"], 6, trials=3)[0].latents[0]
+    torch.testing.assert_close(beside, alone, atol=1e-4, rtol=1e-4)
+
+
+def test_the_command_prints_and_writes(tmp_path, capsys):
+    out = tmp_path / "out"
+    options = ["--prompts", "1", "--seeds", "0", "1", "--seconds", "12", "30", "--out", str(out)]
+    assert main(["compare", *options, "--methods", "rolling", "sink_window:short"]) == 0
+    said = capsys.readouterr().out
+    written = json.loads((out / "compare.json").read_text())
+    assert (out / "compare.png").stat().st_size > 10_000
+    with Image.open(out / "compare_pictures.png") as pictures:
+        assert pictures.height > 2 * 4 * 64 and pictures.width > 7 * 64
+    assert set(written["results"]) == {"48", "120"}
+    assert set(written["results"]["48"]) == {"truth", "autoencoder", "rolling", "sink_window:short"}
+    late = written["results"]["120"]
+    assert set(late) == {*STRANGERS, "truth", "autoencoder", "rolling", "sink_window:short"}
+    assert late["truth"]["obeyed"]["mean"] == 1 and late["truth"]["delay"]["mean"] == 0
+    assert (
+        late["truth"]["ground_return"]["mean"] < 0.002 < late[STRANGERS[0]]["ground_return"]["mean"]
+    )
+    assert late["rolling"]["ground_drift"]["seeds"] is not None
+    assert late["rolling"]["time_ratio"] == 1
+    assert late["rolling"]["cache_bytes"] > late["sink_window:short"]["cache_bytes"] > 0
+    assert late["rolling"]["seconds_per_chunk"] > 0 and written["videos_at_once"] == 1
+    shares = torch.tensor(written["head_shares"]["layers"])
+    assert shares.shape == (6, 6, 3)
+    for word in (
+        "48 latent frames",
+        "120 latent frames",
+        "memory and cost",
+        "attention of the 36 heads",
+    ):
+        assert word in said
+
+
+def test_what_was_scored_before_a_stop_is_kept(tmp_path, capsys, monkeypatch):
+    real, kept = Comparison._keep, []
+
+    def stopped(self, *what):
+        if len(kept) == 2:  # the truth and one seed
+            raise KeyboardInterrupt
+        kept.append(what)
+        real(self, *what)
+
+    monkeypatch.setattr(Comparison, "_keep", stopped)
+    options = ["--prompts", "1", "--seconds", "24", "--out", str(tmp_path / "out")]
+    assert main(["compare", *options, "--methods", "rolling"]) == 130
+    written = json.loads((tmp_path / "out" / "compare.json").read_text())
+    assert not written["complete"] and "ground_drift" in written["results"]["96"]["rolling"]
+    assert "NOT COMPLETE" in capsys.readouterr().out
+
+
+def test_files_of_others_are_not_written_over(tmp_path, capsys):
+    (tmp_path / "compare.json").write_text('{"mine": 1}')
+    assert main(["compare", "--seconds", "12", "--out", str(tmp_path)]) == 2
+    assert "must not hold a compare.json of something else" in capsys.readouterr().err
+    assert (tmp_path / "compare.json").read_text() == '{"mine": 1}'
+    assert main(["compare", "--seconds", "12", "--out", str(tmp_path / "compare.json")]) == 2
+    assert "--out must be a folder" in capsys.readouterr().err
+
+
+def test_ones_own_prompt_and_other_numbers(tmp_path, capsys):
+    options = ["--seconds", "12", "--seeds", "9", "--first", "500", "--methods", "rolling"]
+    mine = ["--prompt", "a red ring on olive"]
+    assert main(["compare", *options, *mine, "--out", str(tmp_path)]) == 0
+    written = json.loads((tmp_path / "compare.json").read_text())
+    assert written["prompts"] == ["a red ring moving slowly on plain olive"]
+    assert written["results"]["48"]["rolling"]["ground_drift"]["seeds"] is None
+    assert "too short for a thing to leave" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["--methods", "magic"], "must be one of head_forcing"),
+        (["--seconds", "6"], "seconds must be at least 9"),
+        (["--methods", "rolling", "rolling"], "methods must each be named once"),
+        (["--seeds", "1", "1"], "seeds must each be named once"),
+        (["--first", "-1"], "the first at least 0"),
+        (["--prompts", "0"], "prompts must be at least 1"),
+        (["--prompt", "a dog"], "words it was trained on"),
+        (["--seeds", "-1"], "seed must be a non-negative integer"),
+        (["--model", "nowhere"], "must have a file headforcing_demo"),
+    ],
+)
+def test_bad_options_are_one_sentence(options, rule, tmp_path, capsys):
+    assert main(["compare", *options, "--out", str(tmp_path / "out")]) == 2
+    assert rule in capsys.readouterr().err
+
+
+def test_the_truth_wins_every_comparison(model):
+    """Scores say which pictures are right: no method may beat the world itself."""
+    methods = [without_map("rolling:short")]
+    comparison = Comparison(model, methods, [trial(n) for n in (2, 3)], [0], [120])
+    assert sum(comparison.run()) == comparison.work
+    rows = {row.name: row.scores for row in rows_of(comparison, 120)}
+    truth, made = rows["truth"], rows["rolling:short"]
+    for name in ("colour", "shape", "obeyed", "back"):
+        assert truth[name].mean >= 0.95 and made[name].mean <= truth[name].mean
+    for name in ("ground_drift", "shade_drift", "ground_return", "thing_return"):
+        assert truth[name].mean < 0.03 and made[name].mean >= truth[name].mean
+
+
+def test_a_row_has_the_caches_and_the_time_of_its_length(model):
+    methods = [without_map("full"), without_map("rolling")]
+    comparison = Comparison(model, methods, [trial(0)], [0], [36, 60])
+    for _ in comparison.run():
+        pass
+    short, long = ({r.name: r for r in rows_of(comparison, n)} for n in (36, 60))
+    per_frame = short["full"].cache_bytes / 36
+    assert long["full"].cache_bytes == 60 * per_frame
+    assert short["rolling"].cache_bytes == long["rolling"].cache_bytes == 21 * per_frame
+    (seconds,) = comparison.scores["full"].seconds
+    assert short["full"].seconds == median(seconds[6:12])
+    assert long["full"].seconds == median(seconds[10:20])
+
+
+def test_what_was_not_measured_is_a_dash():
+    row = Row("rolling", {"colour": Spread(0.5, math.nan), "kept": Spread(math.nan, math.nan)})
+    line = tables([row]).splitlines()[1]
+    assert line.split() == ["rolling", "0.50", "-"]
+
+
+MAPS = {
+    "head_forcing": HeadMap(
+        "head_forcing", (("hf.local", "hf.anchor", "hf.memory", "hf.memory"),) * 9
+    ),
+}
+
+
+def test_a_method_is_asked_for_with_settings():
+    spec = Spec.parse("head_forcing:compact, episodes.count=3, positions=spread, map=random")
+    made = spec.on(MAPS)
+    memory = made.method.rules["hf.memory"]
+    assert memory.policy.middle.count == 3 and memory.policy.recent == 4
+    assert memory.positions is PositionRule.SPREAD
+    assert made.head_map.counts == MAPS["head_forcing"].counts
+    assert made.head_map.types != MAPS["head_forcing"].types
+
+
+def test_maps_that_are_wrong_have_the_same_budget():
+    inverse = Spec.parse("head_forcing,map=inverse").on(MAPS)
+    assert inverse.head_map.counts == MAPS["head_forcing"].counts
+    were = zip(MAPS["head_forcing"].types, inverse.head_map.types, strict=True)
+    for before, after in were:
+        assert before[0] == "hf.local" and after[0] == "hf.memory" and after[1] == "hf.anchor"
+    # 1 + 4 + 18 + 18 frames of the past for four heads, and the current chunk
+    uniform = Spec.parse("head_forcing,map=uniform").on(MAPS).method
+    (rule,) = uniform.rules.values()
+    assert rule.policy.sink + rule.policy.recent == 41 // 4
+    assert (uniform.on_switch.value, uniform.switch_frames) == ("recache", 12)
+
+
+@pytest.mark.parametrize(
+    ("spec", "rule"),
+    [
+        ("head_forcing,magic=1", "a setting must be one of anchor_recent"),
+        ("head_forcing,anchor_recent", "must be name=value"),
+        ("head_forcing,anchor_recent=x", "anchor_recent must be like 3, got 'x'"),
+        ("head_forcing,positions=x", "positions must be one of absolute"),
+        ("head_forcing,memory_recent=12", "at most horizon=21 frames"),
+        ("head_forcing,map=x", "map must be one of profile"),
+        ("rolling,map=random", "of a method that has a map"),
+        ("pyramid,map=inverse", "must come with head_forcing"),
+        ("rolling,window=2", "at least 0 . 3 frames"),
+    ],
+)
+def test_settings_that_make_no_sense_are_one_sentence(spec, rule):
+    with pytest.raises(ValueError, match=rule):
+        Spec.parse(spec)
+
+
+def test_videos_that_choose_what_they_keep_are_the_same_beside_others(model):
+    method = Spec.parse("head_forcing").on(maps_of(model))
+    stories = [trial(number).steady for number in range(2)]
+    (both,) = finished(roll_side_by_side(model, stories, [method], 30, 0))
+    (alone,) = finished(roll_side_by_side(model, stories[:1], [method], 30, 0))
+    assert torch.equal(both.latents[:1], alone.latents)
+    (rolling,) = rolled(model, ["rolling"], 9, trials=2)
+    first = (x.latents[:, :, :3] for x in (both, rolling))
+    torch.testing.assert_close(*first, atol=1e-4, rtol=1e-4)
+
+
+def test_what_ships_is_small():
+    files = [path for path in SHIPPED.iterdir() if path.suffix == ".safetensors"]
+    assert len(files) == 3
+    assert sum(path.stat().st_size for path in files) <= 10_000_000
+
+
+def test_the_card_says_what_is_measured(model):
+    """Its scores are those of the weights beside it; another machine rounds a little otherwise."""
+    card = json.loads((SHIPPED / "scores.json").read_text())
+    now = grouped(list(evaluate(model, range(100), 0)))
+    assert now.keys() == card.keys()
+    for who in ("truth", "autoencoder", "model"):
+        for name, share in card["all"][who].items():
+            assert now["all"][who][name] == pytest.approx(share, abs=0.04), (who, name)
+
+
+def test_the_evaluation_command(tmp_path, capsys):
+    file = tmp_path / "scores.json"
+    assert evaluate_command(["--prompts", "2", "--first", "900", "--json", str(file)]) == 0
+    assert "model/truth" in capsys.readouterr().out
+    assert json.loads(file.read_text())["all"]["prompts"] == 2
+    for wrong, rule in (
+        (["--model", str(tmp_path)], "must have a file"),
+        (["--prompts", "0"], "--prompts must be at least 1"),
+        (["--json", str(tmp_path / "no" / "x.json")], "the folder for --json must exist"),
+    ):
+        assert evaluate_command(wrong) == 2
+        assert rule in capsys.readouterr().err

@@ -1,0 +1,89 @@
+"""``headforcing inspect``: rules that can be checked by reading."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.methods import (
+    PUBLISHED,
+    HeadMap,
+    published_map,
+    read_head_map,
+    write_head_map,
+)
+
+README = Path(__file__).parents[3] / "README.md"
+
+
+def test_the_readme_says_what_methods_cost(capsys):
+    assert main(["inspect", "--frames", "240"]) == 0
+    for line in capsys.readouterr().out.splitlines():
+        assert line in README.read_text("utf-8")
+
+
+def test_json_tells_frames_positions_and_bytes(capsys):
+    published = str(PUBLISHED / "pyramid_self_forcing.csv")
+    assert main(["inspect", "pyramid", "--frames", "60", "--map", published, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["heads_of_type"] == {
+        "pyramid.wave": 156,
+        "pyramid.anchor": 172,
+        "pyramid.veil": 32,
+    }
+    chunk = told["chunks"][10]
+    assert chunk["frames"] == [30, 31, 32]
+    wave = chunk["heads"]["pyramid.wave"]
+    assert [r["query_frames"] for r in wave["readings"]] == [[30], [31], [32]]
+    pages = [(p["frames"], p["position"], p["relative"]) for p in wave["readings"][0]["pages"]]
+    cyclic = [([t], 9, -21) for t in (6, 12, 18, 24)]
+    assert pages == [([0], 9, -21), *cyclic, ([29], 29, -1)]
+    assert 0 < wave["held_bytes"] <= wave["room_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["magic"], "a method must be one of"),
+        (["rolling", "--set", "window=2"], "window must hold"),
+        (["rolling", "--map", "nowhere.json"], "must be a file that exists"),
+        (["rolling", "--map", str(PUBLISHED / "pyramid_self_forcing.csv")], "this one needs none"),
+        (["head_forcing", "--set", "memory_recent=20"], "at most horizon=21 frames"),
+    ],
+)
+def test_bad_options_are_one_sentence(options, rule, capsys):
+    assert main(["inspect", *options]) == 2
+    said = capsys.readouterr().err
+    assert rule in said and len(said.strip().splitlines()) == 1
+
+
+def test_published_maps():
+    counts = published_map("forcing_kv_self_forcing").counts
+    assert counts == {"fk.static": 12 + 129, "fk.dynamic": 219}
+    assert sum(published_map("forcing_kv_longlive").counts.values()) == 360
+    with pytest.raises(ValueError, match="must be one of forcing_kv_longlive"):
+        published_map("magic")
+
+
+def test_a_map_survives_its_file(tmp_path):
+    head_map = HeadMap("head_forcing", (("hf.local", "hf.anchor"), ("hf.memory",) * 2), "by hand")
+    write_head_map(tmp_path / "map.json", head_map)
+    assert read_head_map(tmp_path / "map.json") == head_map
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ('{"format": "headforcing head map", "version": 9}', "version must be 1"),
+        ('{"format": "headforcing head map", "version": 1, "scheme"', "breaks in line 1"),
+        ('{"layers": [{"layer_idx": 0}], "num_heads": 2}', "it lacks 'static_head'"),
+        ("1,2,x\n", "labels must be -1"),
+        ("", "a line for every layer"),
+        ("1,2\n1\n", "as many heads in every layer"),
+    ],
+)
+def test_a_file_that_is_no_map_is_one_sentence(tmp_path, text, rule):
+    (tmp_path / "map").write_text(text)
+    with pytest.raises(ValueError, match=rule):
+        read_head_map(tmp_path / "map")

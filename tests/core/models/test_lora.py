@@ -1,0 +1,130 @@
+"""Adapters under the names of every trainer, merged as their authors merge them."""
+
+import pytest
+import torch
+from random_model import TINY, random_weights
+from safetensors.torch import save_file
+
+from headforcing.headforcing_core.files.tensor_files import TensorDict
+from headforcing.headforcing_core.models import Lora, load_checkpoint
+from headforcing.headforcing_core.models.checkpoint import build_wan
+
+WEIGHTS = random_weights(TINY)
+MODULES = {"blocks.1.self_attn.q": (96, 96), "blocks.3.ffn.0": (192, 96), "head.head": (64, 96)}
+RANK = 4
+RNG = torch.Generator().manual_seed(0)
+PAIRS = {
+    module: (torch.randn(RANK, i, generator=RNG), torch.randn(o, RANK, generator=RNG))
+    for module, (o, i) in MODULES.items()
+}
+DIFFUSERS = {
+    "blocks.1.self_attn.q": "blocks.1.attn1.to_q",
+    "blocks.3.ffn.0": "blocks.3.ffn.net.0.proj",
+    "head.head": "proj_out",
+}
+STYLES = {  # module -> names of the two factors
+    "peft": lambda m: [f"base_model.model.{m}.lora_{x}.weight" for x in "AB"],
+    "peft default": lambda m: [f"base_model.model.{m}.lora_{x}.default.weight" for x in "AB"],
+    "comfyui": lambda m: [f"diffusion_model.{m}.lora_{x}.weight" for x in "AB"],
+    "diffusers": lambda m: [f"transformer.{DIFFUSERS[m]}.lora_{x}.weight" for x in "AB"],
+    "kohya": lambda m: [f"lora_unet_{m.replace('.', '_')}.lora_{x}.weight" for x in ("down", "up")],
+}
+
+
+def tensors(style):
+    named = {}
+    for module, pair in PAIRS.items():
+        named |= dict(zip(STYLES[style](module), pair, strict=True))
+    return named
+
+
+def merged(factor):
+    return {
+        **WEIGHTS,
+        **{f"{m}.weight": WEIGHTS[f"{m}.weight"] + factor * b @ a for m, (a, b) in PAIRS.items()},
+    }
+
+
+def assert_is(model, weights):
+    for name, weight in model.state_dict().items():
+        torch.testing.assert_close(weight, weights[name], atol=1e-5, rtol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("strength", [1.0, -0.5])
+def test_every_naming_merges(style, strength):
+    lora = Lora(TensorDict(tensors(style)), strength)
+    assert_is(build_wan(TensorDict(WEIGHTS), heads=4, lora=lora), merged(strength))
+
+
+def test_alpha_is_counted_against_the_rank():
+    named = tensors("kohya")
+    for module in MODULES:
+        named[f"lora_unet_{module.replace('.', '_')}.alpha"] = torch.tensor(2.0)
+    lora = Lora(TensorDict(named))
+    assert_is(build_wan(TensorDict(WEIGHTS), heads=4, lora=lora), merged(2.0 / RANK))
+
+
+def test_an_alpha_of_several_numbers_is_refused():
+    named = {**tensors("peft"), "base_model.model.head.head.alpha": torch.ones(2)}
+    with pytest.raises(ValueError, match="alpha must be one number, got 2"):
+        build_wan(TensorDict(WEIGHTS), heads=4, lora=Lora(TensorDict(named)))
+
+
+def test_published_files_merge_into_any_layout(tmp_path):
+    """LongLive: a base under ``model.`` and a bare or wrapped adapter."""
+    torch.save({"generator": {f"model.{n}": w for n, w in WEIGHTS.items()}}, tmp_path / "base.pt")
+    torch.save({"generator_lora": tensors("peft"), "step": 3}, tmp_path / "lora.pt")
+    save_file(tensors("peft"), tmp_path / "lora.safetensors")
+    for name in ("lora.pt", "lora.safetensors"):
+        lora = Lora.open(tmp_path / name)
+        loaded = load_checkpoint(tmp_path / "base.pt", family="longlive", heads=4, lora=lora)
+        assert_is(loaded.model, merged(1))
+
+
+def test_merging_precedes_the_cast():
+    lora = Lora(TensorDict(tensors("peft")), 1e-3)
+    half = build_wan(TensorDict(WEIGHTS), heads=4, lora=lora, dtype=torch.bfloat16)
+    exact = merged(1e-3)["head.head.weight"].bfloat16()
+    assert torch.equal(half.head.head.weight, exact)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: {"x": torch.ones(1)}, "got 0 pairs, 0 halves and 1 other tensors: x"),
+        (lambda t: {n: x for n, x in t.items() if "lora_B" not in n}, "3 pairs, 3 halves and 0"),
+        (lambda t: {**t, "blocks.0.diff": torch.ones(1)}, "1 other tensors: blocks.0.diff"),
+        (
+            lambda t: {n.replace("blocks.1", "blocks.9"): x for n, x in t.items()},
+            r"got 1 of 3 layers that it does not have: base_model.model.blocks.9.self_attn.q",
+        ),
+        (
+            lambda t: {n: x[..., :90] if "lora_A" in n else x for n, x in t.items()},
+            r"must fit the model, got \(96, 4\) x \(4, 90\)",
+        ),
+        (
+            lambda t: {n: x[:0] if "lora_A" in n else x[:, :0] for n, x in t.items()},
+            r"must fit the model, got \(96, 0\) x \(0, 96\)",
+        ),
+        (lambda t: {n: x * torch.inf for n, x in t.items()}, "must hold finite numbers, got NaN"),
+        (lambda t: {n: x.to(torch.int8) for n, x in t.items()}, "got torch.int8 in base_model"),
+        (
+            lambda t: {n.replace("attn.q.", "attn.q.bias."): x for n, x in t.items()},
+            "got 1 of 3 layers that it does not have",
+        ),
+        (
+            lambda t: {**t, **{n.replace("base_model.model.", ""): x for n, x in t.items()}},
+            "must name each layer once",
+        ),
+    ],
+)
+def test_an_adapter_that_does_not_fit_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        lora = Lora(TensorDict(change(tensors("peft"))))
+        build_wan(TensorDict(WEIGHTS), heads=4, lora=lora)
+
+
+def test_a_strength_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="strength of a LoRA must be a finite number, got nan"):
+        Lora(TensorDict(tensors("peft")), float("nan"))

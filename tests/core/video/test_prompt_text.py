@@ -1,0 +1,164 @@
+"""Prompt schedules in the forms that people already type."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from headforcing.headforcing_core.models import WAN_VIDEO
+from headforcing.headforcing_core.video import (
+    ChunkClock,
+    TimedPrompt,
+    Unit,
+    parse_prompts,
+    plan_text,
+    schedule_of,
+    with_prefix,
+)
+from headforcing.headforcing_core.video.prompt_text import snapped
+
+MINUTE = ChunkClock(240, 3)
+
+
+def parsed(text, unit=Unit.AUTO):
+    return [(p.text, p.start, p.cut) for p in parse_prompts(text, 16, unit)]
+
+
+TWO = [("a cat", 0, False), ("a dog, running", 10, False)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[0:10] a cat\n[10:20] a dog, running",
+        "[0:10] a cat [10:20] a dog, running",
+        "[0:10] a cat | [10:20] a dog, running",
+        "[0] a cat\n[10] a dog, running",
+        "[0s] a cat\n[10s] a dog, running",
+        "[0-10] a cat\n[10-20] a dog, running",
+        "[00:00\u201300:10] a cat\n[00:10\u201300:20] a dog, running",
+        "a cat [10s] | a dog, running [10s]",
+        "a cat[10s]\na dog, running[10s]",
+        "a cat [10] | a dog, running",
+        '"0": "a cat", "160": "a dog, running"',
+        '"0":"a cat",\n"160":"a dog, running",',
+        "0@a cat\n160@a dog, running",
+        "0s@a cat\n10s@a dog, running",
+        "  0 @ a cat | 160 @ a dog, running  ",
+    ],
+)
+def test_forms_that_mean_the_same(text):
+    assert parsed(text) == TWO
+
+
+def test_a_minute_mark_needs_a_dash():
+    assert parsed("[0-1:30] a cat\n[1:30-2:00] a dog") == [("a cat", 0, 0), ("a dog", 90, 0)]
+
+
+def test_texts_without_times_share_the_video():
+    assert parsed("a cat | a dog | a cow") == [
+        (f"a {x}", None, False) for x in ("cat", "dog", "cow")
+    ]
+    assert parsed("a cat\n\na dog\n") == [("a cat", None, False), ("a dog", None, False)]
+    assert parsed("a cat") == [("a cat", None, False)]
+    prompts = parse_prompts("a cat | a dog | a cow", 16)
+    assert snapped(prompts, MINUTE, WAN_VIDEO) == [0, 81, 159]
+
+
+def test_a_hash_is_a_cut():
+    assert parsed("a cat [10s] | a dog [5s#] | a cow") == [
+        ("a cat", 0, False),
+        ("a dog", 10, True),
+        ("a cow", 15, False),
+    ]
+    assert parsed("[0:10] a cat [10:20#] a dog")[1] == ("a dog", 10, True)
+    prompts = parse_prompts("a cat [10s] | a dog [5s#]", 16)
+    schedule = schedule_of(prompts, ["A", "B"], MINUTE, WAN_VIDEO)
+    assert schedule.cuts_at(60) and not schedule.cuts_at(0)
+
+
+def test_units():
+    assert parsed("[0] a cat [160] a dog", Unit.PICTURES) == [("a cat", 0, 0), ("a dog", 10, 0)]
+    assert parsed('"0": "a cat", "10": "a dog"', Unit.SECONDS) == [
+        ("a cat", 0, 0),
+        ("a dog", 10, 0),
+    ]
+    assert parsed("a cat [160] | a dog", Unit.PICTURES)[1] == ("a dog", 10, 0)
+    assert parsed("a cat [10s] | a dog", Unit.PICTURES)[1] == ("a dog", 10, 0)
+
+
+def test_quotes_and_colons_inside_texts():
+    assert parsed('"0": "a \\"cat\\", sitting: here"') == [('a "cat", sitting: here', 0, False)]
+    assert parsed("[0:5] a sign: it says [5:9] open") == [("a sign: it says", 0, 0), ("open", 5, 0)]
+
+
+def test_prompts_begin_with_the_nearest_chunk():
+    prompts = (TimedPrompt("a", 0), TimedPrompt("b", 10), TimedPrompt("c", 20.2))
+    assert snapped(prompts, MINUTE, WAN_VIDEO) == [0, 39, 81]
+    # of two edges that are as near the later one
+    assert snapped((TimedPrompt("a", 0), TimedPrompt("b", 0.375)), MINUTE, WAN_VIDEO) == [0, 3]
+    plan = plan_text(prompts, MINUTE, WAN_VIDEO).splitlines()
+    assert plan[1] == "9.75 s to 20.25 s, frames 39 to 80 (asked for 10 s): b"
+    assert plan[0] == "0 s to 9.75 s, frames 0 to 38: a"
+
+
+@given(st.lists(st.floats(0.76, 50), min_size=1, max_size=8))
+def test_snapping_never_moves_a_prompt_by_more_than_half_a_chunk(steps):
+    times, at = [0.0], 0.0
+    for step in steps:
+        at += step
+        times.append(at)
+    times = [t for t in times if t < 59]
+    starts = snapped([TimedPrompt("x", t) for t in times], MINUTE, WAN_VIDEO)
+    assert all(start % 3 == 0 for start in starts) and starts == sorted(set(starts))
+    for start, time in zip(starts, times, strict=True):
+        assert abs(start / 4 - time) <= 0.375 + 1e-9 or start == 237
+
+
+def test_the_same_words_before_every_prompt():
+    prompts = with_prefix(parse_prompts("a cat | a dog", 16), " oil painting, ")
+    assert [p.text for p in prompts] == ["oil painting, a cat", "oil painting, a dog"]
+    assert with_prefix(prompts, "  ") == tuple(prompts)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "must have a text, got none"),
+        (" \n ", "must have a text, got none"),
+        ("[0:10] a cat [5:10] ", "must have a text, got none at 5 s"),
+        ("[1:10] a cat", "the first prompt must begin at 0, got 1 s"),
+        ("[0:10] a cat [0:10] a dog", "one after the other, got 0 s after 0 s"),
+        ("[10:0] a cat", "must end after it begins"),
+        ("[0:ten] a cat", "must be like"),
+        ("[] a cat", "must be like"),
+        ("0@a cat\na dog", "every line must be like 24@text"),
+        ("a cat | a dog [10s] | a cow", "every prompt but the last must say how long"),
+        ('"0": "a cat" "5": "a dog"', "a keyed schedule must be like"),
+        ('"0": "a cat', "a keyed schedule must be like"),
+        ('"a": "b"', "a keyed schedule must be like"),
+    ],
+)
+def test_what_cannot_be_read_is_one_sentence(text, message):
+    with pytest.raises(ValueError, match=message) as error:
+        parse_prompts(text, 16)
+    assert "\n" not in str(error.value)
+
+
+@given(st.text(max_size=60))
+@example("|")
+@example(" |\n| ")
+def test_any_text_is_a_schedule_or_one_sentence(text):
+    try:
+        prompts = parse_prompts(text, 16)
+    except ValueError as error:
+        assert str(error)
+    else:
+        assert prompts and all(p.text for p in prompts)
+
+
+def test_prompts_that_cannot_be_kept_apart_are_refused():
+    with pytest.raises(ValueError, match=r"a chunk, 0.75 s, apart, got 'b' and 'c' both at 0.75 s"):
+        near = (TimedPrompt("a", 0), TimedPrompt("b", 0.7), TimedPrompt("c", 0.8))
+        snapped(near, MINUTE, WAN_VIDEO)
+    with pytest.raises(ValueError, match="before the video ends at 60 s, got 'b' at 61 s"):
+        snapped((TimedPrompt("a", 0), TimedPrompt("b", 61)), MINUTE, WAN_VIDEO)
