@@ -26,7 +26,7 @@ import pack  # noqa: F401  loads the pack from this checkout
 from setting import machine, map_of
 
 from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope, attention
-from headforcing.headforcing_core.memory import CacheBank, CachePlan, group_heads
+from headforcing.headforcing_core.memory import CacheBank, CachePlan, OpenChunk, group_heads
 from headforcing.headforcing_core.methods import NAMES, settings_named
 from headforcing.headforcing_core.video import LatentGrid, ModelGeometry
 from headforcing.kernels import head_attention
@@ -62,9 +62,9 @@ class Runner:
         self.name, frames = name, (FIRST + TIMED) * CHUNK
         method = settings_named(name).build(CHUNK).fitted(frames, CHUNK)
         head_map = map_of(method, GEOMETRY)
-        self.rope = Rope(GEOMETRY.head_dim, GRID)
+        rope = Rope(GEOMETRY.head_dim, GRID)
         groups = group_heads(method, head_map, GEOMETRY)
-        plan = CachePlan(GEOMETRY, self.rope, groups, CHUNK, HORIZON, method=method)
+        plan = CachePlan(GEOMETRY, rope, groups, CHUNK, HORIZON, method=method)
         self.bank, self.chunks = CacheBank(plan), iter(ChunkClock(frames, CHUNK))
         tokens = CHUNK * GRID.tokens_per_frame
         self.qkv = torch.randn(GEOMETRY.layers, 3, 1, tokens, GEOMETRY.heads, GEOMETRY.head_dim)
@@ -75,30 +75,28 @@ class Runner:
     def _skip_chunk(self) -> None:
         """Make the next chunk part of the past without attending to anything."""
         chunk = next(self.chunks)
-        self.bank.open(chunk)
-        rotation = self.rope.frames(chunk.frames, self.bank.device)
+        opened = self.bank.open(chunk)
         for layer in range(GEOMETRY.layers):
             q, k, v = self.qkv[layer]
-            self.bank.study(layer, self.bank.write(layer, q, k, v, rotation), k)
+            opened.study(layer, opened.write(layer, q, k, v), k)
         self.bank.commit(chunk, self.latent)
 
     def run_chunk(self) -> tuple[float, float]:
         """Draft and commit the next chunk; return the seconds it took, and those of attending."""
         chunk = next(self.chunks)
         STOPWATCH.seconds, begin = 0.0, time.perf_counter()
-        self.bank.open(chunk)
-        rotation = self.rope.frames(chunk.frames, self.bank.device)
+        opened = self.bank.open(chunk)
         for call in range(CALLS):
-            attend = HeadAttention(self.bank, rotation, step=None if call == CALLS - 1 else call)
+            attend = HeadAttention(opened, step=None if call == CALLS - 1 else call)
             for layer in range(GEOMETRY.layers):
                 attend(layer, *self.qkv[layer])
-        self.head_frames = self._head_frames()
+        self.head_frames = self._head_frames(opened)
         self.bank.commit(chunk, self.latent)
         return time.perf_counter() - begin, STOPWATCH.seconds
 
-    def _head_frames(self) -> float:
+    def _head_frames(self, opened: OpenChunk) -> float:
         """Frames that a query reads, summed over the heads of a layer."""
-        spans = [span for layer in range(GEOMETRY.layers) for span in self.bank.rows(layer).spans]
+        spans = [span for layer in range(GEOMETRY.layers) for span in opened.rows(layer).spans]
         return sum(span.length for span in spans) / GRID.tokens_per_frame / GEOMETRY.layers
 
 

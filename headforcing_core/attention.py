@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from ..kernels import Dense, Span, chosen_impl, head_attention
-from .memory import CacheBank
-from .video import Rotation
+from .memory import CacheBank, OpenChunk
 
 
 class Read(NamedTuple):
@@ -20,14 +19,14 @@ class Read(NamedTuple):
     step: see ``HeadAttention``.
     frame: first query frame.
     q: ``[B, T, H, D]``, rotated.
-    bank: as it is read.
+    opened: what is read.
     """
 
     layer: int
     step: int | None
     frame: int
     q: Tensor
-    bank: CacheBank
+    opened: OpenChunk
 
 
 Observer = Callable[[Read], None]
@@ -41,25 +40,23 @@ class HeadAttention:
     with the past; the past itself is never written here.
 
     Args:
-        bank: the caches, with the chunk open.
-        rotation: of the chunk's tokens at its own frame numbers.
+        opened: the chunk, and the past in front of it.
         observe: sees every read, e.g. to measure attention.
         step: number of the call, from 0; None: it is on clean latents, and policies may look at it.
         dense: the host's own attention, where its user has asked for one; None: the best there is.
     """
 
-    bank: CacheBank
-    rotation: Rotation
+    opened: OpenChunk
     observe: Observer | None = None
     step: int | None = 0
     dense: Dense | None = None
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend in one layer; q, k, v and the result are ``[B, T, H, D]``, unrotated."""
-        q = self.bank.write(layer, q, k, v, self.rotation)
+        q = self.opened.write(layer, q, k, v)
         if self.step is None:
-            self.bank.study(layer, q, k)
-        runs = self.bank.query_frames(layer)
+            self.opened.study(layer, q, k)
+        runs = self.opened.query_frames(layer)
         read = [
             self._read(layer, part, frames.start)
             for part, frames in zip(q.chunk(len(runs), 1), runs, strict=True)
@@ -67,10 +64,10 @@ class HeadAttention:
         return read[0] if len(read) == 1 else torch.cat(read, 1)
 
     def _read(self, layer: int, q: Tensor, frame: int) -> Tensor:
-        rows = self.bank.stage(layer, frame)
+        rows = self.opened.stage(layer, frame)
         if self.observe is not None:
-            self.observe(Read(layer, self.step, frame, q, self.bank))
-        pools = self.bank.pools(layer)
+            self.observe(Read(layer, self.step, frame, q, self.opened))
+        pools = self.opened.pools(layer)
         return head_attention(q, *pools, rows.spans, table=rows.table, dense=self.dense)
 
 
@@ -78,7 +75,7 @@ def served_by(bank: CacheBank, dense: Dense | None = None) -> str:
     """Return what reads the caches on this machine, in words."""
     if dense is not None:
         return "the attention chosen in the host"
-    k, v = bank.pools(0)
+    k, v = bank.layers[0].k, bank.layers[0].v
     heads = bank.plan.geometry.heads
     q = k.new_empty(k.shape[0], 1, heads, k.shape[2])
     return chosen_impl(q, k, v, [Span(head, 1) for head in range(heads)]).value

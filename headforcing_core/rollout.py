@@ -119,9 +119,7 @@ class Rollout:
         self.bank.commit(chunk, clean)
 
     def _open(self, chunk: Chunk) -> HeadAttention:
-        self.bank.open(chunk)
-        rotation = self.bank.plan.rope.frames(chunk.frames, self.bank.device)
-        return HeadAttention(self.bank, rotation, self.observe, dense=self.dense)
+        return HeadAttention(self.bank.open(chunk), self.observe, dense=self.dense)
 
     def _draft(self, chunk: Chunk, text: object, attend: HeadAttention) -> Tensor:
         noise = self._draw(chunk, 0)

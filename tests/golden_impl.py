@@ -119,13 +119,10 @@ class GoldenModel:
         self.bank = self.bank or self._bank(latents, self.spec)
         chunk = Chunk(0, start_frame, start_frame + latents.shape[2])
         if chunk != self.chunk:
-            self.bank.open(chunk)
+            self.opened = self.bank.open(chunk)
             self.chunk = chunk
-        rotation = self.bank.plan.rope.frames(chunk.frames, self.bank.device)
         observe = None if self.probabilities is None else self._observe
-        flow = self.model(
-            latents, timesteps, self.text, HeadAttention(self.bank, rotation, observe)
-        )
+        flow = self.model(latents, timesteps, self.text, HeadAttention(self.opened, observe))
         if observe:
             held = frames_held(self.bank)
             self.last_attention = {"probs": self.probabilities, "key_frames": held}
@@ -164,14 +161,14 @@ class GoldenModel:
         return CacheBank(plan_of(geometry, rope, policy, rule, chunk, window, spec["batch"]))
 
     def _observe(self, read: Read) -> None:
-        keys, _ = read.bank.pools(read.layer)
-        spans, heads = read.bank.rows(read.layer).spans, []
+        keys, _ = read.opened.pools(read.layer)
+        spans, heads = read.opened.rows(read.layer).spans, []
         for head, span in enumerate(spans):
             k = keys[:, span.start : span.start + span.length]
             scores = read.q[:, :, head] @ k.transpose(1, 2) * read.q.shape[-1] ** -0.5
             heads.append(scores.softmax(-1))
         self.probabilities.append(torch.stack(heads, 1))
-        tokens = read.bank.plan.rope.grid.tokens_per_frame
+        tokens = read.opened.plan.rope.grid.tokens_per_frame
         mass = frame_mass(frame_logsumexp(read.q, keys, spans, tokens))
         # [B, H, T, F] -> [H, query frame, F]: the mean over the tokens of a query frame
         self.masses.append(mass[0].unflatten(1, (-1, tokens)).mean(2))

@@ -53,8 +53,7 @@ def planted_profile(shifts=(0, 1)) -> HeadProfile:
     q = torch.zeros(1, 3 * tokens, len(HEADS), GEOMETRY.head_dim)
     q[..., STEADY] = GEOMETRY.head_dim**0.5
     for chunk in ChunkClock(FRAMES, 3):
-        bank.open(chunk)
-        attend = HeadAttention(bank, rope.frames(chunk.frames, bank.device), profiler)
+        attend = HeadAttention(bank.open(chunk), profiler)
         for layer, shift in enumerate(shifts):
             k = torch.zeros_like(q)
             own = found[chunk.start : chunk.stop].roll(shift, 1)

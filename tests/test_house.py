@@ -40,7 +40,7 @@ LOOP = (
     *("headforcing_core/memory/", "headforcing_core/models/wan.py"),
 )
 # but here, once per chunk
-READS_ONCE = "headforcing_core/memory/decisions.py"
+READS_ONCE = "headforcing_core/memory/scores/fetched.py"
 # functions that the host calls, in one version with more arguments than in another
 CALLED_BY_HOST = tuple(f"nodes/host/{noun}.py" for noun in ("attention", "demo_model", "sampling"))
 READS_BACK = {"item", "tolist", "cpu", "numpy", "nonzero"}

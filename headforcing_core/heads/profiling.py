@@ -38,13 +38,13 @@ class Profiler:
     _layers: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def __call__(self, read: Read) -> None:
-        chunk = read.bank.chunk
+        chunk = read.opened.chunk
         if chunk.index not in self.chunks or (read.step is None and not self.settings.clean):
             return
-        grid = read.bank.plan.rope.grid
+        grid = read.opened.plan.rope.grid
         tokens = grid.tokens_per_frame
-        pool, _ = read.bank.pools(read.layer)
-        spans, table = read.bank.rows(read.layer)
+        pool, _ = read.opened.pools(read.layer)
+        spans, table = read.opened.rows(read.layer)
         step = -1 if read.step is None else read.step
         rows = self.settings.drawn_rows(read.q.shape[1], self.prompt, self.seed, chunk.index, step)
         q = read.q if rows is None else read.q[:, rows.to(read.q.device)]
@@ -55,15 +55,15 @@ class Profiler:
         keys = keys.unflatten(2, (-1, tokens)).mean(3, dtype=torch.float32)
         scores = torch.einsum("bhd,bhfd->hf", last, keys) / len(last)
         self._layers.append((mass, scores))
-        if len(self._layers) == read.bank.plan.geometry.layers:
+        if len(self._layers) == read.opened.plan.geometry.layers:
             self._finish(read)
 
     def _finish(self, read: Read) -> None:
-        frames = [page.at for page in read.bank.pages(read.layer, 0, read.frame)]
+        frames = [page.at for page in read.opened.pages(read.layer, 0, read.frame)]
         order = sorted(range(len(frames)), key=frames.__getitem__)
         mass, scores = (torch.stack(x)[..., order].cpu() for x in zip(*self._layers, strict=True))
         self._layers.clear()
-        chunk = read.bank.chunk
+        chunk = read.opened.chunk
         self.samples.append(
             Sample(
                 self.prompt,

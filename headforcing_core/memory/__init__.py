@@ -6,6 +6,7 @@ from .cache import CacheBank
 from .cache_plan import CachePlan
 from .groups import check_map, group_heads
 from .inspection import STAND_IN, ChunkInspected, Reading, inspect
+from .open_chunk import OpenChunk
 from .slots import SlotTable
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "CacheBank",
     "CachePlan",
     "ChunkInspected",
+    "OpenChunk",
     "Reading",
     "SlotTable",
     "budgets",

@@ -15,6 +15,7 @@ from ..methods import HeadRule
 from ..video import Rope, Rotation
 from .rotations import Rotations
 from .slots import Move
+from .staging import Staging
 
 
 @dataclass(frozen=True)
@@ -82,28 +83,6 @@ class Content(NamedTuple):
     k: Tensor
     v: Tensor
     home: int
-
-
-class Turned(NamedTuple):
-    """Pages that are turned on their way to a place: where to, where from, and how far.
-
-    rotation: ``[pages, time / 2]``.
-    """
-
-    slots: Tensor
-    source: Tensor
-    rotation: Rotation
-
-
-class Staging(NamedTuple):
-    """What is done to an arena before a query frame reads it. Made once for all layers.
-
-    shown: pages kept aside, on their way to the front.
-    turned: pages in slots, from where their time channels are kept.
-    """
-
-    shown: Turned | None
-    turned: Turned | None
 
 
 class Arena:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
+from ..device import memory_of
 from ..methods import UNDECIDED, DummyTypes, Method
 from ..video import ModelGeometry, Rope
 from .arena import ArenaPlan
@@ -70,6 +73,24 @@ class CachePlan:
         """All that is allocated, side buffers included."""
         heads = ((g, sum(map(len, g.heads.values()))) for g in self.groups)
         return self.batch * sum(n * self.arena(g).bytes(self.dtype.itemsize) for g, n in heads)
+
+    @contextmanager
+    def room_on(self, device: torch.device | str) -> Iterator[None]:
+        """Allocate within; say in a sentence where that is too much for a device.
+
+        Raises:
+            RuntimeError: if the device has not that much memory.
+        """
+        too_much = RuntimeError(
+            f"the caches need {self.bytes / 1024**3:.2f} GiB, which {device} does not have; "
+            "use a smaller window or a smaller picture"
+        )
+        if self.bytes > memory_of(device):
+            raise too_much
+        try:
+            yield
+        except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU
+            raise too_much from error
 
     @property
     def seen(self) -> int:

@@ -11,7 +11,21 @@ from torch.nn.functional import avg_pool2d
 from ...kernels import rotate
 from ..methods import Kind, Page, frame_page, home_of
 from .arena import Arena, Content
-from .ledger import Places
+from .ledger import Arrivals, Places
+
+
+def fill(arena: Arena, maker: Maker, places: Places, arrived: Arrivals) -> None:
+    """Put the contents of new pages in their places. All are made before any is overwritten."""
+    aside = [maker.content(page) for page in arrived.aside]
+    made = [maker.content(page) for page in arrived.slots]
+    for page, content in zip(arrived.aside, aside, strict=True):
+        arena.put_aside(places.aside[page], content)
+    for page, content in zip(arrived.slots, made, strict=True):
+        arena.put(places.slots[page], content, page.at)
+    times = dict(zip(arrived.slots, (content.k for content in made), strict=True))
+    for page in arrived.turning:
+        time = times.get(page, arena.k[:, :, places.slots[page]])
+        arena.turning[:, :, places.turning[page]] = time[..., : arena.time]
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from ...kernels import Span, write_rotated
+from ..device import send
 from ..video import Chunk, Rotation
 from .arena import Arena
+from .cache_plan import CachePlan
 from .ledger import Ledger
+from .rotations import Rotations
 
 
 class Share(NamedTuple):
@@ -43,6 +47,37 @@ class LayerCache:
         self.k, self.v = k, v
         self.shares = shares
         self.heads = heads
+
+    @classmethod
+    def allocated(
+        cls,
+        plan: CachePlan,
+        layer: int,
+        ledgers: Sequence[Ledger],
+        rotations: Rotations,
+        device: torch.device | str,
+    ) -> LayerCache:
+        """Allocate what the heads of one layer will ever need.
+
+        Args:
+            ledgers: of the plan's groups.
+            rotations: that all layers share.
+        """
+        shape = (plan.batch, plan.pool_rows(layer), plan.geometry.head_dim)
+        k, v = (torch.zeros(shape, dtype=plan.dtype, device=device) for _ in range(2))
+        shares, start = [], 0
+        for ledger, group in zip(ledgers, plan.groups, strict=True):
+            heads = group.heads.get(layer, ())
+            if not heads:
+                continue
+            room = plan.arena(group)
+            own = slice(start, start + len(heads) * room.rows)
+            parts = (x[:, own].unflatten(1, (len(heads), room.rows)) for x in (k, v))
+            whole = heads == tuple(range(plan.geometry.heads))
+            index = None if whole else send(torch.tensor(heads), device)
+            shares.append(Share(ledger, heads, index, start, Arena(room, *parts, rotations)))
+            start = own.stop
+        return cls(k, v, shares, plan.geometry.heads)
 
     def write(
         self, chunk: Chunk, q: Tensor, k: Tensor, v: Tensor, rotation: Rotation, rows: Tensor

@@ -19,7 +19,7 @@ from headforcing.headforcing_core import (
     Rope,
 )
 from headforcing.headforcing_core.attention import Observer
-from headforcing.headforcing_core.memory import cache
+from headforcing.headforcing_core.memory import cache_plan
 from headforcing.kernels import rotate
 
 B, H, D = 2, 3, 24
@@ -44,16 +44,14 @@ def tokens(chunk):
     return slice(chunk.start * P, chunk.stop * P)
 
 
-def attend(caches, chunk, q, k, v, observe: Observer | None = None):
-    rotation = ROPE.frames(chunk.frames, CPU)
-    return HeadAttention(caches, rotation, observe)(0, *(x[:, tokens(chunk)] for x in (q, k, v)))
+def attend(opened, q, k, v, observe: Observer | None = None):
+    return HeadAttention(opened, observe)(0, *(x[:, tokens(opened.chunk)] for x in (q, k, v)))
 
 
 def run(caches, clock, q, k, v):
     outputs = []
     for chunk in clock:
-        caches.open(chunk)
-        outputs.append(attend(caches, chunk, q, k, v))
+        outputs.append(attend(caches.open(chunk), q, k, v))
         caches.commit(chunk)
     return torch.cat(outputs, 1)
 
@@ -111,12 +109,12 @@ def test_drafts_leave_the_past_alone():
     q, k, v = projections(9)
     *_, last = clock
     run(caches, list(clock)[:-1], q, k, v)
-    caches.open(last)
+    opened = caches.open(last)
     (arena,) = (share.arena for share in caches.layers[0].shares)
     frames, past = frames_held(caches), [x.clone() for x in (arena.k, arena.v)]
     slots = [i for i, f in enumerate(frames) if f not in last.frames]
     for seed in range(3):
-        attend(caches, last, *projections(9, seed))
+        attend(opened, *projections(9, seed))
     for before, after in zip(past, (arena.k, arena.v), strict=True):
         assert torch.equal(before[:, :, slots], after[:, :, slots])
     assert frames_held(caches) == frames
@@ -128,10 +126,9 @@ def test_the_last_call_of_a_chunk_is_what_stays():
     q, k, v = projections(6)
     drafted, plain = bank(6, 0, 3), bank(6, 0, 3)
     for chunk in clock:
-        for caches in (drafted, plain):
-            caches.open(chunk)
-        attend(drafted, chunk, *projections(6, seed=7))
-        assert torch.equal(attend(drafted, chunk, q, k, v), attend(plain, chunk, q, k, v))
+        one, other = drafted.open(chunk), plain.open(chunk)
+        attend(one, *projections(6, seed=7))
+        assert torch.equal(attend(one, q, k, v), attend(other, q, k, v))
         for caches in (drafted, plain):
             caches.commit(chunk)
 
@@ -157,8 +154,7 @@ def test_re_encoded_positions_stay_within_the_horizon():
     caches = bank(6, 2, 3, PositionRule.CONTIGUOUS, horizon=6)
     q, k, v = projections(60)
     for chunk in ChunkClock(60, 3):
-        caches.open(chunk)
-        attend(caches, chunk, q, k, v)
+        attend(caches.open(chunk), q, k, v)
         positions = caches.ledgers[0].read(chunk.start).values()
         assert all(0 < chunk.stop - at <= 6 for at in positions)
         caches.commit(chunk)
@@ -176,10 +172,10 @@ def test_bytes_are_known_before_anything_is_allocated(rule):
 def test_memory_that_is_not_there_is_not_asked_for(monkeypatch):
     """Linux hands out memory it does not have and ends the process when it is used."""
     plan = bank(9, 2, 3).plan
-    monkeypatch.setattr(cache, "memory_of", lambda device: plan.bytes - 1)
+    monkeypatch.setattr(cache_plan, "memory_of", lambda device: plan.bytes - 1)
     with pytest.raises(RuntimeError, match=r"the caches need .* GiB, which cpu does not have"):
         CacheBank(plan)
-    monkeypatch.setattr(cache, "memory_of", lambda device: plan.bytes)
+    monkeypatch.setattr(cache_plan, "memory_of", lambda device: plan.bytes)
     CacheBank(plan)
 
 

@@ -46,10 +46,9 @@ def chunks(name, count, observe=None, dense=None):
     plan = CachePlan(GEOMETRY, ROPE, groups, 3, 21, method=method)
     bank, rng = CacheBank(plan), torch.Generator().manual_seed(0)
     for chunk in ChunkClock(3 * count, 3):
-        bank.open(chunk)
-        rotation = ROPE.frames(chunk.frames, CPU)
+        opened = bank.open(chunk)
         for step in (0, None):
-            attend = HeadAttention(bank, rotation, observe, step, dense)
+            attend = HeadAttention(opened, observe, step, dense)
             for layer in range(3):
                 qkv = torch.randn(3, 1, 3 * GRID.tokens_per_frame, 4, 24, generator=rng)
                 attend(layer, *qkv)
@@ -62,9 +61,9 @@ def test_tables_say_what_spans_say_and_are_sent_together(name):
     seen = []
 
     def observe(read):
-        spans, table = read.bank.rows(read.layer)
+        spans, table = read.opened.rows(read.layer)
         assert torch.equal(table, span_table(spans, "cpu"))
-        seen.append((read.bank.chunk.index, table.untyped_storage().data_ptr(), table))
+        seen.append((read.opened.chunk.index, table.untyped_storage().data_ptr(), table))
 
     for _ in chunks(name, 12, observe):
         pass

@@ -252,11 +252,10 @@ def planted(bank, scenes):
     geometry = bank.plan.geometry
     for index, scene in enumerate(scenes):
         chunk = Chunk(index, 3 * index, 3 * index + 3)
-        bank.open(chunk)
-        rotation = bank.plan.rope.frames(chunk.frames, bank.device)
+        opened = bank.open(chunk)
         for layer in range(geometry.layers):
             x = torch.zeros(1, 3 * bank.plan.rope.grid.tokens_per_frame, geometry.heads, 24)
-            bank.write(layer, x, x, x, rotation)
+            opened.write(layer, x, x, x)
         noise = 0.01 * torch.randn(16, 3, 4, 5, generator=rng)
         bank.commit(chunk, (looks[scene] + noise)[None])
     (memory,) = {id(x): x for x in bank.ledgers if x.rule.policy.middle.slots}.values()

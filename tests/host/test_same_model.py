@@ -35,9 +35,7 @@ latent, text, t = torch.randn(2, 16, 3, rows, columns), torch.randn(2, 10, 64), 
 chunk = Chunk(0, 0, 3)
 rope = Rope(config.geometry.head_dim, config.grid(rows, columns))
 plan = plan_of(config.geometry, rope, HeadPolicy(0, 0), PositionRule.ABSOLUTE, 3, 21, batch=2)
-bank = CacheBank(plan)
-bank.open(chunk)
-attend = HeadAttention(bank, rope.frames(chunk.frames, bank.device))
+attend = HeadAttention(CacheBank(plan).open(chunk))
 with torch.no_grad():
     a = ours(latent, torch.full((2, 3), t), ours.prepare_text(text), attend)
     b = theirs(latent, torch.full((2,), t), text)

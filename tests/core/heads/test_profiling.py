@@ -49,15 +49,15 @@ def test_what_is_measured_is_the_whole_matrix_summed_up(subject):
     seen = {}
 
     def matrix(read):
-        pool, _ = read.bank.pools(read.layer)
-        spans = read.bank.rows(read.layer).spans
+        pool, _ = read.opened.pools(read.layer)
+        spans = read.opened.rows(read.layer).spans
         k = torch.stack([pool[:, start : start + length] for start, length in spans], 1)
         scores = read.q.transpose(1, 2).double() @ k.transpose(2, 3).double() * 24**-0.5
-        frames = [page.at for page in read.bank.pages(read.layer, 0, read.frame)]
+        frames = [page.at for page in read.opened.pages(read.layer, 0, read.frame)]
         order = sorted(range(len(frames)), key=frames.__getitem__)
         by_frame = scores.softmax(-1).unflatten(-1, (len(frames), -1)).sum(-1).mean((0, 2))
         last = scores[:, :, -12:].unflatten(-1, (len(frames), -1)).mean((0, 2, 4))
-        key = (read.bank.chunk.index, read.step)
+        key = (read.opened.chunk.index, read.step)
         seen.setdefault(key, []).append((by_frame[:, order], last[:, order], sorted(frames)))
 
     request = VideoRequest(FAMILY, settings.frames, *SIZE, 7)

@@ -3,7 +3,8 @@
 import torch
 from plans import DIM, GRID, HEADS, LAYERS, bank_for
 
-from headforcing.headforcing_core import CacheBank, ChunkClock, HeadAttention, Rope
+from headforcing.headforcing_core import ChunkClock, HeadAttention
+from headforcing.headforcing_core.memory import OpenChunk
 from headforcing.headforcing_core.methods import DummyTypes, Kind, settings_named, with_values
 from headforcing.headforcing_core.methods.online import FIRST, LAST, LAST_CHUNK
 
@@ -16,9 +17,7 @@ LATENT = torch.zeros(1, 16, 3, 6, 8)
 def commit(bank, chunks, q, k):
     """Commit chunks of queries and keys ``[LAYERS, F, P, H, D]``."""
     for chunk in chunks:
-        bank.open(chunk)
-        rotation = Rope(DIM, GRID).frames(chunk.frames, bank.device)
-        attend = HeadAttention(bank, rotation, step=None)
+        attend = HeadAttention(bank.open(chunk), step=None)
         for layer in range(LAYERS):
             rows = (x[layer, chunk.start : chunk.stop].flatten(0, 1)[None] for x in (q, k, k))
             attend(layer, *rows)
@@ -56,15 +55,13 @@ def test_dummies_are_the_heads_that_look_neither_way():
 
 def test_only_clean_calls_are_studied(monkeypatch):
     seen = []
-    monkeypatch.setattr(CacheBank, "study", lambda self, layer, q, unrotated: seen.append(layer))
+    monkeypatch.setattr(OpenChunk, "study", lambda self, layer, q, unrotated: seen.append(layer))
     bank = bank_for(settings_named("rolling").build(), 60)
     (chunk, *_) = ChunkClock(60, 3)
-    bank.open(chunk)
+    opened = bank.open(chunk)
     q = torch.zeros(1, 3 * P, HEADS, DIM)
     for step in (0, 1, None):
-        HeadAttention(bank, Rope(DIM, GRID).frames(chunk.frames, bank.device), step=step)(
-            0, q, q, q
-        )
+        HeadAttention(opened, step=step)(0, q, q, q)
     assert seen == [0]
 
 

@@ -159,8 +159,7 @@ def test_caches_compute_what_their_pages_say(name, values):
                    for x in (k, v))  # fmt: skip
             hands[layer, share.ledger] = ByHand(*own)
     for chunk in clock:
-        bank.open(chunk)
-        attend = HeadAttention(bank, ROPE.frames(chunk.frames, CPU), step=None)
+        attend = HeadAttention(bank.open(chunk), step=None)
         rows = slice(chunk.start * P, chunk.stop * P)
         for layer, cache in enumerate(bank.layers):
             got = attend(layer, *(x[layer][:, rows] for x in (q, k, v)))
@@ -172,7 +171,7 @@ def test_caches_compute_what_their_pages_say(name, values):
                         expected = read_by_hand(hand, share.ledger, chunk, f, own_q[:, i], None)
                         actual = got[0, i * P : (i + 1) * P][:, share.heads].transpose(0, 1)
                         torch.testing.assert_close(actual, expected.float(), atol=3e-5, rtol=1e-4)
-                candidates = bank._decisions.candidates(share.ledger, chunk)
+                candidates = bank._decisions.tokens.candidates(share.ledger, chunk)
                 hand.pending = (candidates, own_q, share.ledger.past.middle)
                 if candidates:
                     choose_by_hand(hand, share.ledger, chunk, candidates, own_q)

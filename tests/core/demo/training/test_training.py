@@ -78,8 +78,7 @@ def test_teacher_forcing_is_what_a_rollout_computes():
         own = slice(chunk.start, chunk.stop)
         level = NoiseLevel(float(sigma[chunk.index]), 1000 * float(sigma[chunk.index]))
         said = model.prepare_text(texts[:, chunk.index])
-        bank.open(chunk)
-        cached = HeadAttention(bank, rope.frames(chunk.frames, CPU))
+        cached = HeadAttention(bank.open(chunk))
         drafted = model.predict_clean(noisy[:, :, own], level, said, cached)
         for guess in trained_on:
             torch.testing.assert_close(guess[:, :, own], drafted, atol=2e-5, rtol=1e-4)

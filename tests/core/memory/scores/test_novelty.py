@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import cosine_similarity
 
-from headforcing.headforcing_core.memory.novelty import CELLS, Novelty, describe
+from headforcing.headforcing_core.memory.scores.novelty import CELLS, Novelty, describe
 
 SEEN = torch.randn(6, 5, generator=torch.Generator().manual_seed(0)) + 10  # one is like the other
 

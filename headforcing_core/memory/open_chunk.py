@@ -1,0 +1,133 @@
+"""The chunk that is being made, beside the past that it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...kernels import Span, span_table
+from ..device import send
+from ..methods import Page
+from ..video import Chunk
+from .cache_plan import CachePlan
+from .decisions import Decisions
+from .layer_cache import LayerCache
+from .ledger import Ledger
+from .staging import Stagings
+
+
+class HeadRows(NamedTuple):
+    """The rows of a pool that each head reads, and the same as a table on the device."""
+
+    spans: tuple[Span, ...]
+    table: Tensor
+
+
+class OpenChunk:
+    """What a model call reads and writes while a chunk is open. It ends when that is committed.
+
+    Every call overwrites the chunk's own keys and values and reads them with the past; the past
+    itself changes only where its pages are shown and turned for the query frame that reads.
+
+    Args:
+        chunk: the chunk, for which there is room.
+        layers: the caches of the video.
+        stagings: of this chunk; those that hold for all its frames are done.
+        decisions: what looks at clean calls.
+    """
+
+    def __init__(
+        self,
+        chunk: Chunk,
+        plan: CachePlan,
+        layers: Sequence[LayerCache],
+        stagings: Stagings,
+        decisions: Decisions,
+    ):
+        self.chunk, self.plan = chunk, plan
+        self._layers, self._stagings, self._decisions = layers, stagings, decisions
+        device = layers[0].k.device
+        self.rotation = plan.rope.frames(chunk.frames, device)
+        self._rows, self._own_rows = self._laid_out(device)
+        self._frame: dict[int, int] = {}
+
+    def _laid_out(
+        self, device: torch.device
+    ) -> tuple[dict[tuple[int, int], HeadRows], Sequence[Tensor]]:
+        """Return what is read, by layer and first query frame, and what the chunk overwrites.
+
+        It goes to the device together.
+        """
+        spans = {
+            (number, frames.start): layer.spans(self._shown(layer, frames.start))
+            for number, layer in enumerate(self._layers)
+            for frames in self.query_frames(number)
+        }
+        tables = [span_table(each, "cpu") for each in spans.values()]
+        tables += [torch.tensor(layer.chunk_rows(), dtype=torch.int32) for layer in self._layers]
+        sent = send(torch.cat(tables), device).split([len(table) for table in tables])
+        at = dict(zip(spans, sent, strict=False))
+        rows = {place: HeadRows(own, at[place]) for place, own in spans.items()}
+        return rows, sent[len(spans) :]
+
+    def _shown(self, layer: LayerCache, frame: int) -> dict[Ledger, int]:
+        """Return the tokens that lie in front of the slots, per ledger of a layer."""
+        shown: dict[Ledger, int] = {}
+        for share in layer.shares:
+            at = frame if share.ledger.rule.per_frame else self.chunk.start
+            front = self._stagings.of(share.ledger, at).shown
+            pages = 0 if front is None else len(front.source)
+            shown[share.ledger] = pages * share.arena.plan.small_tokens
+        return shown
+
+    def query_frames(self, layer: int) -> list[range]:
+        """Return the chunk's frames in runs that read the same in a layer."""
+        per_frame = any(share.ledger.rule.per_frame for share in self._layers[layer].shares)
+        frames = self.chunk.frames
+        return [range(f, f + 1) for f in frames] if per_frame else [frames]
+
+    def write(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Overwrite the chunk's keys and values of one layer; return the queries rotated.
+
+        Args:
+            q, k, v: ``[B, len(chunk) * P, H, D]``, unrotated.
+        """
+        rows = self._own_rows[layer]
+        return self._layers[layer].write(self.chunk, q, k, v, self.rotation, rows)
+
+    def study(self, layer: int, q: Tensor, unrotated: Tensor) -> None:
+        """Let policies look at a layer while the chunk is clean.
+
+        Args:
+            q: ``[B, T, H, D]``, rotated.
+            unrotated: keys before rotation.
+        """
+        self._decisions.study(layer, q, unrotated, self.chunk)
+
+    def stage(self, layer: int, frame: int) -> HeadRows:
+        """Let a query frame read a layer: return the rows of the pool for each head.
+
+        What it reads stays until another frame is staged.
+        """
+        for share in self._layers[layer].shares:
+            if share.ledger.rule.per_frame:
+                share.arena.stage(self._stagings.of(share.ledger, frame))
+        self._frame[layer] = frame
+        return self._rows[layer, frame]
+
+    def rows(self, layer: int) -> HeadRows:
+        """Return the rows that each head of a layer reads, for the frame that was staged last."""
+        return self._rows[layer, self._frame[layer]]
+
+    def pools(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Return keys and values of a layer, each ``[B, rows, D]``."""
+        return self._layers[layer].k, self._layers[layer].v
+
+    def pages(self, layer: int, head: int, frame: int) -> list[Page]:
+        """Return what a head's rows hold while a query frame is staged, in their order."""
+        ledger = self._layers[layer].ledger_of(head)
+        in_slots = ledger.slots.pages
+        return [*(page for page in ledger.read(frame) if page not in in_slots), *in_slots]

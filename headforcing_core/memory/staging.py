@@ -1,0 +1,86 @@
+"""What is done to an arena before a query frame reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..device import send
+from ..methods import Page
+from ..video import Rotation
+from .ledger import Ledger
+from .rotations import Rotations
+
+
+class Turned(NamedTuple):
+    """Pages that are turned on their way to a place: where to, where from, and how far.
+
+    rotation: ``[pages, time / 2]``.
+    """
+
+    slots: Tensor
+    source: Tensor
+    rotation: Rotation
+
+
+class Staging(NamedTuple):
+    """The pages that a query frame reads and that do not lie ready in their slots.
+
+    shown: pages kept aside, on their way to the front.
+    turned: pages in slots, from where their time channels are kept.
+    """
+
+    shown: Turned | None
+    turned: Turned | None
+
+
+class Stagings:
+    """The stagings of one open chunk, each made once for all layers.
+
+    Args:
+        rotations: of the video.
+        device: of its caches.
+    """
+
+    def __init__(self, rotations: Rotations, device: torch.device):
+        self._rotations, self._device = rotations, device
+        self._known: dict[tuple[Ledger, int], Staging] = {}
+
+    def of(self, ledger: Ledger, frame: int) -> Staging:
+        """Return what is done for a query frame in every arena of a ledger."""
+        if (ledger, frame) not in self._known:
+            self._known[ledger, frame] = self._made(ledger, frame)
+        return self._known[ledger, frame]
+
+    def _made(self, ledger: Ledger, frame: int) -> Staging:
+        reads, places = ledger.read(frame), ledger.places
+        turns = {page: position - ledger.home(page) for page, position in reads.items()}
+        shown = [page for page in reads if page not in places.slots]
+        turned = [page for page in reads if page in places.turning]
+        # against the slots: what is in front is read with them
+        front = ledger.rule.policy.middle.front
+        last = range(front - len(shown), front)
+        slots = [places.slots[page] for page in turned]
+        return Staging(
+            self._way(turns, shown, last, places.aside),
+            self._way(turns, turned, slots, places.turning),
+        )
+
+    def _way(
+        self,
+        turns: Mapping[Page, int],
+        pages: Sequence[Page],
+        slots: Sequence[int],
+        source: Mapping[Page, int],
+    ) -> Turned | None:
+        if not pages:
+            return None
+        to, of = (
+            send(torch.tensor(list(places)), self._device)
+            for places in (slots, [source[page] for page in pages])
+        )
+        rotation = self._rotations.temporal([turns[page] for page in pages])
+        return Turned(to, of, rotation.squeeze(1))
