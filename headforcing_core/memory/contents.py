@@ -1,4 +1,4 @@
-"""What lies in pages that are not simply a frame where it was written."""
+"""What lies in new pages: made out of what an arena held, and put in its place."""
 
 from __future__ import annotations
 
