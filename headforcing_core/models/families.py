@@ -1,6 +1,6 @@
 """Model families: how published models are sized and run.
 
-Those numbers stand here and nowhere else; what every Wan model shares is in wan.py and video/rope.py.
+Those numbers stand here and nowhere else; what all Wan models share is in wan.py and video/rope.py.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from playwright.sync_api import sync_playwright
 
 URL, WORKFLOW, FOLDER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
+RUN = "[data-testid=queue-button]"
 WATCH = """() => {
   window.seen = {ended: [], previews: 0, said: [], progress: 0};
   for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
@@ -54,7 +55,8 @@ class Page:
         self.page.wait_for_timeout(500)
 
     def press_run(self):
-        self.page.locator("[data-testid=queue-button] button").first.click()
+        # in newer pages the button itself has the name, in older ones what it is in
+        self.page.locator(f"button{RUN}, {RUN} button").first.click()
 
     def ended(self, number):
         """Wait until so many runs have ended; return how the last one did."""

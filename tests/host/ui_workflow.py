@@ -123,9 +123,10 @@ def as_prompt(workflow, info):
         left, inputs = list(node["widgets_values"]), {}
         for name, spec in fields(known):
             if is_widget(spec):
-                if not left:
-                    problems.append(f"{node['type']}: no value for {name}")
-                    break
+                if not left:  # saved by an older host: the page gives a new widget its default
+                    if name in known["input"].get("required", {}) and default_of(spec) is None:
+                        problems.append(f"{node['type']}: no value for {name}")
+                    continue
                 inputs[name] = left.pop(0)
                 if spec[0] == "COMFY_DYNAMICCOMBO_V3":
                     for inner, _ in nested(spec, inputs[name]):
