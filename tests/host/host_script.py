@@ -13,7 +13,7 @@ def found_by(name, *arguments, **environment):
     kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         [host_python(), script, HOST, *arguments], cwd=HOST, capture_output=True, text=True,
-        timeout=300, env={**kept, **environment}, check=False,
+        timeout=900, env={**kept, **environment}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("FOUND "))
