@@ -34,7 +34,8 @@ from setting import machine, written
 
 from headforcing import kernels
 from headforcing.headforcing_core import ChunkClock, Rope
-from headforcing.headforcing_core.memory import ArenaPlan, inspect
+from headforcing.headforcing_core.inspection import inspect
+from headforcing.headforcing_core.memory import ArenaPlan
 from headforcing.headforcing_core.methods import Kind, published_map, settings_named
 from headforcing.headforcing_core.models import WAN_1_3B, WAN_HORIZON
 from headforcing.headforcing_core.video import LatentGrid

@@ -1,7 +1,8 @@
 """Autoregressive video rollouts with bounded caches. Knows torch; knows no host."""
 
 from .attention import HeadAttention
-from .memory import CacheBank, CachePlan, SlotTable
+from .generation import VideoRequest
+from .memory import CacheBank, CachePlan, OpenChunk
 from .methods import HeadPolicy, PositionRule
 from .models import Attend, Backbone, WanConfig, WanModel, WanText
 from .rollout import FinishedChunk, Rollout
@@ -35,13 +36,14 @@ __all__ = [
     "ModelGeometry",
     "NoiseLevel",
     "NoiseSource",
+    "OpenChunk",
     "PositionRule",
     "PromptSchedule",
     "Rollout",
     "Rope",
     "SeededNoise",
-    "SlotTable",
     "VideoFormat",
+    "VideoRequest",
     "WanConfig",
     "WanModel",
     "WanText",

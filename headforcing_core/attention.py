@@ -12,6 +12,9 @@ from torch import Tensor
 from ..kernels import Dense, Span, chosen_impl, head_attention
 from .memory import CacheBank, OpenChunk
 
+# Dense is the kernels' word, and a host's as well: hosts do not import kernels
+__all__ = ["Dense", "HeadAttention", "Observer", "Read", "served_by"]
+
 
 class Read(NamedTuple):
     """One read of one layer, as an observer sees it.
@@ -37,7 +40,7 @@ class HeadAttention:
     """What a model calls in place of its own self-attention while one chunk is open.
 
     Every call overwrites the chunk's own keys and values in the caches and reads them together
-    with the past; the past itself is never written here.
+    with the past; what is remembered does not change.
 
     Args:
         opened: the chunk, and the past in front of it.

@@ -64,8 +64,8 @@ class VideoRequest:
         check_seed(self.seed)
         # each of these refuses what cannot be run, before a model is loaded for it
         _ = self.clock, self.family.levels
-        self.memory.check(self.family.frames_per_chunk, self.family.horizon)
-        check_map(self.memory, self.head_map)
+        self.fitted_method.check(self.family.frames_per_chunk, self.family.horizon)
+        check_map(self.fitted_method, self.head_map)
 
     @property
     def clock(self) -> ChunkClock:
@@ -85,7 +85,7 @@ class VideoRequest:
             "window": family.window,
             "sink": family.sink,
             "positions": family.positions.value,
-            "method": self.memory.name,
+            "method": self.fitted_method.name,
             "horizon": family.horizon,
             "rows": self.rows,
             "columns": self.columns,
@@ -94,7 +94,7 @@ class VideoRequest:
         }
 
     @property
-    def memory(self) -> Method:
+    def fitted_method(self) -> Method:
         """How the past is kept, with no more room than this video needs."""
         method = self.method or self.family.method
         return method.fitted(self.clock.total_frames, self.family.frames_per_chunk)
@@ -105,12 +105,12 @@ class VideoRequest:
         return CachePlan(
             geometry=geometry,
             rope=Rope(geometry.head_dim, model.config.grid(self.rows, self.columns)),
-            groups=group_heads(self.memory, self.head_map, geometry),
+            groups=group_heads(self.fitted_method, self.head_map, geometry),
             frames_per_chunk=family.frames_per_chunk,
             horizon=family.horizon,
             batch=batch,
             dtype=model.dtype,
-            method=self.memory,
+            method=self.fitted_method,
         )
 
     def rollout(
@@ -142,8 +142,8 @@ class VideoRequest:
             noise=SeededNoise(
                 self.seed, batch, model.config.in_dim, self.rows, self.columns, entry
             ),
-            on_switch=self.memory.on_switch,
-            switch_frames=self.memory.switch_frames,
+            on_switch=self.fitted_method.on_switch,
+            switch_frames=self.fitted_method.switch_frames,
             observe=observe,
             dense=dense,
         )

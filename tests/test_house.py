@@ -18,6 +18,8 @@ EXTRAS = {
 ALL_EXTRAS = set().union(*EXTRAS.values())
 # imported when a GPU is there to run it, by an operator's api; its numbers are tiles and cards
 TRITON_FILE = "/triton_kernel.py"
+# imports the Triton file of whichever operator asks
+CHOOSES = "kernels/triton_choice.py"
 # bookkeeping: integers, no tensors
 INTEGERS = (
     "headforcing_core/methods/",
@@ -52,7 +54,7 @@ def complaints(source: str, path: str) -> list[str]:
     """Say what in one file breaks a rule; ``path`` is relative to the repository."""
     tree, said = ast.parse(source), []
     _, absolute = imported(tree, path)
-    said += [f"import {a} relatively" for a in absolute & set(FOLDERS) - {"nodes"}]
+    said += [f"import {a} relatively" for a in absolute & {*FOLDERS, "headforcing"} - {"nodes"}]
     if path.startswith(INTEGERS) and "torch" in absolute:
         said.append("it decides with integers, not tensors")
     if not path.startswith("nodes/"):
@@ -78,6 +80,8 @@ def complaints(source: str, path: str) -> list[str]:
             said += habits(node)
         if loops and isinstance(node, ast.Attribute) and node.attr in READS_BACK:
             said.append(f"line {node.lineno}: .{node.attr} waits for the device")
+        if path != CHOOSES and imports_by_name(node):
+            said.append("what is imported is said in a statement")
         free = path.startswith(HAS_MODEL_NUMBERS) or path.endswith(TRITON_FILE)
         if not free and isinstance(node, ast.Constant):
             if type(node.value) is int and node.value in MODEL_NUMBERS:
@@ -87,6 +91,13 @@ def complaints(source: str, path: str) -> list[str]:
 
 def takes_anything(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef) and node.args.kwarg is not None
+
+
+def imports_by_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name | ast.Attribute | ast.alias) and any(
+        getattr(node, part, None) in ("import_module", "__import__")
+        for part in ("id", "attr", "name")
+    )
 
 
 def is_import(node: ast.AST) -> bool:
@@ -155,6 +166,11 @@ VIOLATIONS = {
         "try: f()\nexcept (Exception, OSError): pass",
         "async def f(**options): pass",
         "from os import environ",
+        "from headforcing.kernels import y",
+        "import headforcing.kernels",
+        "import importlib\nx = importlib.import_module('x')",
+        "from importlib import import_module",
+        "x = __import__('x')",
         "torch.backends = 1",
     ],
     "headforcing_core/methods/middles/x.py": ["import torch", "from torch import Tensor"],

@@ -1,4 +1,4 @@
-"""``headforcing compare``: what each method keeps of a minute, in numbers."""
+"""``headforcing compare``: methods on the same prompts and noise, scored against the truth."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def _report(
             "frames per second",
             f"{pictures / seconds:.1f} in all, {pictures / denoising:.1f} denoising",
         ),
-        ("a head sees", f"at most {plan.seen} latent frames: {request.memory.says}"),
+        ("a head sees", f"at most {plan.seen} latent frames: {request.fitted_method.says}"),
         ("caches", caches),
     ]
 

@@ -10,7 +10,8 @@ from dataclasses import asdict
 
 import torch
 
-from ..memory import STAND_IN, ArenaPlan, ChunkInspected, Reading, budgets, inspect
+from ..inspection import STAND_IN, ChunkInspected, Reading, budgets, inspect
+from ..memory import ArenaPlan
 from ..methods import NAMES, Method, read_head_map, settings_named, with_values
 from ..models import WAN_1_3B, WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO
 from ..video import ChunkClock, LatentGrid, Rope

@@ -1,1 +1,1 @@
-"""The model the demo runs, and what it draws of it."""
+"""A small model, and a world whose truth is known: trained, scored and compared here."""

@@ -1,4 +1,4 @@
-"""The heads of a demo model: the profile that ships, or one made anew."""
+"""The heads of a demo model: the maps that ship, or maps made anew."""
 
 from __future__ import annotations
 

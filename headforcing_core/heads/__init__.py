@@ -7,7 +7,7 @@ from .map_report import MapReport, as_text, report_on
 from .profile_file import read_profile, write_profile
 from .profile_report import write_report
 from .profile_settings import FULL, QUICK, ProfileSettings
-from .profiling import Subject, Watch, frames_to_make, profiled
+from .profiling import Profiled, Subject, Watch, frames_to_make, profiled
 from .voting import DOUBT, classify
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "HeadProfile",
     "MapReport",
     "ProfileSettings",
+    "Profiled",
     "Subject",
     "Watch",
     "as_text",

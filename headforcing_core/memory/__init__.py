@@ -1,25 +1,19 @@
 """The past of one video: keys and values of every head, in arenas allocated once."""
 
-from .arena import ArenaPlan
-from .budgets import budgets
+from .arena_plan import ArenaPlan
 from .cache import CacheBank
 from .cache_plan import CachePlan
-from .groups import check_map, group_heads
-from .inspection import STAND_IN, ChunkInspected, Reading, inspect
+from .groups import HeadGroup, check_map, group_heads
+from .ledger import Ledger
 from .open_chunk import OpenChunk
-from .slots import SlotTable
 
 __all__ = [
-    "STAND_IN",
     "ArenaPlan",
     "CacheBank",
     "CachePlan",
-    "ChunkInspected",
+    "HeadGroup",
+    "Ledger",
     "OpenChunk",
-    "Reading",
-    "SlotTable",
-    "budgets",
     "check_map",
     "group_heads",
-    "inspect",
 ]

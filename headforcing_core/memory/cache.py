@@ -10,19 +10,19 @@ from ..video import Chunk
 from .arena import Arena
 from .cache_plan import CachePlan
 from .contents import Maker, fill
-from .decisions import Decisions
 from .layer_cache import LayerCache
 from .ledger import Ledger
 from .open_chunk import OpenChunk
 from .rotations import Rotations
+from .scoring import Scoring
 from .staging import Stagings
 
 
 class CacheBank:
     """The caches of all layers of one video. It lives and dies with the video.
 
-    Keys are stored fully rotated. A chunk is opened, drafted any number of times (each call
-    overwrites the chunk's own slots, nothing else) and committed, which makes it part of the past.
+    Keys are stored fully rotated. A chunk is opened, drafted any number of times, which changes
+    nothing that is remembered, and committed, which makes it part of the past.
     """
 
     def __init__(self, plan: CachePlan, device: torch.device | str = "cpu"):
@@ -42,7 +42,7 @@ class CacheBank:
                 for layer in range(plan.geometry.layers)
             ]
         self._arenas = {ledger: self._arenas_of(ledger) for ledger in self.ledgers}
-        self._decisions = Decisions(self.ledgers, self.layers, plan.rope.grid, plan.online)
+        self._scoring = Scoring(self.ledgers, self.layers, plan.rope.grid, plan.online)
         self._scene = 0
         self._open: Chunk | None = None
 
@@ -77,7 +77,7 @@ class CacheBank:
                 if not ledger.rule.per_frame:
                     arena.stage(stagings.of(ledger, chunk.start))
         self._open = chunk
-        return OpenChunk(chunk, self.plan, self.layers, stagings, self._decisions)
+        return OpenChunk(chunk, self._scene, self.plan, self.layers, stagings, self._scoring)
 
     def commit(self, chunk: Chunk, latent: Tensor | None = None) -> None:
         """Make the open chunk part of the past; policies forget what they do not keep.
@@ -92,17 +92,17 @@ class CacheBank:
             raise ValueError(
                 f"chunk to commit must be the open one, got {chunk} while {self._open} is open"
             )
-        decided = self._decisions.decide(chunk, self._scene, latent)
-        for ledger, type_ in decided.types.items():
+        scored = self._scoring.score(chunk, self._scene, latent)
+        for ledger, type_ in scored.types.items():
             ledger.adopt(self.plan.method.rules[type_])
-        for ledger, event in decided.events.items():
-            candidates = self._decisions.tokens.candidates(ledger, chunk)
+        for ledger, event in scored.events.items():
+            candidates = self._scoring.tokens.candidates(ledger, chunk, self._scene)
             before = ledger.places
             arrived = ledger.commit(event)
             for layer, arena in self._arenas[ledger]:
-                chosen = self._decisions.tokens.chosen(ledger, layer)
+                chosen = self._scoring.tokens.chosen(ledger, layer)
                 fill(arena, Maker(arena, before, candidates, chosen), ledger.places, arrived)
-        self._decisions.forget()
+        self._scoring.forget()
         self._open = None
 
     def forget(self, scene: int, switch: SwitchRule, frames: int) -> None:

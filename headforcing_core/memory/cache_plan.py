@@ -11,7 +11,7 @@ import torch
 from ..device import memory_of
 from ..methods import UNDECIDED, DummyTypes, Method
 from ..video import ModelGeometry, Rope
-from .arena import ArenaPlan
+from .arena_plan import ArenaPlan
 from .groups import HeadGroup
 
 

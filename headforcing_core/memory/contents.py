@@ -15,7 +15,7 @@ from .ledger import Arrivals, Places
 
 
 def fill(arena: Arena, maker: Maker, places: Places, arrived: Arrivals) -> None:
-    """Put the contents of new pages in their places. All are made before any is overwritten."""
+    """Put the contents of new pages in their places. All are made before a place is overwritten."""
     aside = [maker.content(page) for page in arrived.aside]
     made = [maker.content(page) for page in arrived.slots]
     for page, content in zip(arrived.aside, aside, strict=True):
@@ -120,7 +120,7 @@ class Maker:
         return k.float(), self.arena.v[:, :, slot].float()
 
     def _average(self, page: Page) -> Content:
-        """Fold the frames that left into a running mean, and show it in every place."""
+        """Fold the frames that left into the running mean, which is kept here, and show that."""
         arena, middle = self.arena, self.arena.plan.rule.policy.middle
         sums = arena.sums[:, :, page.number]
         old = [p for p in self.before.slots if p.kind is Kind.AVERAGE and p.number == page.number]

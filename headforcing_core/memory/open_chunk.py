@@ -13,9 +13,9 @@ from ..device import send
 from ..methods import Page
 from ..video import Chunk
 from .cache_plan import CachePlan
-from .decisions import Decisions
 from .layer_cache import LayerCache
 from .ledger import Ledger
+from .scoring import Scoring
 from .staging import Stagings
 
 
@@ -34,21 +34,24 @@ class OpenChunk:
 
     Args:
         chunk: the chunk, for which there is room.
+        scene: first frame of the prompt that rules it.
         layers: the caches of the video.
         stagings: of this chunk; those that hold for all its frames are done.
-        decisions: what looks at clean calls.
+        scoring: what looks at clean calls.
     """
 
     def __init__(
         self,
         chunk: Chunk,
+        scene: int,
         plan: CachePlan,
         layers: Sequence[LayerCache],
         stagings: Stagings,
-        decisions: Decisions,
+        scoring: Scoring,
     ):
         self.chunk, self.plan = chunk, plan
-        self._layers, self._stagings, self._decisions = layers, stagings, decisions
+        self._layers, self._stagings = layers, stagings
+        self._scoring, self._scene = scoring, scene
         device = layers[0].k.device
         self.rotation = plan.rope.frames(chunk.frames, device)
         self._rows, self._own_rows = self._laid_out(device)
@@ -105,7 +108,7 @@ class OpenChunk:
             q: ``[B, T, H, D]``, rotated.
             unrotated: keys before rotation.
         """
-        self._decisions.study(layer, q, unrotated, self.chunk)
+        self._scoring.study(layer, q, unrotated, self.chunk, self._scene)
 
     def stage(self, layer: int, frame: int) -> HeadRows:
         """Let a query frame read a layer: return the rows of the pool for each head.

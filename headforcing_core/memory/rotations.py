@@ -11,7 +11,7 @@ from ..video import Rope, Rotation
 
 
 class Rotations:
-    """What all layers turn pages by between two chunks, by position.
+    """What all layers turn pages by from one chunk to the next, by position.
 
     Args:
         rope: of the video.

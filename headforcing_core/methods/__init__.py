@@ -1,5 +1,6 @@
 """What is remembered, in integers: what a method is, and the methods that ship."""
 
+from . import forcing_kv, head_forcing, online, pyramid
 from .baselines import (
     Deep,
     Dummy,
@@ -55,9 +56,13 @@ __all__ = [
     "RollingSink",
     "SinkWindow",
     "SwitchRule",
+    "forcing_kv",
     "frame_page",
+    "head_forcing",
     "home_of",
+    "online",
     "published_map",
+    "pyramid",
     "read_head_map",
     "setting_names",
     "settings_named",

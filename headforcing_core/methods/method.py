@@ -114,14 +114,6 @@ class Method:
         }
         return replace(self, rules=rules)
 
-    def warmed_up(self, frames: int) -> Method:
-        """Return the method that keeps everything until the past has more frames than that."""
-        rules = {
-            type_: replace(rule, policy=replace(rule.policy, warm_up=frames))
-            for type_, rule in self.rules.items()
-        }
-        return replace(self, rules=rules)
-
     @property
     def looks(self) -> bool:
         """Whether what is kept depends on what the video shows."""

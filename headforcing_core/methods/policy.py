@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from ..video import Chunk
 from .middles import Middle
-from .pages import Commit, Page, Past, frame_page
+from .pages import Commit, Past
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class HeadPolicy:
         return Past(sink, middle, recent)
 
     def split(
-        self, past: Past, chunk: Chunk, scene: int = 0
+        self, past: Past, chunk: Chunk, scene: int
     ) -> tuple[tuple[int, ...], list[int], tuple[int, ...]]:
         """Return the sink, the frames that leave, and the recent ones after a chunk's commit."""
         arrived = (*past.recent, *chunk.frames)
@@ -88,14 +88,6 @@ class HeadPolicy:
         of_scene = range(first, first + self.sink)
         sink = tuple(sorted({f for f in (*past.sink, *left) if f in of_scene})) or past.sink
         return sink, [frame for frame in left if frame not in sink], recent
-
-    def read(self, past: Past, frame: int) -> tuple[Page, ...]:
-        """Return the pages that a query frame reads, oldest first."""
-        return (
-            *map(frame_page, past.sink),
-            *self.middle.read(past.middle, frame),
-            *map(frame_page, past.recent),
-        )
 
     def rewind(self, past: Past, start: int) -> Past:
         """Return what is kept when frames from ``start`` on are about to be committed again.

@@ -5,7 +5,9 @@
 
 from . import unfinished
 from .checks import check_model, check_start
-from .profiling import HostSubject, name_of, profile_file
+from .fingerprint import name_of
+from .loading import load_model
+from .profiling import HostSubject, profile_file
 from .progress import Progress
 from .sampling import HostVideo
 from .unfinished import Video
@@ -17,6 +19,7 @@ __all__ = [
     "Video",
     "check_model",
     "check_start",
+    "load_model",
     "name_of",
     "profile_file",
     "unfinished",

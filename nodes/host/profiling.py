@@ -8,21 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import comfy.lora
 import folder_paths
 from comfy.model_patcher import ModelPatcher
-from torch import Tensor
 
 from ...headforcing_core.attention import Observer
 from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.heads import HeadProfile, ProfileSettings, Watch
-from ...headforcing_core.models import Family, fingerprint
+from ...headforcing_core.models import Family
 from ...headforcing_core.rollout import FinishedChunk
 from ...headforcing_core.video import PromptSchedule
 from .backbone import config_of
+from .fingerprint import name_of
 from .sampling import HostVideo
-
-ROOT = "diffusion_model."
 
 
 class _Enough(Exception):
@@ -67,21 +64,6 @@ class HostSubject:
             video.sample(self.model)
         except _Enough:
             return
-
-
-def name_of(model: ModelPatcher) -> str:
-    """Return the fingerprint of a model with its LoRAs, wherever its weights are just now."""
-    weights: dict[str, Tensor] = {}
-    for name, weight in model.model.diffusion_model.state_dict().items():
-        key = ROOT + name
-        # while a model is loaded its patches are in it, and the original is kept aside
-        kept = model.backup.get(key)
-        plain = weight if kept is None else kept.weight
-        patches = model.patches.get(key)
-        if patches:
-            plain = comfy.lora.calculate_weight(patches, plain.float().clone(), key)
-        weights[name] = plain
-    return fingerprint(weights)
 
 
 def profile_file(profile: HeadProfile) -> Path:

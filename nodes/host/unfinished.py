@@ -23,7 +23,7 @@ from torch import Tensor
 from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.video import PromptSchedule
 from .backbone import dtype_of
-from .profiling import name_of
+from .fingerprint import name_of
 
 log = logging.getLogger("headforcing")
 NAME = "head_forcing_unfinished"

@@ -120,7 +120,12 @@ def test_a_video_can_be_taken_up_anywhere(name):
 
 @every_method
 def test_the_first_seconds_are_the_plain_models_after_a_warm_up(name):
-    method = settings_named(name).build().warmed_up(18)
+    method = settings_named(name).build()
+    rules = {
+        type_: replace(rule, policy=replace(rule.policy, warm_up=18))
+        for type_, rule in method.rules.items()
+    }
+    method = replace(method, rules=rules)
     plain = video(Full().build(), 21)
     torch.testing.assert_close(video(method, 21), plain, atol=2e-5, rtol=1e-4)
 

@@ -25,7 +25,7 @@ from headforcing.headforcing_core.models import Lora
 from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.nodes.host.attention import patched
 from headforcing.nodes.host.checks import check_model
-from headforcing.nodes.host.profiling import name_of
+from headforcing.nodes.host.fingerprint import name_of
 
 
 # of a prompt; keys of so many are more than a frame asks for

@@ -24,7 +24,7 @@ from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.models import Lora
 from headforcing.headforcing_core.methods import settings_named
 from headforcing.headforcing_core.files.tensor_files import TensorDict
-from headforcing.nodes.host.profiling import name_of
+from headforcing.nodes.host.fingerprint import name_of
 from headforcing.nodes.host.sampling import HostVideo
 
 METHODS = ("rolling", "head_forcing", "pyramid", "full")

@@ -1,4 +1,4 @@
-"""What policies must know of tensors, a kind of score per file: measured where the tensors are."""
+"""What policies must know of tensors, measured where the tensors are."""
 
 from .bands import BandScores
 from .fetched import Scores, fetched

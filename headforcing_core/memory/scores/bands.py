@@ -23,15 +23,18 @@ class BandScores:
     def __init__(self, share: Share):
         self._share = share
 
-    def scores(self, chunk: Chunk) -> Scores:
+    def scores(self, chunk: Chunk, scene: int) -> Scores:
         """Return, of every frame that leaves with the chunk and every band, the mean cosine.
 
         Over tokens; of a token over the channels of all heads.
+
+        Args:
+            scene: first frame of the prompt that rules the chunk.
         """
         arena, ledger = self._share.arena, self._share.ledger
         policy, slots = ledger.rule.policy, ledger.slots.places
         bands = policy.middle.bands
-        _, frames, _ = policy.split(ledger.past, chunk)
+        _, frames, _ = policy.split(ledger.past, chunk, scene)
         if not frames:
             return Scores([], arena.k.new_zeros(0, dtype=torch.float32))
         this, following = (

@@ -11,8 +11,8 @@ from ...methods.middles import Descriptor
 from ...video import Chunk, LatentGrid
 from ..layer_cache import Share
 from ..ledger import Ledger
+from .descriptors import Descriptors, describe
 from .fetched import Scores
-from .novelty import Novelty, describe
 
 
 class FrameScores:
@@ -27,7 +27,7 @@ class FrameScores:
         middle = ledger.rule.policy.middle
         self._ledger, self._grid = ledger, grid
         self._by_keys = middle.descriptor is Descriptor.KEYS
-        self._novelty = Novelty(middle.centred)
+        self._known = Descriptors(middle.centred)
         self._keys: list[Tensor] = []
 
     def study(self, share: Share, k: Tensor, chunk: Chunk) -> None:
@@ -48,9 +48,9 @@ class FrameScores:
         Args:
             latent: ``[1, C, len(chunk), Y, X]``, clean; needed unless keys are compared.
         """
-        self._novelty.see(chunk.frames, self._descriptors(latent))
-        pairs = list(product(self._novelty.frames, repeat=2))
-        return Scores(pairs, self._novelty.likeness().flatten())
+        self._known.see(chunk.frames, self._descriptors(latent))
+        pairs = list(product(self._known.frames, repeat=2))
+        return Scores(pairs, self._known.likeness().flatten())
 
     def _descriptors(self, latent: Tensor | None) -> Tensor:
         if self._by_keys:
@@ -63,4 +63,4 @@ class FrameScores:
     def forget(self) -> None:
         """Drop frames that are not held any more."""
         past = self._ledger.past
-        self._novelty.keep((*past.sink, *(page.at for page in past.middle), *past.recent))
+        self._known.keep((*past.sink, *(page.at for page in past.middle), *past.recent))

@@ -25,25 +25,29 @@ class TokenChoice:
         self._grid = grid
         self._chosen: dict[tuple[Ledger, int], Tensor] = {}
 
-    def study(self, layer: int, share: Share, q: Tensor, chunk: Chunk) -> None:
+    def study(self, layer: int, share: Share, q: Tensor, chunk: Chunk, scene: int) -> None:
         """Choose in one layer, where the share's heads keep tokens and some will be taken.
 
         Args:
             q: ``[B, T, H, D]`` of the layer, clean and rotated.
         """
-        candidates = self.candidates(share.ledger, chunk)
+        candidates = self.candidates(share.ledger, chunk, scene)
         if candidates:
             count = share.ledger.rule.policy.middle.count * self._grid.tokens_per_frame
             chosen = _most_wanted(share, share.own(q), candidates, count)
             self._chosen[share.ledger, layer] = chosen
 
-    def candidates(self, ledger: Ledger, chunk: Chunk) -> tuple[Page, ...]:
-        """Return the pages that tokens will be taken from when ``chunk`` is committed."""
+    def candidates(self, ledger: Ledger, chunk: Chunk, scene: int) -> tuple[Page, ...]:
+        """Return the pages that tokens will be taken from when ``chunk`` is committed.
+
+        Args:
+            scene: first frame of the prompt that rules it.
+        """
         past, policy = ledger.past, ledger.rule.policy
         if not isinstance(policy.middle, Tokens):
             return ()
-        _, leaving, _ = policy.split(past, chunk)
-        after = policy.middle.take(past.middle, leaving, Commit(chunk))
+        _, leaving, _ = policy.split(past, chunk, scene)
+        after = policy.middle.take(past.middle, leaving, Commit(chunk, scene))
         if not any(page.kind is Kind.TOKENS and page not in past.middle for page in after):
             return ()
         return (*past.middle, *map(frame_page, leaving))

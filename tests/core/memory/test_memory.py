@@ -171,7 +171,7 @@ def test_caches_compute_what_their_pages_say(name, values):
                         expected = read_by_hand(hand, share.ledger, chunk, f, own_q[:, i], None)
                         actual = got[0, i * P : (i + 1) * P][:, share.heads].transpose(0, 1)
                         torch.testing.assert_close(actual, expected.float(), atol=3e-5, rtol=1e-4)
-                candidates = bank._decisions.tokens.candidates(share.ledger, chunk)
+                candidates = bank._scoring.tokens.candidates(share.ledger, chunk, 0)
                 hand.pending = (candidates, own_q, share.ledger.past.middle)
                 if candidates:
                     choose_by_hand(hand, share.ledger, chunk, candidates, own_q)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from headforcing.headforcing_core.memory import ArenaPlan, inspect
+from headforcing.headforcing_core.inspection import inspect
+from headforcing.headforcing_core.memory import ArenaPlan
 from headforcing.headforcing_core.methods import (
     NAMES,
     Commit,

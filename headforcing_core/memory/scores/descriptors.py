@@ -1,4 +1,4 @@
-"""How alike frames are: coarse descriptors of them, compared on the device."""
+"""What frames look like: coarse descriptors, kept as long as somebody may compare them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.functional import adaptive_avg_pool2d, normalize
 CELLS = (5, 4)
 
 
-class Novelty:
+class Descriptors:
     """Descriptors of the frames that somebody may still want to compare.
 
     Args:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..memory import ArenaPlan, Ledger
 from ..methods import Commit, Method, Page
 from ..video import Chunk, ChunkClock
-from .arena import ArenaPlan
-from .ledger import Ledger
 
 FLOAT32 = 4
 STAND_IN = (

@@ -3,13 +3,13 @@
 import torch
 from torch.nn.functional import cosine_similarity
 
-from headforcing.headforcing_core.memory.scores.novelty import CELLS, Novelty, describe
+from headforcing.headforcing_core.memory.scores.descriptors import CELLS, Descriptors, describe
 
 SEEN = torch.randn(6, 5, generator=torch.Generator().manual_seed(0)) + 10  # one is like the other
 
 
 def likeness(centred):
-    novelty = Novelty(centred)
+    novelty = Descriptors(centred)
     novelty.see(range(3), SEEN[:3])
     novelty.see(range(3, 6), SEEN[3:])
     novelty.keep([0, 2, 4, 5])
@@ -32,7 +32,7 @@ def test_without_that_everything_is_alike():
 
 
 def test_a_frame_that_is_computed_again_counts_once():
-    once, again = Novelty(centred=True), Novelty(centred=True)
+    once, again = Descriptors(centred=True), Descriptors(centred=True)
     for novelty in (once, again):
         novelty.see(range(4), SEEN[:4])
     again.see(range(2, 4), SEEN[2:4])

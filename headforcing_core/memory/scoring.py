@@ -17,7 +17,7 @@ from .scores import BandScores, FrameScores, HeadScores, Scores, TokenChoice, fe
 HEADS = "types of heads"
 
 
-class Decided(NamedTuple):
+class Scored(NamedTuple):
     """What a commit follows.
 
     events: what each ledger's policy may know.
@@ -28,7 +28,7 @@ class Decided(NamedTuple):
     types: Mapping[Ledger, str]
 
 
-class Decisions:
+class Scoring:
     """The scores of one video: who needs which, and who is told what.
 
     Args:
@@ -67,10 +67,11 @@ class Decisions:
         ]
         return next((share for number, share in shares if number >= layer), shares[-1][1])
 
-    def study(self, layer: int, q: Tensor, k: Tensor, chunk: Chunk) -> None:
+    def study(self, layer: int, q: Tensor, k: Tensor, chunk: Chunk, scene: int) -> None:
         """Look at a layer while the open chunk is clean.
 
         Args:
+            scene: first frame of the prompt that rules.
             q: ``[B, T, H, D]``, rotated.
             k: the same, unrotated.
         """
@@ -79,16 +80,16 @@ class Decisions:
                 self._heads.study(share, q, chunk)
             if share.ledger in self._frames:
                 self._frames[share.ledger].study(share, k, chunk)
-            self.tokens.study(layer, share, q, chunk)
+            self.tokens.study(layer, share, q, chunk, scene)
 
-    def decide(self, chunk: Chunk, scene: int, latent: Tensor | None) -> Decided:
+    def score(self, chunk: Chunk, scene: int, latent: Tensor | None) -> Scored:
         """Return what is known when ``chunk`` is committed.
 
         Args:
             scene: first frame of the prompt that rules.
             latent: ``[B, C, len(chunk), Y, X]``, clean; needed where frames are compared by it.
         """
-        told = fetched(self._scores(chunk, latent))
+        told = fetched(self._scores(chunk, scene, latent))
         types = self._heads.types(told[HEADS]) if HEADS in told else {}
         events = {
             ledger: Commit(
@@ -99,14 +100,14 @@ class Decisions:
             )
             for ledger in self._ledgers
         }
-        return Decided(events, types)
+        return Scored(events, types)
 
-    def _scores(self, chunk: Chunk, latent: Tensor | None) -> dict[Hashable, Scores]:
+    def _scores(self, chunk: Chunk, scene: int, latent: Tensor | None) -> dict[Hashable, Scores]:
         scores: dict[Hashable, Scores] = {}
         for ledger, frames in self._frames.items():
             scores[ledger, FrameScores] = frames.scores(chunk, latent)
         for ledger, bands in self._bands.items():
-            scores[ledger, BandScores] = bands.scores(chunk)
+            scores[ledger, BandScores] = bands.scores(chunk, scene)
         heads = None if self._heads is None else self._heads.scores()
         return scores if heads is None else {HEADS: heads, **scores}
 

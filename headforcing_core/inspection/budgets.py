@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..memory import ArenaPlan
 from ..methods import (
     ALL_HEADS,
     NAMES,
@@ -17,8 +18,7 @@ from ..methods import (
     settings_named,
 )
 from ..video import ChunkClock, ModelGeometry, Rope
-from .arena import ArenaPlan
-from .inspection import ChunkInspected, inspect
+from .readings import ChunkInspected, inspect
 
 # head types of Head Forcing as its shares give them, where no map is published: anchors a quarter
 # of all heads, of the others a fifth local

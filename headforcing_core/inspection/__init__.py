@@ -1,0 +1,6 @@
+"""Methods followed without a model: what heads would read, and what it costs."""
+
+from .budgets import Budget, budgets
+from .readings import STAND_IN, ChunkInspected, Reading, inspect
+
+__all__ = ["STAND_IN", "Budget", "ChunkInspected", "Reading", "budgets", "inspect"]

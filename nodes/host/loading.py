@@ -1,0 +1,57 @@
+"""A published checkpoint as an ordinary model of the host."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import comfy.model_sampling
+import comfy.sd
+import torch
+from comfy.model_patcher import ModelPatcher
+
+from ...headforcing_core.files import open_tensors
+from ...headforcing_core.models import Family, wan_names
+from ..graph import note_family
+from .checks import check_model
+
+
+def load_model(
+    path: str, family: Family, dtype: torch.dtype | None, disable_dynamic: bool = False
+) -> ModelPatcher:
+    """Load a file with the host's own loader, under the names it knows.
+
+    Args:
+        dtype: of the weights; None: as the host chooses.
+        disable_dynamic: newer hosts' word for a model without weight streaming; others lack it.
+
+    Raises:
+        ValueError: if the file is no Wan 2.1 text-to-video model that can be run, and why.
+    """
+    source = open_tensors(path, prefer=family.weights)
+    weights = {}
+    for name, at in wan_names(source.shapes).items():
+        with source.reading(at) as stored:
+            weights[name] = stored.clone()
+    load = comfy.sd.load_diffusion_model_state_dict
+    if disable_dynamic:
+        load = partial(load, disable_dynamic=True)
+    model = load(weights, model_options={} if dtype is None else {"dtype": dtype})
+    if model is None:
+        raise ValueError(f"the file must be a Wan 2.1 model that this ComfyUI knows, got {path}")
+    check_model(model)
+    model.add_object_patch("model_sampling", _sampling(model, family))
+    note_family(model, family)
+    # newer hosts load a model anew by this, for another device or without weight streaming
+    model.cached_patcher_init = (load_model, (path, family, dtype))
+    return model
+
+
+def _sampling(model: ModelPatcher, family: Family) -> torch.nn.Module:
+    """Return the flow schedule the family was trained with, for plain samplers."""
+
+    class Sampling(comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model_sampling.CONST):
+        pass
+
+    sampling = Sampling(model.model.model_config)
+    sampling.set_parameters(shift=family.shift, multiplier=1000)
+    return sampling
