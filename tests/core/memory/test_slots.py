@@ -3,9 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headforcing.headforcing_core import Chunk, ChunkClock, HeadPolicy, PositionRule
-from headforcing.headforcing_core.memory import SlotTable
 from headforcing.headforcing_core.memory.ledger import Ledger
-from headforcing.headforcing_core.memory.slots import Move
+from headforcing.headforcing_core.memory.slots import Move, SlotTable
 from headforcing.headforcing_core.methods import Commit, HeadRule, frame_page
 
 
