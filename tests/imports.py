@@ -52,12 +52,17 @@ def imported(tree: ast.AST, path: str) -> tuple[list[Import], set[str]]:
     return ours, absolute
 
 
-def targets(one: Import, modules: set[str]) -> Iterator[str]:
-    """Yield the modules that an import runs: those it names, and the one it takes names from."""
+def targets(one: Import, modules: set[str], own: str) -> Iterator[str]:
+    """Yield the modules that an import runs: those it names, the one it takes names from, and the
+    doors on the way that ``own`` is not behind itself.
+    """
     named = set(map(one.of, one.names))
-    yield from named & modules
-    if not named <= modules:
-        yield one.module
+    found = named & modules | ({one.module} if not named <= modules else set())
+    yield from found
+    for module in found:
+        parts = module.split(".")
+        doors = {".".join(parts[:n]) for n in range(1, len(parts))}
+        yield from {door for door in doors if not f"{own}.".startswith(f"{door}.")} & modules
 
 
 def graph(files: Mapping[str, str]) -> dict[str, set[str]]:
@@ -70,6 +75,6 @@ def graph(files: Mapping[str, str]) -> dict[str, set[str]]:
     edges: dict[str, set[str]] = {}
     for path, text in files.items():
         ours, _ = imported(ast.parse(text), path)
-        found = {target for one in ours for target in targets(one, modules)}
+        found = {target for one in ours for target in targets(one, modules, module_of(path))}
         edges[module_of(path)] = found - {module_of(path)}
     return edges

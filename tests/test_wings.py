@@ -39,6 +39,8 @@ FLOORS = {
 CLOSED = {("nodes", "kernels")}
 # what is not behind its room's door, because it is imported where it is used
 LATE = {"nodes.host.demo_model"}
+# a wing inside a wing that has a door of its own for all
+OPEN = {"headforcing_core.methods.middles"}
 FILES = sources()
 PACKAGES = {module_of(path) for path in FILES if path.endswith("/__init__.py")}
 # those that are entered by their door alone: what their __init__ lists
@@ -56,6 +58,14 @@ def complaints(source: str, path: str) -> list[str]:
         for other in ([one.module] if one.module not in FLOORS else map(one.of, one.names))
     }
     said = [f"{own} may not import {other}: {why}" for other in others for why in walls(own, other)]
+    rooms = {n: one.of(n) for one in ours for n in one.names if one.of(n) in ROOMS}
+    said += [
+        f"{own} may not read {ast.unparse(node)}: {rooms[node.value.id]} does not list it"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.attr not in OFFERED.get(rooms.get(node.value.id), {node.attr})
+    ]
     return said + [
         f"{own} may not import {name}: {one.module} does not list it"
         for one in ours
@@ -71,7 +81,7 @@ def open_to(own: str, one: Import, name: str) -> bool:
     """
     insider = one.module in ROOMS and inside(own, wing_of(one.module))
     is_module = one.of(name) in OFFERED and (insider or one.module in FLOORS)
-    return name in OFFERED[one.module] or is_module
+    return not name.startswith("_") and (name in OFFERED[one.module] or is_module)
 
 
 def offered(path: str, source: str) -> set[str]:
@@ -104,7 +114,7 @@ def walls(own: str, other: str) -> list[str]:
         elif storey[mine] >= storey[its] or (mine, its) in CLOSED:
             why.append(f"{its} is not below {mine}")
     room = other.rpartition(".")[0]
-    if room in ROOMS and other not in PACKAGES | LATE and not inside(own, wing_of(room)):
+    if room in ROOMS and other not in OPEN | LATE and not inside(own, wing_of(room)):
         why.append(f"{room} is entered by its door")
     return why
 
@@ -233,6 +243,8 @@ def test_an_import_downwards_is_none(house, high, low):
         ("headforcing_core/rollout.py", "from .memory import cache"),
         ("headforcing_core/rollout.py", "from .memory import *"),
         ("headforcing_core/heads/x.py", "from ..memory import Arena"),
+        ("headforcing_core/generation.py", "from . import memory\nx = memory.cache.CacheBank"),
+        ("headforcing_core/rollout.py", "from .memory.scores import BandScores"),
         ("headforcing_core/heads/x.py", "from ..methods import registry"),
         ("headforcing_core/memory/x.py", "from .cache import Chunk"),
         ("headforcing_core/rollout.py", "from .attention import CacheBank"),
@@ -270,11 +282,51 @@ def test_a_planted_circle_is_seen():
         "nodes/y.py": "def f():\n    from . import z",
         "nodes/z.py": "from .x import b",
     }
+    through_a_door = {
+        "nodes/x.py": "from .room.a import f",
+        "nodes/room/__init__.py": "from .b import g",
+        "nodes/room/a.py": "",
+        "nodes/room/b.py": "from ..x import h",
+    }
+    assert set(circle(through_a_door)) == {"nodes.x", "nodes.room", "nodes.room.b"}
     assert set(circle(files)) == {"nodes.x", "nodes.y", "nodes.z"}
     assert circle(files | {"nodes/z.py": ""}) == []
 
 
+def test_every_folder_of_modules_has_a_door():
+    """Without one it is in no wing: nothing above sees it."""
+    assert all(f"{path.rpartition('/')[0]}/__init__.py" in FILES for path in FILES)
+
+
+@pytest.mark.parametrize(
+    ("path", "enters"),
+    [("__init__.py", {"nodes"}), ("__main__.py", {"headforcing_core.cli"})],
+)
+def test_the_pack_itself_enters_by_the_front(path, enters):
+    ours, _ = imported(ast.parse((ROOT / path).read_text("utf-8")), path)
+    assert {one.module for one in ours} == enters
+
+
+def test_a_room_of_nodes_is_a_node_in_the_menu():
+    ours, _ = imported(ast.parse(FILES["nodes/__init__.py"]), "nodes/__init__.py")
+    assert {one.module for one in ours} == {f"nodes.{room}" for room in FLOORS["nodes"][0]}
+
+
+def test_ways_to_compute_do_not_import_each_other():
+    ways = {
+        module_of(path)
+        for path, text in FILES.items()
+        if path.startswith("kernels/")
+        and "forward" in {getattr(n, "name", None) for n in ast.parse(text).body}
+    }
+    edges = graph(FILES)
+    assert ways and not {(way, other) for way in ways for other in edges[way] & ways}
+
+
 def test_tests_lie_as_what_they_test():
+    tops = {p.relative_to(ROOT / "tests").parts[0] for p in (ROOT / "tests").rglob("*/test_*.py")}
+    assert tops == {"core", "kernels", "host"}
+    assert not list((ROOT / "tests").glob("kernels/*/test_*.py"))
     tests, core = ROOT / "tests" / "core", ROOT / "headforcing_core"
     folders = {p.parent.relative_to(tests) for p in tests.rglob("test_*.py")}
     assert all((core / folder / "__init__.py").is_file() for folder in folders)
