@@ -16,14 +16,27 @@ from .families import (
 )
 from .fingerprint import fingerprint
 from .lora import Lora
+from .published import (
+    FP8,
+    SCALED,
+    Published,
+    StoredWeight,
+    check_finite,
+    is_fp8,
+    read_published,
+    read_weight,
+)
 from .wan import CLEAN_LATENT, WanConfig, WanModel, WanText
-from .weight_names import wan_names
+from .weight_names import ROOT, wan_names
 
 __all__ = [
     "CLEAN_LATENT",
     "FAMILIES",
+    "FP8",
     "HEADS_KEY",
     "PREDICTS_KEY",
+    "ROOT",
+    "SCALED",
     "SUPPORTED",
     "WAN_1_3B",
     "WAN_HEAD_DIM",
@@ -34,12 +47,18 @@ __all__ = [
     "Backbone",
     "Family",
     "Lora",
+    "Published",
+    "StoredWeight",
     "WanConfig",
     "WanModel",
     "WanText",
+    "check_finite",
     "choose_family",
     "family_named",
     "fingerprint",
+    "is_fp8",
     "load_checkpoint",
+    "read_published",
+    "read_weight",
     "wan_names",
 ]

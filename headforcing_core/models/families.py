@@ -12,7 +12,10 @@ from pathlib import Path
 from ..files import WRAPPERS
 from ..methods import ALL_HEADS, HeadPolicy, HeadRule, Method, PositionRule, SwitchRule
 from ..video import TRAINING_STEPS, ModelGeometry, NoiseLevel, VideoFormat, levels_at, noise_levels
+from .wan import WanConfig
 
+# of latents: Wan 2.1 and the larger Wan 2.2, and the small one
+WAN_CHANNELS, WAN_5B_CHANNELS = 16, 48
 WAN_VIDEO = VideoFormat(time_stride=4, space_stride=8, fps=16)
 WAN_HEAD_DIM = 128
 WAN_TEXT_TOKENS = 512
@@ -71,6 +74,19 @@ class Family:
             raise ValueError(
                 f"steps must begin at {TRAINING_STEPS}: a chunk starts as pure noise, "
                 f"got {list(self.steps)}"
+            )
+
+    def check_config(self, config: WanConfig) -> None:
+        """Refuse weights that prove to be of another kind of model, whatever the file is called.
+
+        Raises:
+            ValueError: if its latents are others.
+        """
+        if config.in_dim != WAN_CHANNELS:
+            other = "a Wan 2.2 5B model" if config.in_dim == WAN_5B_CHANNELS else "another model"
+            raise ValueError(
+                f"the file must hold a model of {WAN_CHANNELS} latent channels, as {self.title} "
+                f"is, got one of {config.in_dim}: {other}, which cannot be run yet"
             )
 
     @property

@@ -10,9 +10,10 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 from ...headforcing_core.files import open_tensors
-from ...headforcing_core.models import Family, wan_names
+from ...headforcing_core.models import Family, read_published
 from ..graph import note_family
 from .checks import check_model
+from .weights import as_host_weights
 
 
 def load_model(
@@ -27,11 +28,9 @@ def load_model(
     Raises:
         ValueError: if the file is no Wan 2.1 text-to-video model that can be run, and why.
     """
-    source = open_tensors(path, prefer=family.weights)
-    weights = {}
-    for name, at in wan_names(source.shapes).items():
-        with source.reading(at) as stored:
-            weights[name] = stored.clone()
+    published = read_published(open_tensors(path, prefer=family.weights))
+    family.check_config(published.config)
+    weights = as_host_weights(published, dtype)
     load = comfy.sd.load_diffusion_model_state_dict
     if disable_dynamic:
         load = partial(load, disable_dynamic=True)

@@ -1,0 +1,282 @@
+"""What a published file of a Wan model holds, told and checked before a weight is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..files import TensorSource
+from .families import WAN_EPS, WAN_HEAD_DIM
+from .wan import FLOW, WanConfig, WanModel
+from .weight_names import ROOT, wan_names
+
+# weights that, with the root, give the sizes of a model
+SIZED = (
+    "blocks.0.ffn.0.weight",
+    "time_embedding.0.weight",
+    "text_embedding.0.weight",
+    "head.head.weight",
+)
+FP8 = {torch.float8_e4m3fn: "float8_e4m3fn", torch.float8_e5m2: "float8_e5m2"}
+SCALES = (".scale_weight", ".weight_scale")
+# says that every fp8 weight of a file has a scale
+SCALED = "scaled_fp8"
+# what quantised files carry beside the weights and a weight-only reader does not need
+UNUSED = (".scale_input", ".input_scale", SCALED)
+# where ComfyUI writes how layers are quantised: in the header, or as bytes beside each
+HEADER, BESIDE = "_quantization_metadata", ".comfy_quant"
+
+
+class StoredWeight(NamedTuple):
+    """A parameter, the name under which a file stores it, and that of its fp8 scale."""
+
+    name: str
+    at: str
+    scale: str | None
+    must_scale: bool
+
+    @property
+    def module(self) -> str | None:
+        return self.name.removesuffix(".weight") if self.name.endswith(".weight") else None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A whole Wan text-to-video model in a file, under the authors' names.
+
+    Args:
+        source: its tensors.
+        config: its sizes.
+        weights: of the model, all of them.
+        beside: what lies beside them, such as scales: name -> where it is stored.
+        quantised: module -> how the file says that its weight is quantised, with "format".
+    """
+
+    source: TensorSource
+    config: WanConfig
+    weights: tuple[StoredWeight, ...]
+    beside: Mapping[str, str]
+    quantised: Mapping[str, Mapping[str, object]]
+
+
+def read_published(
+    source: TensorSource, heads: int | None = None, eps: float = WAN_EPS, predicts: str = FLOW
+) -> Published:
+    """Tell what a file holds; of its tensors only what says how they are quantised is read.
+
+    Args:
+        source: tensors under the names of a published checkpoint: the authors', with any prefix,
+            or diffusers'.
+        heads: attention heads. Weights do not tell; None takes the 128 channels per head that all
+            published Wan models have.
+        eps: of all norms.
+        predicts: what the model gives, see ``WanConfig``.
+
+    Raises:
+        ValueError: if the tensors are not those of a whole Wan 2.1 text-to-video model, with the
+            reason.
+    """
+    names = wan_names(source.shapes)
+    quantised = _quantised(names, source)
+    weights, beside = _told_apart(names, quantised)
+    shapes = {weight.name: source.shapes[weight.at] for weight in weights}
+    config = read_config(shapes, heads, eps, predicts)
+    with torch.device("meta"):
+        expected = {n: tuple(x.shape) for n, x in WanModel(config).state_dict().items()}
+    # several numbers may share a byte: only whoever runs such a layer knows its size
+    packed = {f"{module}.weight" for module in quantised if not is_fp8(quantised[module])}
+    _check_shapes(
+        expected, {n: expected.get(n, s) if n in packed else s for n, s in shapes.items()}
+    )
+    return Published(source, config, weights, beside, quantised)
+
+
+def is_fp8(how: Mapping[str, object]) -> bool:
+    """Whether a layer is quantised to fp8 with one scale, which every reader knows."""
+    return how.get("format") in FP8.values()
+
+
+def _quantised(names: Mapping[str, str], source: TensorSource) -> dict[str, Mapping[str, object]]:
+    """Return what the file itself says of its layers, by the authors' names."""
+    modules = {at.removesuffix(".weight"): n.removesuffix(".weight") for n, at in names.items()}
+    found: dict[str, Mapping[str, object]] = {}
+    if HEADER in source.metadata:
+        for layer, how in _parsed(source.metadata[HEADER], HEADER).get("layers", {}).items():
+            # written with the prefix of all weights or without
+            module = modules.get(layer, layer)
+            if f"{module}.weight" not in names or not isinstance(how, Mapping):
+                raise ValueError(
+                    f"{HEADER} in the file's header must name weights that it holds, got {layer}; "
+                    "the file is incomplete or another model"
+                )
+            found[module] = how
+    for name, at in names.items():
+        if name.endswith(BESIDE):
+            with source.reading(at) as stored:
+                told = bytes(stored.flatten().tolist()).decode("utf-8", "replace")
+            found[name.removesuffix(BESIDE)] = _parsed(told, name)
+    return found
+
+
+def _parsed(text: str, what: str) -> Mapping[str, object]:
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, Mapping):
+        raise ValueError(f"{what} must be a JSON object, got {text[:40]!r}; the file is damaged")
+    return parsed
+
+
+def _told_apart(
+    names: Mapping[str, str], quantised: Mapping[str, object]
+) -> tuple[tuple[StoredWeight, ...], dict[str, str]]:
+    """Tell weights from what lies beside them: scales, and what their products need."""
+    scales: dict[str, str] = {}
+    beside: dict[str, str] = {}
+    for name, at in names.items():
+        module, _, kind = name.rpartition(".")
+        if f".{kind}" in SCALES and f"{module}.weight" in names:
+            if f"{module}.weight" in scales:
+                raise ValueError(
+                    f"a weight must have one scale, got {scales[f'{module}.weight']} and {at}"
+                )
+            scales[f"{module}.weight"] = at
+            beside[name] = at
+        elif name.endswith((*UNUSED, BESIDE)) or (
+            module in quantised and kind not in ("weight", "bias")
+        ):
+            beside[name] = at
+    weights = tuple(
+        StoredWeight(name, at, scales.get(name), SCALED in names)
+        for name, at in names.items()
+        if name not in beside
+    )
+    return weights, beside
+
+
+def read_config(
+    shapes: Mapping[str, tuple[int, ...]],
+    heads: int | None = None,
+    eps: float = WAN_EPS,
+    predicts: str = FLOW,
+) -> WanConfig:
+    """Read the sizes of a Wan text-to-video model from its weights' shapes.
+
+    Raises:
+        ValueError: if a weight that gives a size is missing or odd, or the model takes more than
+            text.
+    """
+    _check_sized(shapes)
+    dim, in_dim, *patch = shapes[ROOT]
+    (ffn_dim, _), (_, freq_dim), (_, text_dim), (out_rows, _) = (shapes[n] for n in SIZED)
+    out_dim = out_rows / prod(patch)
+    extra = next((n for n in shapes if n.startswith(("img_emb.", "vace_", "control_"))), None)
+    if in_dim != out_dim or extra:
+        raise ValueError(
+            f"the model must be text-to-video, got one that takes {in_dim} and gives {out_dim:g} "
+            f"latent channels{f' and has {extra}' if extra else ''}: an image-to-video or control "
+            "model; image-to-video works with a text-to-video model by giving it first frames"
+        )
+    if heads is None and dim % WAN_HEAD_DIM:
+        raise ValueError(
+            f"heads must be given for a model of {dim} channels; published Wan models have "
+            f"{WAN_HEAD_DIM} channels per head"
+        )
+    numbers = {int(n.split(".")[1]) for n in shapes if re.match(r"blocks\.\d{1,9}\.", n)}
+    # a number no model of so few tensors can have is a stray one, and will be named as unknown
+    layers = 1 + max(number for number in numbers if number < len(shapes))
+    return WanConfig(
+        dim=dim,
+        ffn_dim=ffn_dim,
+        freq_dim=freq_dim,
+        text_dim=text_dim,
+        in_dim=in_dim,
+        out_dim=in_dim,
+        heads=heads or dim // WAN_HEAD_DIM,
+        layers=layers,
+        patch=tuple(patch),
+        eps=eps,
+        predicts=predicts,
+    )
+
+
+def _check_sized(shapes: Mapping[str, tuple[int, ...]]) -> None:
+    for name in (ROOT, *SIZED):
+        if name not in shapes:
+            raise ValueError(f"the file must hold a whole Wan video model, but it has no {name}")
+    if (
+        len(shapes[ROOT]) != 5
+        or not all(shapes[ROOT])
+        or not all(len(shapes[n]) == 2 for n in SIZED)
+    ):
+        raise ValueError(f"{ROOT} must be that of a video model, got {shapes[ROOT]}")
+
+
+def _check_shapes(
+    expected: Mapping[str, tuple[int, ...]], got: Mapping[str, tuple[int, ...]]
+) -> None:
+    wrong = {n: s for n, s in got.items() if n in expected and s != expected[n]}
+    for kind, names in (
+        ("missing", sorted(expected.keys() - got.keys())),
+        ("unknown", sorted(got.keys() - expected.keys())),
+        ("of wrong shape", [f"{n} {got[n]} for {expected[n]}" for n in sorted(wrong)]),
+    ):
+        if names:
+            raise ValueError(
+                f"a Wan text-to-video model must have {len(expected)} tensors, got "
+                f"{len(names)} {kind}: {', '.join(names[:3])}; the file is incomplete or another "
+                "model"
+            )
+
+
+def read_weight(weight: StoredWeight, source: TensorSource) -> Tensor:
+    """Return a weight as trained, without per-tensor or per-row fp8 scaling; it may be mapped.
+
+    Raises:
+        ValueError: if it is quantised in another way.
+    """
+    with source.reading(weight.at) as stored:
+        if not stored.is_floating_point() or stored.layout is not torch.strided:
+            raise ValueError(
+                f"weights must be dense floating point numbers, got {stored.dtype} in "
+                f"{weight.name}: a quantised file; use the bf16, fp16 or fp8 version"
+            )
+        if weight.scale is None:
+            if weight.must_scale and stored.dtype in FP8:
+                raise ValueError(
+                    f"fp8 weights of a scaled file must have scales, got none for {weight.name}; "
+                    "the file is incomplete"
+                )
+            return stored
+        with source.reading(weight.scale) as scale:
+            fits = scale.is_floating_point() and scale.numel() in (1, stored.shape[0])
+            if stored.dtype not in FP8 or not fits or not (scale.float() > 0).all():
+                raise ValueError(
+                    "scaled weights must be fp8 with one positive scale per tensor or row, got "
+                    f"{stored.dtype} with {scale.dtype} {tuple(scale.shape)} for {weight.name}; "
+                    "use the bf16 or fp16 version"
+                )
+            return stored.float() * scale.float().reshape(-1, *[1] * (stored.ndim - 1))
+
+
+def check_finite(weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights of which one is NaN or infinite.
+
+    Raises:
+        ValueError: how many, and the first names.
+    """
+    # extremes pass NaN and infinity on and, unlike isfinite, need no memory
+    bad = [name for name, w in weights.items() if not torch.stack(w.aminmax()).isfinite().all()]
+    if bad:
+        raise ValueError(
+            f"weights must be finite numbers, got NaN or infinity in {len(bad)} tensors: "
+            f"{', '.join(bad[:3])}; the file is damaged, or its numbers exceed the chosen dtype"
+        )
