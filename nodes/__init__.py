@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .cache_method import HeadForcingCacheMethod
 from .edit_head_map import HeadForcingEditHeadMap
+from .load_ar_lora import HeadForcingLoadARLora
 from .load_ar_model import HeadForcingLoadARModel
 from .load_demo import HeadForcingLoadDemo
 from .load_head_map import HeadForcingLoadHeadMap
@@ -13,6 +14,7 @@ from .sampler import HeadForcingSampler
 
 NODES: list[type[io.ComfyNode]] = [
     HeadForcingLoadARModel,
+    HeadForcingLoadARLora,
     HeadForcingLoadDemo,
     HeadForcingProfileHeads,
     HeadForcingLoadHeadMap,

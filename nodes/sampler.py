@@ -67,6 +67,12 @@ class HeadForcingSampler(io.ComfyNode):
         chosen = family_of(model, family).tuned(
             steps=_steps(steps), shift=shift or None, sigmas=_sigmas(sigmas)
         )
+        if chosen.with_lora and not model.patches:
+            log.warning(
+                "Head Forcing: %s is published as a base model and an adapter: without Load AR "
+                "LoRA this is the base alone, unless the file has both merged",
+                chosen.title,
+            )
         built = None if method is None else method.build(chosen.frames_per_chunk)
         given = check_start(start, model.get_model_object("diffusion_model").in_dim)
         # an image is one frame: then the first chunk is that frame alone

@@ -22,8 +22,8 @@ FLOORS = {
     ),
     "nodes": (
         (
-            *("load_ar_model", "load_demo", "profile_heads", "load_head_map", "edit_head_map"),
-            *("cache_method", "prompt_schedule", "sampler"),
+            *("load_ar_model", "load_ar_lora", "load_demo", "profile_heads", "load_head_map"),
+            *("edit_head_map", "cache_method", "prompt_schedule", "sampler"),
         ),
         ("host",),
         ("graph",),

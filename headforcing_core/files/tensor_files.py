@@ -120,6 +120,15 @@ def open_tensors(path: str | Path, prefer: Sequence[str] = WRAPPERS) -> TensorSo
 
 
 def _model_in(folder: Path) -> Path:
+    """Return the one model of a folder, or of a diffusers repository whose root it is."""
+    experts = [part for part in ("transformer", "transformer_2") if (folder / part).is_dir()]
+    if len(experts) > 1:
+        raise ValueError(
+            f"a repository must hold one model, got two in {folder}: {' and '.join(experts)}, the "
+            "experts of a Wan 2.2 14B model, which cannot be run yet"
+        )
+    if experts:
+        return _model_in(folder / experts[0])
     found = sorted(folder.glob("*" + INDEX_SUFFIX)) or sorted(folder.glob("*.safetensors"))
     if len(found) != 1:
         raise ValueError(

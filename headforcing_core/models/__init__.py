@@ -1,5 +1,6 @@
 """Video models: what the rollout needs of one, ours, and the way to it from a published file."""
 
+from .adapter_names import AdapterName, adapter_names
 from .backbone import Attend, Backbone
 from .checkpoint import HEADS_KEY, PREDICTS_KEY, load_checkpoint
 from .families import (
@@ -15,7 +16,7 @@ from .families import (
     family_named,
 )
 from .fingerprint import fingerprint
-from .lora import Lora
+from .lora import ADAPTER_WRAPPERS, Lora
 from .published import (
     FP8,
     SCALED,
@@ -25,11 +26,13 @@ from .published import (
     is_fp8,
     read_published,
     read_weight,
+    weight_shapes,
 )
 from .wan import CLEAN_LATENT, WanConfig, WanModel, WanText
 from .weight_names import ROOT, wan_names
 
 __all__ = [
+    "ADAPTER_WRAPPERS",
     "CLEAN_LATENT",
     "FAMILIES",
     "FP8",
@@ -43,6 +46,7 @@ __all__ = [
     "WAN_HORIZON",
     "WAN_TEXT_TOKENS",
     "WAN_VIDEO",
+    "AdapterName",
     "Attend",
     "Backbone",
     "Family",
@@ -52,6 +56,7 @@ __all__ = [
     "WanConfig",
     "WanModel",
     "WanText",
+    "adapter_names",
     "check_finite",
     "choose_family",
     "family_named",
@@ -61,4 +66,5 @@ __all__ = [
     "read_published",
     "read_weight",
     "wan_names",
+    "weight_shapes",
 ]

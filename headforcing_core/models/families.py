@@ -24,6 +24,11 @@ WAN_HORIZON = 21
 WAN_1_3B = ModelGeometry(layers=30, heads=12, head_dim=WAN_HEAD_DIM)
 
 FOUR_STEPS = (1000, 750, 500, 250)
+# of what was built on a model, and of stages before the few steps, of which names tell
+NOT_PLUS = r"(?!\+|plus)"
+EARLIER_STAGES = "ardiffusion|odeinit|causalode|teacher"
+# chunk-wise and frame-wise files have one name: their folder, or more of the name, must tell
+CAUSAL_FORCING = f"^(?!.*longvideo)(?=.*causalforcing{NOT_PLUS})"
 PLAIN_FIRST = ("generator", *WRAPPERS)
 
 
@@ -142,7 +147,7 @@ FAMILIES = (
         "longlive",
         "LongLive",
         "arXiv 2509.22622",
-        "longlive",
+        "longlive(?!2)",
         window=12,
         sink=3,
         recaches=True,
@@ -169,7 +174,7 @@ FAMILIES = (
         "krea_14b",
         "Krea Realtime 14B",
         "krea-ai/realtime-video",
-        "krea",
+        "krearealtime",
         steps=(1000, 800, 600, 400, 200, 0),
         window=6,
         refusal="it rebuilds its context from clean frames before every chunk",
@@ -178,17 +183,17 @@ FAMILIES = (
         "causal_forcing_framewise",
         "Causal Forcing, frame-wise",
         "arXiv 2602.02214",
-        "framewise",
+        CAUSAL_FORCING + "(?=.*framewise)",
         frames_per_chunk=1,
     ),
     Family(
         "causal_forcing_chunkwise",
         "Causal Forcing, chunk-wise",
         "arXiv 2602.02214",
-        "causalforcing|chunkwise",
+        CAUSAL_FORCING + "(?=.*chunkwise)",
         weights=PLAIN_FIRST,
     ),
-    Family("self_forcing", "Self-Forcing", "arXiv 2506.08009", "selfforcing"),
+    Family("self_forcing", "Self-Forcing", "arXiv 2506.08009", "selfforcing" + NOT_PLUS),
     Family(
         "demo", "the demo model", "headforcing_core/demo", "headforcingdemo", latent_size=(8, 8)
     ),
@@ -217,12 +222,16 @@ def family_named(name: str) -> Family:
 def recognise(path: str | Path) -> Family | None:
     """Return the family that a file's name says; weights alone never tell.
 
-    A folder counts where Causal-Forcing's authors let it: ``framewise/``, ``chunkwise/``.
+    A folder counts beside the name where Causal-Forcing's authors let it: ``framewise/``,
+    ``chunkwise/``. A name that says an earlier stage of the training says no family: such models
+    take many steps.
     """
     path = Path(path)
     said, folder = (re.sub(r"[-_ .]", "", part.lower()) for part in (path.name, path.parent.name))
     if folder in ("framewise", "chunkwise"):
         said = folder + said
+    if re.search(EARLIER_STAGES, said):
+        return None
     return next((f for f in FAMILIES if re.search(f.file_pattern, said)), None)
 
 

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from ..files import WRAPPERS, TensorSource, open_tensors
-from .weight_names import from_diffusers
+from .adapter_names import flat_names, module_of
 
+# what trainers call the adapter in a torch file
+ADAPTER_WRAPPERS = ("generator_lora", *WRAPPERS)
 PAIRS = {"lora_A": "lora_B", "lora_down": "lora_up"}
 FACTOR = re.compile(r"(?P<layer>.+)\.(?P<factor>lora_A|lora_down)(\.default)?\.weight$")
 
@@ -39,7 +41,7 @@ class Lora:
 
     @classmethod
     def open(cls, path: str | Path, strength: float = 1.0) -> Lora:
-        return cls(open_tensors(path, prefer=("generator_lora", *WRAPPERS)), strength)
+        return cls(open_tensors(path, prefer=ADAPTER_WRAPPERS), strength)
 
     def modules(self, known: Iterable[str]) -> dict[str, str]:
         """Map names of ``known`` modules to the adapter's names for them.
@@ -48,11 +50,11 @@ class Lora:
             ValueError: if the adapter is for modules that the model does not have.
         """
         known = set(known)
-        flat = {f"lora_unet_{module.replace('.', '_')}": module for module in known}
+        flat = flat_names(known)
         found: dict[str, str] = {}
         strange = []
         for stored in self._factors:
-            module = flat.get(stored) or _longest_tail(stored, known)
+            module = module_of(stored, known, flat)
             if module in found:
                 raise ValueError(
                     f"a LoRA must name each layer once, got {found[module]} and {stored}"
@@ -134,13 +136,3 @@ def _pairs(names: Collection[str]) -> dict[str, _Factors]:
             f"{', '.join((absent + rest)[:3])}"
         )
     return factors
-
-
-def _longest_tail(stored: str, known: Collection[str]) -> str | None:
-    """Find a known module at the end of a dotted name, whatever stands before it."""
-    parts = stored.split(".")
-    for i in range(len(parts)):
-        tail = from_diffusers(".".join(parts[i:]) + ".").removesuffix(".")
-        if tail in known:
-            return tail
-    return None

@@ -88,14 +88,19 @@ def read_published(
     weights, beside = _told_apart(names, quantised)
     shapes = {weight.name: source.shapes[weight.at] for weight in weights}
     config = read_config(shapes, heads, eps, predicts)
-    with torch.device("meta"):
-        expected = {n: tuple(x.shape) for n, x in WanModel(config).state_dict().items()}
+    expected = weight_shapes(config)
     # several numbers may share a byte: only whoever runs such a layer knows its size
     packed = {f"{module}.weight" for module in quantised if not is_fp8(quantised[module])}
     _check_shapes(
         expected, {n: expected.get(n, s) if n in packed else s for n, s in shapes.items()}
     )
     return Published(source, config, weights, beside, quantised)
+
+
+def weight_shapes(config: WanConfig) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every weight of a model, by the authors' names."""
+    with torch.device("meta"):
+        return {n: tuple(x.shape) for n, x in WanModel(config).state_dict().items()}
 
 
 def is_fp8(how: Mapping[str, object]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from comfy.model_patcher import ModelPatcher
 
 from ...headforcing_core.methods import HeadMap
-from ...headforcing_core.models import SUPPORTED, Family, family_named
+from ...headforcing_core.models import SUPPORTED, Family, choose_family, family_named
 
 AUTO = "auto"
 _FAMILY, _MAPS = "head_forcing_family", "head_forcing_maps"
@@ -19,14 +19,29 @@ def note_family(model: ModelPatcher, family: Family) -> None:
 
 
 def family_of(model: ModelPatcher, name: str) -> Family:
-    """Return the family that is chosen, or that the model was loaded as."""
-    noted = model.attachments.get(_FAMILY)
+    """Return the family that is chosen, or that the model was loaded as.
+
+    Of a model from a loader of the host the file's name tells, where the host remembers it.
+
+    Raises:
+        ValueError: if nothing tells, or the choice cannot be run.
+    """
+    noted, path = model.attachments.get(_FAMILY), _file_of(model)
+    if name == AUTO and noted is None and path is not None:
+        return choose_family(path, None)
     if name == AUTO and noted is None:
         raise ValueError(
             f"family must be chosen for a model that was not loaded with Load AR Model: "
             f"{', '.join(SUPPORTED)}"
         )
     return family_named(noted if name == AUTO else name)
+
+
+def _file_of(model: ModelPatcher) -> str | None:
+    """Return the file that the host would load a model from again; older hosts do not say."""
+    loader = getattr(model, "cached_patcher_init", None)
+    path = loader[1][0] if loader and loader[1] else None
+    return path if isinstance(path, str) else None
 
 
 def note_maps(model: ModelPatcher, maps: Mapping[str, HeadMap]) -> None:

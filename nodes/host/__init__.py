@@ -4,6 +4,7 @@
 """
 
 from . import unfinished
+from .adapters import with_adapter
 from .checks import check_model, check_start
 from .fingerprint import name_of
 from .loading import load_model
@@ -23,4 +24,5 @@ __all__ = [
     "name_of",
     "profile_file",
     "unfinished",
+    "with_adapter",
 ]

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.models.checkpoint import build_wan
+from headforcing.nodes.graph import family_of
 from headforcing.nodes.host import HostVideo, load_model
 
 FRAMES = 6
@@ -46,6 +47,13 @@ def off(got, expected):
     return ((got - expected).std() / expected.std()).item()
 
 
+def told(model):
+    """The family of a model from the host's own loader; None where the host forgets its file."""
+    if not hasattr(model, "cached_patcher_init"):
+        return None
+    return family_of(model.clone(), "auto").name
+
+
 @torch.inference_mode()  # as the host runs nodes
 def main():
     folder, found = Path(tempfile.mkdtemp()), {"off": {}, "refused": {}}
@@ -64,6 +72,7 @@ def main():
             if layout == "fp8_header":
                 # the host's own loader knows this file, whose names are its own
                 own = comfy.sd.load_diffusion_model(str(path))
+                found["told by the name"] = told(own)
                 found["as the host's own"] = off(got, by_host(own))
     five = random_weights(replace(CONFIG, in_dim=48, out_dim=48, layers=1))
     save_file(five, folder / "self_forcing_5b.safetensors")
@@ -74,4 +83,5 @@ def main():
     print("FOUND", json.dumps(found))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -32,6 +32,12 @@ def test_a_file_is_run_as_the_numbers_it_stands_for(found):
     assert found["as the host's own"] == 0
 
 
+def test_the_name_of_a_file_tells_the_family_of_a_hosts_own_loader(found):
+    if found["told by the name"] is None:
+        pytest.skip("this host forgets which file a model is from")
+    assert found["told by the name"] == "self_forcing"
+
+
 def test_what_cannot_be_run_is_refused_in_a_sentence(found):
     assert found["refused"].keys() == REFUSED.keys()
     for layout, sentence in found["refused"].items():

@@ -17,7 +17,7 @@ OURS = "HeadForcing"
 
 def test_every_node_explains_itself(host):
     ours = {name: info for name, info in host.info.items() if name.startswith(OURS)}
-    assert len(ours) == 8
+    assert len(ours) == 9
     for name, info in ours.items():
         assert info["description"], name
         for part in info["input"].values():

@@ -130,6 +130,18 @@ def test_sharded_folders(tmp_path):
         load(tmp_path)
 
 
+def test_the_root_of_a_diffusers_repository(tmp_path):
+    for part in ("vae", "text_encoder", "transformer"):
+        (tmp_path / part).mkdir()
+    weights = {diffusers_name(name): weight for name, weight in WEIGHTS.items()}
+    save_file(weights, tmp_path / "transformer" / "diffusion_pytorch_model.safetensors")
+    save_file({"decoder.x": torch.zeros(1)}, tmp_path / "vae" / "model.safetensors")
+    assert_is(load(tmp_path))
+    (tmp_path / "transformer_2").mkdir()
+    with pytest.raises(ValueError, match=r"got two in .*: transformer and transformer_2"):
+        load(tmp_path)
+
+
 def test_loose_values_beside_the_weights_do_not_hide_them(tmp_path):
     torch.save({"generator_ema": WEIGHTS, "step": torch.tensor(3)}, tmp_path / "x.pt")
     assert_is(load(tmp_path / "x.pt"))

@@ -12,8 +12,22 @@ PUBLISHED = {  # where the authors put their files -> family
     "framewise/causal_forcing.pt": "causal_forcing_framewise",
     "causal-forcing_frame-wise_fp16.safetensors": "causal_forcing_framewise",
     "longlive_models/models/longlive_base.pt": "longlive",
-    "chunkwise/model.pt": "causal_forcing_chunkwise",
-    "framewise/model.pt": "causal_forcing_framewise",
+    "causal_forcing_chunkwise.pt": "causal_forcing_chunkwise",
+    # what proves nothing is asked for: other projects, other stages, other models
+    "chunkwise/model.pt": None,
+    "framewise/model.pt": None,
+    "causal_forcing.pt": None,  # chunk-wise or frame-wise
+    "chunkwise/longvideo.pt": None,
+    "chunkwise/causal_forcing_longvideo.pt": None,
+    "chunkwise/ar_diffusion.pt": None,
+    "framewise/causal_forcing_ar_diffusion.pt": None,
+    "self_forcing_ode_init.pt": None,
+    "causal_forcing++/framewise/causal_forcing++.pt": None,
+    "self_forcing_plus_plus.safetensors": None,
+    "LongLive-2.0-5B.safetensors": None,
+    "krea2_turbo.safetensors": None,
+    "flux1-krea-dev.safetensors": None,
+    "self_gradient_forcing.pt": None,
     "causal_forcing_against/self_forcing_dmd.pt": "self_forcing",  # the file's own name counts
     "Self-Forcing/wan2.1_t2v.safetensors": None,
     "rolling_forcing_dmd.pt": "rolling_forcing",
@@ -48,7 +62,7 @@ def test_a_family_of_another_kind_is_refused():
 
 def test_a_family_of_another_chunk_size_is_refused():
     with pytest.raises(ValueError, match=r"1 frames at a time, got self_forcing with 3"):
-        choose_family("framewise/x.pt", "self_forcing")
+        choose_family("framewise/causal_forcing.pt", "self_forcing")
     assert choose_family("self_forcing_dmd.pt", "longlive").name == "longlive"  # same chunks
 
 

@@ -27,6 +27,9 @@ STYLES = {  # module -> names of the two factors
     "peft default": lambda m: [f"base_model.model.{m}.lora_{x}.default.weight" for x in "AB"],
     "comfyui": lambda m: [f"diffusion_model.{m}.lora_{x}.weight" for x in "AB"],
     "diffusers": lambda m: [f"transformer.{DIFFUSERS[m]}.lora_{x}.weight" for x in "AB"],
+    "kohya double": lambda m: [
+        f"lora_unet__{m.replace('.', '_')}.lora_{x}.weight" for x in ("down", "up")
+    ],
     "kohya": lambda m: [f"lora_unet_{m.replace('.', '_')}.lora_{x}.weight" for x in ("down", "up")],
 }
 

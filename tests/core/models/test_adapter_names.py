@@ -1,0 +1,35 @@
+"""Which layer of a model an adapter means, under the names of every trainer."""
+
+import pytest
+from published_adapters import MODULES, published_adapters
+from random_model import TINY, random_weights
+
+from headforcing.headforcing_core.models import adapter_names
+
+WEIGHTS = random_weights(TINY)
+KNOWN = {name.removesuffix(".weight") for name in WEIGHTS if name.endswith(".weight")}
+FILES = published_adapters(WEIGHTS)
+# what is wrong with these is in their numbers
+NAMES_ARE_RIGHT = {"half_a_pair", "of_another_size", "of_two_ranks", "not_a_number"}
+READ = [name for name, file in FILES.items() if file.made is not None or name in NAMES_ARE_RIGHT]
+
+
+@pytest.mark.parametrize("layout", READ)
+def test_every_tensor_has_its_module(layout):
+    names = adapter_names(FILES[layout].tensors, KNOWN)
+    assert {name.module for name in names} <= set(MODULES)
+    image = {at for at in FILES[layout].tensors if "k_img" in at}
+    assert {name.at for name in names} == FILES[layout].tensors.keys() - image
+    assert len({(name.module, name.part) for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("layout", sorted(FILES.keys() - READ))
+def test_what_is_of_no_layer_is_named(layout):
+    with pytest.raises(ValueError, match=r"must be for this model, got \d+ tensors for it and \d"):
+        adapter_names(FILES[layout].tensors, KNOWN)
+
+
+def test_a_layer_that_is_named_twice_is_refused():
+    names = [f"{root}blocks.0.self_attn.q.lora_A.weight" for root in ("", "diffusion_model.")]
+    with pytest.raises(ValueError, match="must name each layer once, got "):
+        adapter_names(names, KNOWN)

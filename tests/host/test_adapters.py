@@ -1,0 +1,40 @@
+"""Adapters as trainers publish them, in Load AR LoRA; see check_adapters.py for what is done."""
+
+import pytest
+from comfy_host import needs_host
+from host_script import found_by
+
+pytestmark = needs_host
+LAYOUTS = {
+    *("peft", "peft_default", "comfyui", "diffusers", "bare", "kohya", "kohya_double"),
+    *("with_image_layers", "diff", "lokr", "dora"),
+}
+REFUSED = {
+    "another_models": "got 8 tensors for it and 8 others: base_model.model.blocks.77.self_attn.k",
+    "nothing_of_it": "got 0 tensors for it and 1 others: double_blocks.0",
+    "image_layers_alone": "got 0 tensors for it and 0 others: layers of an image-to-video model",
+    "half_a_pair": "got lora_B.weight [256, 4] for blocks.0.self_attn.q of [256, 256]; ",
+    "of_another_size": "got lora_A.weight [4, 7] for blocks.0.self_attn.q of [256, 256]; ",
+    "of_two_ranks": "for blocks.0.self_attn.q of [256, 256]; it is of another model, or incomplete",
+    "not_a_number": "got NaN or infinity in 1 tensors: diffusion_model.blocks.0.self_attn.q",
+    "of_an_unknown_kind": "and 1 others: base_model.model.blocks.0.self_attn.q.lora_of_tomorrow",
+}
+
+
+@pytest.fixture(scope="module")
+def found():
+    return found_by("check_adapters.py")
+
+
+def test_an_adapter_gives_what_merging_it_gives(found):
+    assert found["off"].keys() == LAYOUTS
+    for layout, (error, matters) in found["off"].items():
+        assert error < 1e-4 < 1e-3 < matters, layout
+    assert found["two halves"] < 1e-4
+    assert found["left on the model"] == 0
+
+
+def test_an_adapter_that_would_be_passed_over_is_refused(found):
+    assert found["refused"].keys() == REFUSED.keys()
+    for layout, sentence in found["refused"].items():
+        assert REFUSED[layout] in sentence and "\n" not in sentence
