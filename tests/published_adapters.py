@@ -112,7 +112,8 @@ def _of_other_kinds(
         ),
         "dora": PublishedAdapter(
             dora | {f"{root}.dora_scale": scale},
-            weights | {name: scale * moved / moved.norm(dim=1, keepdim=True)},
+            # as ComfyUI does; the paper, arXiv 2402.09353, divides by the norm of what was moved
+            weights | {name: scale * moved / weight.norm(dim=1, keepdim=True)},
         ),
     }
 
