@@ -93,7 +93,10 @@ def _of_other_kinds(
     weight, bias = weights[name], weights[f"{module}.bias"]
     rows, columns = weight.shape
     rng = torch.Generator().manual_seed(1)
-    draw = lambda *shape: 0.1 * torch.randn(shape, generator=rng)  # noqa: E731
+
+    def draw(*shape: int) -> Tensor:
+        return 0.1 * torch.randn(shape, generator=rng)
+
     diff, diff_b = draw(rows, columns), draw(rows)
     one, two = draw(2, 2), draw(rows // 2, columns // 2)
     down, up = pairs[module]
@@ -127,6 +130,15 @@ def _refused(peft: dict[str, Tensor]) -> dict[str, PublishedAdapter]:
         "half_a_pair": {name: x for name, x in peft.items() if name != first},
         "of_another_size": peft | {first: torch.ones(RANK, 7)},
         "of_two_ranks": peft | {first: torch.ones(RANK + 1, peft[first].shape[1])},
+        "flat": peft | {first: torch.ones(RANK)},
+        "half_a_lokr": {f"{MODULES[0]}.lokr_w1": torch.ones(2, 2)},
+        "lokr_of_another_size": {f"{MODULES[0]}.lokr_w{n}": torch.ones(n, n) for n in (1, 2)},
+        "loha_of_another_size": {
+            f"{MODULES[0]}.hada_{w}_{x}": torch.ones(5, 5) for w in ("w1", "w2") for x in "ab"
+        },
+        "dora_of_another_axis": peft | {f"{MODULES[0]}.dora_scale": torch.ones(RANK)},
+        "several_alphas": peft | {f"{MODULES[0]}.alpha": torch.ones(2)},
+        "alpha_alone": {f"{MODULES[0]}.alpha": torch.tensor(1.0)},
         "not_a_number": peft | {first: torch.full_like(peft[first], torch.inf)},
         "of_an_unknown_kind": peft | {first.replace("lora_A", "lora_of_tomorrow"): torch.ones(1)},
     }

@@ -96,6 +96,8 @@ def published_files(weights: Mapping[str, Tensor]) -> dict[str, PublishedFile]:
         files[name] = PublishedFile(tensors, said or {}, None)
 
     refused("int8", scaled(weights, torch.int8, rows=True)[0])
+    short = {name: x for name, x in fp8.items() if name != f"{modules[0]}.weight_scale"}
+    refused("header_without_a_scale", short, header(modules, "float8_e4m3fn"))
     refused("unknown_format", fp8, header(modules, "int3_of_tomorrow"))
     refused("header_of_another_model", dict(weights), header(["blocks.77.ffn.0"], "float8_e4m3fn"))
     refused("header_damaged", fp8, {"_quantization_metadata": "{"})

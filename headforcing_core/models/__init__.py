@@ -1,6 +1,7 @@
 """Video models: what the rollout needs of one, ours, and the way to it from a published file."""
 
 from .adapter_names import AdapterName, adapter_names
+from .adapter_shapes import check_adapter
 from .backbone import Attend, Backbone
 from .checkpoint import HEADS_KEY, PREDICTS_KEY, load_checkpoint
 from .families import (
@@ -57,6 +58,7 @@ __all__ = [
     "WanModel",
     "WanText",
     "adapter_names",
+    "check_adapter",
     "check_finite",
     "choose_family",
     "family_named",

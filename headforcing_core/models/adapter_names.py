@@ -10,9 +10,9 @@ from .weight_names import from_diffusers
 
 # what an adapter holds of a layer, in the words that ComfyUI's own loader knows
 PARTS = (
-    *("lora_A.weight", "lora_B.weight", "lora_down.weight", "lora_up.weight", "lora_mid.weight"),
-    *("lokr_w1", "lokr_w2", "lokr_w1_a", "lokr_w1_b", "lokr_w2_a", "lokr_w2_b", "lokr_t2"),
-    *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "hada_t1", "hada_t2"),
+    *("lora_A.weight", "lora_B.weight", "lora_down.weight", "lora_up.weight"),
+    *("lokr_w1", "lokr_w2", "lokr_w1_a", "lokr_w1_b", "lokr_w2_a", "lokr_w2_b"),
+    *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),
     *("alpha", "dora_scale", "diff", "diff_b"),
 )
 # trainers that keep several adapters in a model name each; one that is published is the default

@@ -86,6 +86,7 @@ def read_published(
     names = wan_names(source.shapes)
     quantised = _quantised(names, source)
     weights, beside = _told_apart(names, quantised)
+    _check_scales(weights, quantised)
     shapes = {weight.name: source.shapes[weight.at] for weight in weights}
     config = read_config(shapes, heads, eps, predicts)
     expected = weight_shapes(config)
@@ -95,6 +96,16 @@ def read_published(
         expected, {n: expected.get(n, s) if n in packed else s for n, s in shapes.items()}
     )
     return Published(source, config, weights, beside, quantised)
+
+
+def _check_scales(weights: tuple[StoredWeight, ...], quantised: Mapping[str, object]) -> None:
+    """Refuse layers that are said to be quantised and have no scale: small numbers, not weights."""
+    bare = [w.module for w in weights if w.module in quantised and w.scale is None]
+    if bare:
+        raise ValueError(
+            f"quantised layers must have scales, got none for {len(bare)}: {', '.join(bare[:3])}; "
+            "the file is incomplete"
+        )
 
 
 def weight_shapes(config: WanConfig) -> dict[str, tuple[int, ...]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from math import prod
+from collections.abc import Mapping
 
 import comfy.lora
 import torch
@@ -11,12 +10,10 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ...headforcing_core.files import open_tensors
-from ...headforcing_core.models import ADAPTER_WRAPPERS, AdapterName, adapter_names, weight_shapes
+from ...headforcing_core.models import ADAPTER_WRAPPERS, adapter_names, check_adapter, weight_shapes
 from .backbone import config_of
 
 ROOT = "diffusion_model."
-# the factors of a pair, whose product has the shape of the weight: (rows of, columns of)
-FACTORS = (("lora_up.weight", "lora_down.weight"), ("lora_B.weight", "lora_A.weight"))
 
 
 def with_adapter(model: ModelPatcher, path: str, strength: float) -> ModelPatcher:
@@ -29,7 +26,7 @@ def with_adapter(model: ModelPatcher, path: str, strength: float) -> ModelPatche
     known = {name.removesuffix(".weight") for name in shapes if name.endswith(".weight")}
     source = open_tensors(path, prefer=ADAPTER_WRAPPERS)
     names = adapter_names(source.shapes, known)
-    _check_shapes(names, source.shapes, shapes)
+    check_adapter(names, source.shapes, shapes)
     tensors: dict[str, Tensor] = {}
     for name in names:
         with source.reading(name.at) as stored:
@@ -47,31 +44,6 @@ def with_adapter(model: ModelPatcher, path: str, strength: float) -> ModelPatche
             f"{len(modules)} that it cannot: {', '.join(left[:3])}"
         )
     return clone
-
-
-def _check_shapes(
-    names: Sequence[AdapterName],
-    stored: Mapping[str, tuple[int, ...]],
-    shapes: Mapping[str, tuple[int, ...]],
-) -> None:
-    """Refuse factors that do not make the weight: the host would log that and go on."""
-    found = {(name.module, name.part): stored[name.at] for name in names}
-    for (module, part), shape in found.items():
-        weight = shapes[f"{module}.weight"]
-        wrong = part == "diff" and shape != weight
-        wrong |= part == "diff_b" and shape != shapes.get(f"{module}.bias")
-        for up, down in FACTORS:
-            if part in (up, down):
-                other = found.get((module, down if part == up else up))
-                wrong |= other is None or (
-                    shape[:1] != weight[:1] if part == up else prod(shape[1:]) != prod(weight[1:])
-                )
-                wrong |= other is not None and found[module, up][1] != found[module, down][0]
-        if wrong:
-            raise ValueError(
-                f"a LoRA must fit the model, got {part} {list(shape)} for {module} of "
-                f"{list(weight)}; it is of another model, or incomplete"
-            )
 
 
 def _check_finite(tensors: Mapping[str, Tensor]) -> None:

@@ -72,7 +72,7 @@ def _plain_dtype(published: Published, dtype: torch.dtype | None) -> torch.dtype
     if dtype is not None and dtype.itemsize > 1:
         return dtype
     (root,) = (weight.at for weight in published.weights if weight.name == ROOT)
-    others = _stored(root, published).dtype
+    others = _dtype(root, published)
     return others if others.itemsize > 1 else torch.bfloat16
 
 
@@ -99,7 +99,7 @@ def _declared(
         return None
     how = published.quantised.get(weight.module)
     if how is None and weight.scale is not None:
-        how = {"format": FP8.get(_stored(weight.at, published).dtype)}
+        how = {"format": FP8.get(_dtype(weight.at, published))}
     if how is None or how.get("format") not in runs:
         return None
     # the host knows one scale per tensor; more of them are for whoever reads row by row
@@ -124,6 +124,11 @@ def _as_stored(
 def _stored(at: str, published: Published) -> Tensor:
     with published.source.reading(at) as stored:
         return stored.clone()
+
+
+def _dtype(at: str, published: Published) -> torch.dtype:
+    with published.source.reading(at) as stored:
+        return stored.dtype
 
 
 def _extremes(value: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ REFUSED = {
     "int8": "got torch.int8 in blocks.0.",
     "unknown_format": "got 30 layers of int3_of_tomorrow: blocks.0.",
     "header_of_another_model": "must name weights that it holds, got blocks.77.ffn.0",
+    "header_without_a_scale": "quantised layers must have scales, got none for 1: blocks",
     "header_damaged": "must be a JSON object, got '{'",
     "one_missing": "got 1 missing: blocks.1.norm3.weight",
     "unknown": "got 1 unknown: blocks.0.memory_gate.weight",

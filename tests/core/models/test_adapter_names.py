@@ -4,13 +4,17 @@ import pytest
 from published_adapters import MODULES, published_adapters
 from random_model import TINY, random_weights
 
-from headforcing.headforcing_core.models import adapter_names
+from headforcing.headforcing_core.models import adapter_names, check_adapter
 
 WEIGHTS = random_weights(TINY)
 KNOWN = {name.removesuffix(".weight") for name in WEIGHTS if name.endswith(".weight")}
 FILES = published_adapters(WEIGHTS)
 # what is wrong with these is in their numbers
-NAMES_ARE_RIGHT = {"half_a_pair", "of_another_size", "of_two_ranks", "not_a_number"}
+MISFITS = {
+    *("half_a_pair", "of_another_size", "of_two_ranks", "flat", "half_a_lokr", "alpha_alone"),
+    *("lokr_of_another_size", "loha_of_another_size", "dora_of_another_axis", "several_alphas"),
+}
+NAMES_ARE_RIGHT = {*MISFITS, "not_a_number"}
 READ = [name for name, file in FILES.items() if file.made is not None or name in NAMES_ARE_RIGHT]
 
 
@@ -33,3 +37,15 @@ def test_a_layer_that_is_named_twice_is_refused():
     names = [f"{root}blocks.0.self_attn.q.lora_A.weight" for root in ("", "diffusion_model.")]
     with pytest.raises(ValueError, match="must name each layer once, got "):
         adapter_names(names, KNOWN)
+
+
+@pytest.mark.parametrize("layout", READ)
+def test_what_makes_no_change_of_the_weights_size_is_refused(layout):
+    tensors = (FILES[layout].tensors, WEIGHTS)
+    stored, weights = ({n: tuple(x.shape) for n, x in each.items()} for each in tensors)
+    names = adapter_names(stored, KNOWN)
+    if layout in MISFITS:
+        with pytest.raises(ValueError, match="a LoRA must fit the model, got "):
+            check_adapter(names, stored, weights)
+    else:
+        check_adapter(names, stored, weights)

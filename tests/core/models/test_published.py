@@ -16,6 +16,7 @@ REFUSED = {
     "int8": r"got torch\.int8 in blocks\.0\.\S+: a quantised file; use the bf16",
     "unknown_format": r"got 40 of format int3_of_tomorrow: blocks\.0\.\S+, blocks\.0\.\S+, ",
     "header_of_another_model": r"must name weights that it holds, got blocks\.77\.ffn\.0",
+    "header_without_a_scale": "quantised layers must have scales, got none for 1: blocks",
     "header_damaged": "_quantization_metadata must be a JSON object, got '{'",
     "one_missing": r"got 1 missing: blocks\.1\.norm3\.weight; the file is incomplete",
     "unknown": r"got 1 unknown: blocks\.0\.memory_gate\.weight; ",
