@@ -21,7 +21,7 @@ EXTRAS = {
 }
 ALL_EXTRAS = set().union(*EXTRAS.values())
 # imported when a GPU is there to run it, by an operator's api; its numbers are tiles and cards
-TRITON_FILE = "/triton_kernel.py"
+TRITON_FILES = "/triton_kernel.py", "/triton_loops.py"
 # imports the Triton file of whichever operator asks
 CHOOSES = "kernels/triton_choice.py"
 # bookkeeping: integers, no tensors
@@ -62,7 +62,7 @@ def complaints(source: str, path: str) -> list[str]:
     said += [f"{a} hides an import" for a in absolute & UNREAD]
     known = PACKAGES | HOST | set(FOLDERS) | set(sys.stdlib_module_names)
     known |= EXTRAS.get(path, set())
-    known |= {"triton"} if path.endswith(TRITON_FILE) else set()
+    known |= {"triton"} if path.endswith(TRITON_FILES) else set()
     said += [f"{a} is not shipped with ComfyUI" for a in absolute - known]
     if path.startswith(INTEGERS) and absolute & {"torch", "numpy", "einops"}:
         said.append("it decides with integers, not tensors")
@@ -71,7 +71,9 @@ def complaints(source: str, path: str) -> list[str]:
         early, top = imported(ast.Module([n for n in at_once(tree) if is_import(n)], []), path)
         said += [f"{a} is an extra: import it where it is used" for a in top & ALL_EXTRAS]
         run = {name for one in early for name in (one.module, *map(one.of, one.names))}
-        if any(f"/{name.replace('.', '/')}.py".endswith(TRITON_FILE) for name in run):
+        if not path.endswith(TRITON_FILES) and any(
+            f"/{name.replace('.', '/')}.py".endswith(TRITON_FILES) for name in run
+        ):
             said.append("Triton's file is imported where it is chosen, not before")
     if Path(path).stem in NO_NAMES:
         said.append("a module is named after its noun")
@@ -87,7 +89,7 @@ def complaints(source: str, path: str) -> list[str]:
             said.append(f"line {node.lineno}: .{node.attr} waits for the device")
         if path != CHOOSES and imports_by_name(node):
             said.append("what is imported is said in a statement")
-        free = path.startswith(HAS_MODEL_NUMBERS) or path.endswith(TRITON_FILE)
+        free = path.startswith(HAS_MODEL_NUMBERS) or path.endswith(TRITON_FILES)
         if not free and isinstance(node, ast.Constant):
             if type(node.value) is int and node.value in MODEL_NUMBERS:
                 said.append(f"line {node.lineno}: {node.value} belongs to a model family")

@@ -65,6 +65,46 @@ def test_shares_of_time_are_what_was_measured():
     assert f"takes {least} to {most} of the time" in section
 
 
+def cells_after(file):
+    """Return the rows of the table that follows where the README names a file of results."""
+    rows = README.partition(file)[2].partition("|")[2].partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip(" `") for cell in row[1:-1].split("|")] for row in rows]
+
+
+def test_attention_on_a_gpu_is_what_was_measured():
+    file = "attention_nvidia_h100_80gb_hbm3.json"
+    rows = json.loads((RESULTS / file).read_text())["rows"]
+    by = {(row["what"], row["contestant"]): row for row in rows}
+    said = cells_after(file)
+    assert len(said) == 4
+    for name, *cells in said:
+        what = next(w for w, _ in by if w.removeprefix("dense ") == name.partition(",")[0])
+        dense, own, plain = (
+            by[what, contestant]
+            for contestant in ("dense SDPA, whole window", "triton", "grouped SDPA")
+        )
+        numbers = own["fewer_keys"], own["faster"], plain["faster"], own["tflops"] / dense["tflops"]
+        assert cells == [f"{number:.2f}" for number in numbers], name
+
+
+def test_rollouts_on_a_gpu_are_what_was_measured():
+    file = "rollout_nvidia_h100_80gb_hbm3.json"
+    rows = json.loads((RESULTS / file).read_text())["rows"]
+    said = {name: cells for name, *cells in cells_after(file)}
+    assert set(said) == {row["method"] for row in rows}
+    for name, cells in said.items():
+        own = sorted(
+            (row for row in rows if row["method"] == name),
+            key=lambda row: (row["compiled"], row["chunk"]),
+        )
+        pairs = [
+            ", ".join(f"{row[what]:.{digits}f}" for row in own[at : at + 2])
+            for at in (0, 2)
+            for what, digits in (("fps", 1), ("busy", 2))
+        ]
+        assert cells == [*pairs, f"{max(row['peak_gib'] for row in own):.1f}"], name
+
+
 def test_pictures_and_files_that_are_named_are_there():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if not target.startswith("http"):

@@ -6,7 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-import av
 import torch
 from torch import Tensor
 
@@ -35,6 +34,8 @@ class VideoWriter:
             "movflags": "frag_keyframe+empty_moov+default_base_moof",
             "flush_packets": "1",
         }
+        import av  # here, so that what writes no video runs where PyAV is missing
+
         self._file = av.open(str(path), "w", format="mp4", options=flags)
         rate = Fraction(fps).limit_denominator(1001)
         options = {"crf": QUALITY, "preset": "medium"}
@@ -46,11 +47,13 @@ class VideoWriter:
 
     def write(self, pictures: Tensor) -> None:
         """Append pictures ``[N, 3, Y, X]``, 0 to 1."""
+        from av import VideoFrame
+
         pictures = (pictures.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         for axis in (1, 2):
             pictures = pictures.repeat_interleave(self._zoom, axis)
         for picture in pictures.cpu().numpy():
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame = VideoFrame.from_ndarray(picture, format="rgb24")
             self._file.mux(self._stream.encode(frame))
 
     def close(self) -> None:

@@ -86,6 +86,7 @@ def described_product(job: Job) -> Described:
     strides = ["q_batch", "q_token", "q_head", "k_batch"]
     types = {"q": own, "k_pool": own, "table": "*i32", "tokens": "i32", "scale": "fp32"}
     if file is head_attention:
+        constants["TILES"] = config.tiles
         fn, strides = head_attention._attend, [*strides, "v_batch"]
         types |= {"v_pool": own, "out": own}
     else:

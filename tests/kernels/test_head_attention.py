@@ -106,7 +106,9 @@ def test_bad_input_names_the_argument(change, message):
 
 
 @pytest.mark.parametrize(
-    "change", [lambda t: t[:, :1], lambda t: t.long(), lambda t: t.T.contiguous().T], ids=str
+    "change",
+    [lambda t: t[:, :1], lambda t: t.long(), lambda t: t.T.contiguous().T],
+    ids=["narrow", "long", "strided"],
 )
 def test_a_table_of_something_else_is_refused(change):
     q, k, v, spans = make(1, 2, 16, [3, 3])

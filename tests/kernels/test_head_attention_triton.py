@@ -79,7 +79,7 @@ def test_is_as_good_as_plain_code(shape, dtype):
     order=st.randoms(use_true_random=False),
     scale=st.floats(0.05, 4.0),
     layout=st.sampled_from(sorted(LAYOUTS)),
-    tiles=st.tuples(st.sampled_from([16, 32, 64]), st.sampled_from([16, 32, 64])),
+    tiles=st.tuples(*[st.sampled_from([16, 32, 64])] * 2, st.sampled_from([1, 2])),
     dtype=st.sampled_from([EXACT, torch.float16]),
 )
 def test_any_shape_with_any_tiles(
@@ -87,7 +87,7 @@ def test_any_shape_with_any_tiles(
 ):
     q, k, v, spans = make(batch, tokens, dim, lengths, dtype, gap, seed, DEVICE)
     order.shuffle(spans)
-    config = kernel().Config(*tiles, 4, 2)
+    config = kernel().Config(*tiles[:2], 4, 2, tiles[2])
     q = LAYOUTS[layout](q)
     found = kernel().launch(q, k, v, span_table(spans, DEVICE), scale, config)
     assert_right(found, q, k, v, spans, scale)
@@ -218,5 +218,6 @@ def test_every_card_has_tiles():
     config_for = kernel().config_for
     for capability in [None, (8, 0), (8, 7), (9, 0), (10, 3), (11, 0), (12, 1), (13, 0)]:
         for dim in (16, 64, 128):
-            config = config_for(capability, dim)
-            assert all(n & (n - 1) == 0 for n in config[:3]) and config.stages >= 1
+            for programs in (1, 263, 264, 10_000):
+                config = config_for(capability, dim, programs)
+                assert all(n & (n - 1) == 0 for n in config[:3]) and config.stages >= 1

@@ -57,6 +57,10 @@ def test_heads_are_sequences(batch, tokens, lengths, gap, order, given_table):
 @pytest.mark.skipif(not GPU, reason="needs a GPU")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_the_real_one(dtype):
+    if not varlen._takes_parts():
+        pytest.skip(
+            f"needs a varlen_attn that takes seqused_k; that of torch {torch.__version__} does not"
+        )
     q, k, v, spans = make(2, 130, 64, [65, 7, 200], dtype, device=DEVICE)
     exact = reference.forward(q.double(), k.double(), v.double(), spans, 0.125)
     found = head_attention(q, k, v, spans, impl=Impl.VARLEN)
