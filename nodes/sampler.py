@@ -25,7 +25,17 @@ from .graph import (
     family_of,
     maps_on,
 )
-from .host import HostVideo, Progress, Video, check_model, check_start, name_of, unfinished
+from .host import (
+    HostVideo,
+    Progress,
+    Video,
+    check_model,
+    check_shift,
+    check_start,
+    core_start,
+    name_of,
+    unfinished,
+)
 
 log = logging.getLogger("headforcing")
 MOST_SEED = 0xFFFFFFFFFFFFFFFF
@@ -73,8 +83,10 @@ class HeadForcingSampler(io.ComfyNode):
                 "LoRA this is the base alone, unless the file has both merged",
                 chosen.title,
             )
+        if chosen.sigmas is None:
+            check_shift(model, chosen.shift)
         built = None if method is None else method.build(chosen.frames_per_chunk)
-        given = check_start(start, model.get_model_object("diffusion_model").in_dim)
+        given = check_start(_start(model, start), model.get_model_object("diffusion_model").in_dim)
         # an image is one frame: then the first chunk is that frame alone
         first = None if given is None else given.shape[2] % chosen.frames_per_chunk or None
         request = VideoRequest(
@@ -86,6 +98,17 @@ class HeadForcingSampler(io.ComfyNode):
             head_map=_map(model, built, head_map),
         )
         return io.NodeOutput({"samples": _sampled(model, request, encoded(prompts), given)})
+
+
+def _start(model: ModelPatcher, connected: dict | None) -> dict | None:
+    """Return the first frames that are connected, or that a node of the host laid on the model."""
+    laid = core_start(model)
+    if laid is not None and connected is not None:
+        raise ValueError(
+            "first frames must come from one place, got start and an image from ARVideoI2V on the "
+            "model; disconnect one"
+        )
+    return connected if laid is None else laid
 
 
 def _sampled(

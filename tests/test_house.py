@@ -48,7 +48,9 @@ LOOP = (
 # but here, once per chunk
 READS_ONCE = "headforcing_core/memory/scores/fetched.py"
 # functions that the host calls, in one version with more arguments than in another
-CALLED_BY_HOST = tuple(f"nodes/host/{noun}.py" for noun in ("attention", "demo_model", "sampling"))
+CALLED_BY_HOST = tuple(
+    f"nodes/host/{noun}.py" for noun in ("attention", "demo_pictures", "demo_text", "sampling")
+)
 READS_BACK = {"item", "tolist", "cpu", "numpy", "nonzero"}
 
 FILES = sources()

@@ -5,7 +5,7 @@
 
 from . import unfinished
 from .adapters import with_adapter
-from .checks import check_model, check_start
+from .checks import check_model, check_shift, check_start, core_start
 from .fingerprint import name_of
 from .loading import load_model
 from .profiling import HostSubject, profile_file
@@ -19,7 +19,9 @@ __all__ = [
     "Progress",
     "Video",
     "check_model",
+    "check_shift",
     "check_start",
+    "core_start",
     "load_model",
     "name_of",
     "profile_file",

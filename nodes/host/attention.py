@@ -7,32 +7,30 @@ transformer options, so plain samplers work with a patched model.
 
 from __future__ import annotations
 
+import logging
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import comfy.ldm.common_dit
+import comfy.ldm.wan.model as host_wan
 import torch
-from comfy.cli_args import args
-from comfy.ldm.modules.attention import optimized_attention
-from comfy.ldm.wan.model import WanT2VCrossAttention
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
-from ...headforcing_core.attention import Dense
 from ...headforcing_core.models import Attend
 from .checks import check_model
+from .users_attention import preference
 
+try:
+    from comfy.model_prefetch import pause_malloc_graph as outside_blocks
+except ImportError:
+    outside_blocks = nullcontext
+
+log = logging.getLogger("headforcing")
 KEY = "head_forcing"
 BLOCKS = "diffusion_model.blocks"
-
-
-# how a user tells the host to attend in a way of its own, instead of as it would by itself
-ASKED = (
-    *("use_sage_attention", "use_flash_attention"),
-    *("use_split_cross_attention", "use_quad_cross_attention"),
-)
-OVERRIDE = "optimized_attention_override"
 
 
 class Run:
@@ -70,6 +68,7 @@ def patched(model: ModelPatcher) -> ModelPatcher:
     """
     check_model(model)
     clone = model.clone()
+    _on_one_gpu(clone)
     # A compiler, if the user put one on the model, does the rest of it. In here it would make a
     # version for every layer and chunk, and believe that transformer options never change.
     attend, cross = (torch.compiler.disable(f) for f in (_self_attention, _cross_attention))
@@ -81,12 +80,23 @@ def patched(model: ModelPatcher) -> ModelPatcher:
         name = f"{BLOCKS}.{index}.cross_attn"
         module = clone.get_model_object(name)
         # what others have put there stays, and computes keys of the text in every step
-        if type(module) is WanT2VCrossAttention and f"{name}.forward" not in clone.object_patches:
+        if (
+            type(module) is host_wan.WanT2VCrossAttention
+            and f"{name}.forward" not in clone.object_patches
+        ):
             patch = partial(cross, module, index=index)
             clone.add_object_patch(f"{name}.forward", patch)
     forward = torch.compiler.disable(_forward, recursive=False)
     clone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, forward)
     return clone
+
+
+def _on_one_gpu(clone: ModelPatcher) -> None:
+    """Take away the copies that the host would share the guided half of a batch with: none is."""
+    if clone.additional_models.pop("multigpu", None):
+        log.info("Head Forcing: one GPU is used, a rollout has no guided half for others")
+    for name in ("multigpu_clones", "multigpu_options"):
+        clone.model_options.pop(name, None)
 
 
 def _self_attention(
@@ -105,7 +115,11 @@ def _self_attention(
     shape = (*x.shape[:2], module.num_heads, module.head_dim)
     # the children themselves: they cast, stream and add LoRAs
     q, k = module.norm_q(module.q(x)).view(shape), module.norm_k(module.k(x)).view(shape)
-    return module.o(run.attend(index, q, k, module.v(x).view(shape)).flatten(2))
+    v = module.v(x).view(shape)
+    # newest hosts record what a block allocates and give it all away at its end; pasts stay
+    with outside_blocks():
+        read = run.attend(index, q, k, v)
+    return module.o(read.flatten(2))
 
 
 def _cross_attention(
@@ -122,29 +136,13 @@ def _cross_attention(
     if run is None:
         return type(module).forward(module, x, context, transformer_options=known, **options)
     if index not in run.text:
-        run.text[index] = (module.norm_k(module.k(context)), module.v(context))
+        with outside_blocks():  # they outlive the block, too
+            run.text[index] = (module.norm_k(module.k(context)), module.v(context))
     q, (k, v) = module.norm_q(module.q(x)), run.text[index]
-    read = optimized_attention(q, k, v, heads=module.num_heads, transformer_options=known)
+    read = host_wan.optimized_attention(
+        *(q, k, v), heads=module.num_heads, transformer_options=known, **preference(module)
+    )
     return module.o(read)
-
-
-def chosen_attention(transformer_options: dict[str, Any]) -> Dense | None:
-    """Return the host's attention if the user has asked for one, None if any will do.
-
-    Asking is a flag on the command line, or a node that overrides attention for this model.
-    """
-    asked = any(getattr(args, name, False) for name in ASKED)
-    if not asked and OVERRIDE not in transformer_options:
-        return None
-
-    def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        heads = q.shape[1]
-        read = optimized_attention(
-            q, k, v, heads=heads, skip_reshape=True, transformer_options=transformer_options
-        )
-        return read.unflatten(2, (heads, -1))
-
-    return attend
 
 
 def _forward(

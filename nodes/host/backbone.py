@@ -7,13 +7,14 @@ from typing import Any
 
 import comfy.model_management
 import torch
-from comfy.model_base import BaseModel
+from comfy.model_patcher import ModelPatcher
 from comfy.samplers import CFGGuider, sampling_function
 from torch import Tensor
 
 from ...headforcing_core.models import Attend, WanConfig
 from ...headforcing_core.video import NoiseLevel
-from .attention import KEY, Run, chosen_attention
+from .attention import KEY, Run
+from .users_attention import chosen_attention
 
 
 class PromptGuider(CFGGuider):
@@ -58,9 +59,10 @@ class HostBackbone:
         self.run = Run()
         base = guider.inner_model
         self.config = config_of(base.diffusion_model)
-        self.dtype = dtype_of(base)
+        self.dtype = dtype_of(guider.model_patcher)
         self.device = guider.model_patcher.load_device
-        self.dense = chosen_attention(extra_args["model_options"]["transformer_options"])
+        options = extra_args["model_options"]["transformer_options"]
+        self.dense = chosen_attention(base.diffusion_model, options)
 
     def __enter__(self) -> HostBackbone:
         self.extra_args["model_options"]["transformer_options"][KEY] = self.run
@@ -87,9 +89,9 @@ class HostBackbone:
         return clean
 
 
-def dtype_of(base: BaseModel) -> torch.dtype:
-    """Return what the host computes in; weights may be kept in less."""
-    return base.manual_cast_dtype or base.get_dtype()
+def dtype_of(model: ModelPatcher) -> torch.dtype:
+    """Return what the host computes in, as a node may have set it; weights may be kept in less."""
+    return model.get_model_object("manual_cast_dtype") or model.model.get_dtype()
 
 
 def config_of(network: torch.nn.Module) -> WanConfig:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
+from importlib.util import find_spec
 
 import comfy.model_sampling
 import comfy.sd
@@ -12,8 +14,13 @@ from comfy.model_patcher import ModelPatcher
 from ...headforcing_core.files import open_tensors
 from ...headforcing_core.models import Family, read_published
 from ..graph import note_family
-from .checks import check_model
+from .checks import OwnShift, check_model
 from .weights import as_host_weights
+
+# where a host has an autoregressive sampler of its own it wants a module of its own: the same
+# weights, and the same forward without that sampler
+OWN_AUTOREGRESSIVE = "comfy.ldm.wan.ar_model"
+CAUSAL = {"config": json.dumps({"transformer": {"causal_ar": True}})}
 
 
 def load_model(
@@ -34,6 +41,8 @@ def load_model(
     load = comfy.sd.load_diffusion_model_state_dict
     if disable_dynamic:
         load = partial(load, disable_dynamic=True)
+    if find_spec(OWN_AUTOREGRESSIVE) is not None:
+        load = partial(load, metadata=CAUSAL)
     model = load(weights, model_options={} if dtype is None else {"dtype": dtype})
     if model is None:
         raise ValueError(f"the file must be a Wan 2.1 model that this ComfyUI knows, got {path}")
@@ -48,7 +57,9 @@ def load_model(
 def _sampling(model: ModelPatcher, family: Family) -> torch.nn.Module:
     """Return the flow schedule the family was trained with, for plain samplers."""
 
-    class Sampling(comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model_sampling.CONST):
+    class Sampling(
+        comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model_sampling.CONST, OwnShift
+    ):
         pass
 
     sampling = Sampling(model.model.model_config)

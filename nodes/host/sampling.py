@@ -115,7 +115,7 @@ class _Sizes:
 
     def __init__(self, model: ModelPatcher):
         self.config = config_of(model.get_model_object("diffusion_model"))
-        self.dtype = dtype_of(model.model)
+        self.dtype = dtype_of(model)
 
     def text_bytes(self, tokens: int) -> int:
         """Return the bytes of a prompt's keys and values in every layer."""
@@ -127,7 +127,8 @@ def _reserve(frames: int, kept: int) -> Callable[..., Any]:
 
     def prepare(executor: Any, model: ModelPatcher, noise_shape: Any, conds: Any, *rest, **options):
         shape = list(noise_shape)
-        one, two = (model.memory_required([*shape[:2], n, *shape[3:]]) for n in (1, 2))
+        # the model's own: a patcher of newer hosts adds to it what the host does not count here
+        one, two = (model.model.memory_required([*shape[:2], n, *shape[3:]]) for n in (1, 2))
         # what the host asks for grows with frames in a straight line
         shape[2] = frames + ceil(kept / max(1, two - one))
         return executor(model, shape, conds, *rest, **options)

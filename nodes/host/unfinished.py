@@ -23,7 +23,7 @@ from torch import Tensor
 from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.video import PromptSchedule
 from .backbone import dtype_of
-from .fingerprint import name_of
+from .fingerprint import digest_of, name_of
 
 log = logging.getLogger("headforcing")
 NAME = "head_forcing_unfinished"
@@ -60,11 +60,20 @@ class Video:
             "said": [_digest(entry[0]) for entries in self.conditioning for entry in entries],
             "start": self.start is not None and _digest(self.start),
             "model": name_of(model),
-            "dtype": [str(dtype_of(model.model)), str(model.model.get_dtype())],
+            # a strength that flips no sign makes another video of the same model
+            "adapters": digest_of(model.patches),
+            "dtype": [str(dtype_of(model)), str(model.model.get_dtype())],
             "beside": sorted(map(str, (*model.object_patches, *model.wrappers))),
+            "text": digest_of(_text_attention(model)),
             "options": sorted(map(str, model.model_options.get("transformer_options", {}))),
         }
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+def _text_attention(model: ModelPatcher) -> list[object]:
+    """Return what others read the text with; what it does cannot be looked into."""
+    patches = model.object_patches.items()
+    return [patch for name, patch in sorted(patches, key=lambda x: x[0]) if "cross_attn" in name]
 
 
 def _digest(tensor: Tensor) -> str:

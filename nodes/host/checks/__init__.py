@@ -1,0 +1,17 @@
+"""What may reach a rollout: what is known to be right is let through, the rest refused by name."""
+
+from .levels import OwnShift, check_shift
+from .model import check_model
+from .prediction import GivesClean
+from .prompts import check_prompts
+from .start import check_start, core_start
+
+__all__ = [
+    "GivesClean",
+    "OwnShift",
+    "check_model",
+    "check_prompts",
+    "check_shift",
+    "check_start",
+    "core_start",
+]

@@ -1,0 +1,52 @@
+"""Which of the host's models a rollout can be made with, and what other nodes may lay on it."""
+
+from __future__ import annotations
+
+from comfy.ldm.wan.model import WanModel
+from comfy.model_patcher import ModelPatcher
+from torch import nn
+
+from .additions import additions
+from .prediction import check_prediction
+
+try:
+    from comfy.ldm.wan.ar_model import CausalWanModel
+except ImportError:  # the host has no autoregressive models of its own
+    NETWORKS: tuple[type, ...] = (WanModel,)
+else:
+    NETWORKS = (WanModel, CausalWanModel)
+CHANNELS = 16
+
+
+def check_model(model: ModelPatcher) -> None:
+    """Refuse a model that no rollout of ours can be made with.
+
+    Raises:
+        ValueError: if it is no Wan 2.1 text-to-video model; if it carries what skips or replaces
+            forwards, guides, or is not known to be right with a memory of the past; if it does
+            not predict as a flow does.
+    """
+    network = model.get_model_object("diffusion_model")
+    if not _known(network):
+        raise ValueError(
+            f"model must be a Wan 2.1 text-to-video model, got {_kind(network)}; load one with "
+            "Load AR Model"
+        )
+    for message in additions(model):
+        raise ValueError(message)
+    check_prediction(model)
+
+
+def _known(network: nn.Module) -> bool:
+    # exactly these: VACE, S2V, HuMo and their like are made from them and want more than words
+    if type(network) not in NETWORKS or getattr(network, "model_type", "t2v") != "t2v":
+        return False
+    return network.in_dim == network.out_dim == CHANNELS
+
+
+def _kind(network: nn.Module) -> str:
+    if type(network) not in NETWORKS:
+        return type(network).__name__
+    if network.model_type != "t2v":
+        return network.model_type
+    return f"one of {network.in_dim} channels in and {network.out_dim} out"
