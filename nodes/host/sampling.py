@@ -64,7 +64,9 @@ class HostVideo:
         reserve = _reserve(plan.frames_per_chunk, plan.bytes + sizes.text_bytes(longest))
         clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, reserve)
         guider = PromptGuider(clone)
-        guider.set_prompts(dict(self.conditioning))
+        # what was let through beside the words is not read; a host may stumble over it
+        words = {name: [[text, {}]] for name, ((text, _),) in self.conditioning.items()}
+        guider.set_prompts(words)
         request, channels = self.request, clone.get_model_object("diffusion_model").in_dim
         shape = (1, channels, request.clock.total_frames, request.rows, request.columns)
         empty = torch.zeros(shape)

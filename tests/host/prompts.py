@@ -34,3 +34,16 @@ def latents(host, pattern):
 def only(host, pattern):
     (latent,) = latents(host, pattern)
     return latent
+
+
+def with_defaults(host, kind, **given):
+    """A node whose widgets are as the page would set them."""
+    filled = {}
+    for name, spec in host.info[kind]["input"].get("required", {}).items():
+        about = spec[1] if len(spec) > 1 else {}
+        options = spec[0] if isinstance(spec[0], list) else about.get("options")
+        if "default" in about:
+            filled[name] = about["default"]
+        elif options:
+            filled[name] = options[0]
+    return node(kind, **(filled | given))

@@ -46,5 +46,6 @@ def _agrees(sampling: nn.Module, clean: bool) -> bool:
 
 
 def _named(sampling: nn.Module) -> str:
-    bases = [base.__name__ for base in type(sampling).__mro__ if "Sampling" not in base.__name__]
-    return bases[0] if bases else type(sampling).__name__
+    """Return what a sampling is called: the prediction, which the host mixes into a class."""
+    mixed = (base.__name__ for base in type(sampling).__mro__ if base is not nn.Module)
+    return next((name for name in mixed if "Sampling" not in name), type(sampling).__name__)

@@ -1,0 +1,128 @@
+"""Graphs as people build them: either the right video or one sentence; see ``check_graphs.py``."""
+
+import pytest
+from comfy_host import needs_host
+from host_script import found_by
+
+pytestmark = needs_host
+
+UNKNOWN = "model must carry only what is known to be right with a memory of the past, got "
+MODELS = {
+    "context windows": UNKNOWN + "context windows on it",
+    "denoise masks": UNKNOWN + "a function of denoise masks (Differential Diffusion) on it",
+    "an unknown option": UNKNOWN + "some_pack on it",
+    "an unknown transformer option": UNKNOWN + "audio_embeds on it",
+    "an unknown wrapper": UNKNOWN + "some_pack on it",
+    "a wrapper without a key": UNKNOWN + "a wrapper of outer_sample on it",
+    "easycache": "model must run every step, got easycache on it",
+    "patches of attention": UNKNOWN + "attn1_patch on it",
+    "replaced blocks": UNKNOWN + "replaced blocks on it",
+    "a LoRA in bypass mode": UNKNOWN + "a LoRA in bypass mode on it",
+    "another rope": UNKNOWN + "a patch of diffusion_model.rope_embedder on it",
+    "another ffn": UNKNOWN + "a patch of diffusion_model.blocks.1.ffn.forward on it",
+    "self-attention": "got a patch of diffusion_model.blocks.1.self_attn.forward on it",
+    "another latent format": UNKNOWN + "a patch of latent_format on it",
+    "v prediction": "model must be sampled as the flow it was trained as",
+    "x0": "model must be sampled as the flow it was trained as",
+    "rope options": "model must have its own positions",
+    "guidance": "model must be sampled without guidance (CFG 1), got sampler_post_cfg_function",
+    "more than an image": UNKNOWN + "window on it",
+}
+PROMPTS = {
+    "context_latents": "reference latents in the context",
+    "time_dim_concat": "frames put after the video",
+    "reference_latents": "a reference image",
+    "vace_frames": "VACE frames",
+    "clip_vision_output": "a CLIP vision image",
+    "concat_latent_image": "a start image of an image-to-video model",
+    "audio_embed": "audio",
+    "control": "a ControlNet",
+    "area": "an area",
+    "mask": "a mask",
+    "hooks": "a hook that changes weights on the way",
+    "start_percent": "a range of steps",
+    "end_percent": "a range of steps",
+    "strength": "a strength",
+    "some_pack": "some_pack",
+    "some_latent": "some_latent",
+}
+NETWORKS = ("VaceWanModel", "WanModel_S2V", "HumoWanModel", "CameraWanModel")
+
+
+@pytest.fixture(scope="module")
+def found():
+    return found_by("check_graphs.py")
+
+
+@pytest.mark.parametrize("what", MODELS)
+def test_what_lies_on_a_model_is_told_by_name(found, what):
+    said = found[f"model {what}"]
+    assert MODELS[what] in said and said.count("\n") == 0
+
+
+@pytest.mark.parametrize("what", PROMPTS)
+def test_what_comes_with_a_prompt_is_told_by_name(found, what):
+    wanted = f"a prompt must be words alone, got {PROMPTS[what]} with it; "
+    assert found[f"prompt {what}"].startswith(wanted)
+
+
+def test_a_prompt_with_what_changes_nothing_is_that_prompt(found):
+    assert found["prompt alone"]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_that_wants_more_than_words_is_told_by_name(found, name):
+    if f"network {name}" not in found:
+        pytest.skip("this host has no such network")
+    assert f"must be a Wan 2.1 text-to-video model, got {name};" in found[f"network {name}"]
+
+
+def test_another_shift_is_told_and_the_same_one_is_right(found):
+    assert found["error flow"] == 0
+    assert "5 here, got 8 from a ModelSampling node" in found["another shift"]
+    assert found["the same shift"] == found["no node"] == "nothing"
+
+
+def test_a_node_that_says_what_is_computed_in_is_obeyed(found):
+    if "compute dtype" not in found:
+        pytest.skip("this host has no such node")
+    assert 1e-4 < found["compute dtype"] < 0.3
+
+
+def test_copies_for_other_gpus_are_taken_off_the_clone_alone(found):
+    assert found["copies left"] == 0 and found["options left"] == []
+    assert found["copies on the user's"] == 1 and found["error with copies"] == 0
+
+
+def test_the_room_asked_for_is_the_models_own_measure(found):
+    assert 1 <= found["room"] < 1.02
+
+
+def test_the_attention_a_user_asked_for_is_obeyed(found):
+    assert found["by itself"]
+    assert found["flag use_ck_attention"] and found["flag use_sage_attention"]
+    # fifteen calls of three layers, self- and cross-attention: none by another way
+    assert found["replaced calls"] == 90 and found["error replaced"] < 1e-4
+    assert found["brought calls"] == 45 and found["error brought"] < 1e-4
+
+
+def test_what_outlives_a_block_is_made_outside_of_its_recording(found):
+    assert found["paused"] == 48  # fifteen calls of three layers, and the text of three
+
+
+def test_the_hosts_own_autoregressive_sampler_and_ours_take_turns(found):
+    assert found["error loaded"] == 0 and found["start taken"] and found["no start"]
+    if "core's video" not in found:
+        pytest.skip("this host has no autoregressive sampler")
+    finite, spread = found["core's video"]
+    assert found["kind"] == "CausalWanModel" and finite and spread > 0.1
+    assert found["error after core"] == 0
+
+
+def test_models_are_named_however_their_weights_are_kept(found):
+    assert found["gguf same"] and found["gguf other"] == 4 and found["meta"]
+
+
+def test_videos_are_told_apart_by_adapters_and_readers_of_the_text(found):
+    assert found["videos apart"] == 3 and found["video again"]
+    assert found["text readers apart"] == 3 and found["a text reader again"]
