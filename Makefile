@@ -7,13 +7,18 @@ RUN := $(VENV)/bin/python
 # named after the torch, so that another one is installed when asked for
 READY := $(VENV)/ready-$(subst =,-,$(TORCH))
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test test-hosts bench lint clean
 
 demo: $(READY)
 	$(VENV)/bin/headforcing demo
 
 test: $(READY) lint
 	$(RUN) -m pytest
+
+# the host tests on every ComfyUI of COMFYUI_HOSTS (folders with colons between them), and a table;
+# COMFYUI_PAGE, the static folder of a newer page, is tried on the last of them
+test-hosts: $(READY)
+	$(RUN) tests/hosts.py $(if $(COMFYUI_PAGE),--page $(COMFYUI_PAGE))
 
 # on a GPU: is everything right there, and how fast; writes benchmarks/results/*_CARD.json.
 # With a ComfyUI at COMFYUI_PATH, whose Python is COMFYUI_PYTHON, its VAE is timed as well.

@@ -14,6 +14,11 @@ PLACES = [  # named, around this folder, in its usual place
 ]
 HOST = next((Path(p) for p in PLACES if p and (Path(p) / "main.py").is_file()), None)
 
+# another page than the host's own: the folder "static" of a comfyui-frontend-package
+PAGE = os.environ.get("COMFYUI_PAGE")
+# how pages draw the graph: on a canvas, or as elements (Nodes 2.0)
+RENDERERS = ("canvas", "elements")
+
 needs_host = [
     pytest.mark.host,
     pytest.mark.skipif(HOST is None, reason="no ComfyUI at COMFYUI_PATH or ~/comfy/ComfyUI"),

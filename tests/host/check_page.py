@@ -1,6 +1,6 @@
 """The host's page in a real browser, as a person uses it; leaves pictures of what it showed.
 
-check_page.py HOST URL WORKFLOW FOLDER
+check_page.py HOST URL WORKFLOW FOLDER RENDERER
 """
 # ruff: noqa: T201
 
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-URL, WORKFLOW, FOLDER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4])
+URL, WORKFLOW, FOLDER, RENDERER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]
+ELEMENTS = "Comfy.VueNodes.Enabled"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
 RUN = "[data-testid=queue-button]"
 WATCH = """() => {
@@ -79,6 +80,10 @@ def used(browser, found):
     page.drop(WORKFLOW)
     page.page.keyboard.press(".")  # the whole graph into view
     page.picture("dropped")
+    found["drawn as elements"] = page.page.locator("[data-node-id]").count()
+    found["can draw elements"] = page.page.evaluate(
+        f"() => app.ui.settings.settingsLookup?.['{ELEMENTS}'] !== undefined"
+    )
     page.press_run()
     page.page.wait_for_function("() => seen.previews > 40", timeout=60_000)
     page.picture("running")
@@ -140,6 +145,8 @@ def main():
         browser = chromium.new_context(viewport={"width": 2600, "height": 1400})
         # else the first visit shows templates over the graph
         browser.request.post(f"{URL}/api/settings/Comfy.TutorialCompleted", data="true")
+        chosen = json.dumps(RENDERER == "elements")
+        browser.request.post(f"{URL}/api/settings/{ELEMENTS}", data=chosen)
         used(browser, found)
         read(browser, found)
         chromium.close()

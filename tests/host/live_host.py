@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from comfy_host import HOST, ROOT, host_python
+from comfy_host import HOST, PAGE, ROOT, host_python
 
 # no spaces: hosts do not serve the web folder of such a pack
 PACK = "Head-Forcing"
@@ -57,6 +57,7 @@ class LiveHost:
                 *("--disable-auto-launch", "--disable-api-nodes", "--dont-print-server"),
                 *("--preview-method", "latent2rgb", "--base-directory", self.base),
                 *("--database-url", "sqlite:///:memory:"),
+                *(("--front-end-root", PAGE) if PAGE else ()),
             ],
             cwd=HOST,
             stdout=self.log,

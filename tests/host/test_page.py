@@ -1,11 +1,12 @@
 """The demo workflow in the host's page, in a real browser; see check_page.py for what is done."""
 
+import os
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
-from comfy_host import HOST, ROOT, host_python, needs_host
+from comfy_host import HOST, RENDERERS, ROOT, host_python, needs_host
 from host_script import found_by
 from PIL import Image
 
@@ -24,15 +25,24 @@ def reason():
     )
 
 
+# all with COMFYUI_RENDERERS=all, which make test-hosts sets: a renderer takes a minute and a half
+CHOSEN = RENDERERS if os.environ.get("COMFYUI_RENDERERS") == "all" else RENDERERS[:1]
 pytestmark = [*needs_host, pytest.mark.skipif(bool(reason()), reason=f"no page: {reason()}")]
 
 
-@pytest.fixture(scope="module")
-def found(host, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("page")
+@pytest.fixture(scope="module", params=CHOSEN)
+def found(request, host, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
     workflow = ROOT / "workflows" / "demo_without_downloads.json"
-    seen = found_by("check_page.py", f"http://127.0.0.1:{host.port}", workflow, folder)
-    return {**seen, "folder": folder}
+    url = f"http://127.0.0.1:{host.port}"
+    seen = found_by("check_page.py", url, workflow, folder, request.param)
+    return {**seen, "folder": folder, "asked": request.param}
+
+
+def test_the_graph_is_drawn_as_asked(found):
+    if found["asked"] == "elements" and not found["can draw elements"]:
+        pytest.skip("this page draws on a canvas only")
+    assert (found["drawn as elements"] > 0) == (found["asked"] == "elements")
 
 
 def test_the_demo_workflow_is_dropped_and_runs(found):
