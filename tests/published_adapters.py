@@ -80,6 +80,17 @@ def published_adapters(weights: Mapping[str, Tensor]) -> dict[str, PublishedAdap
     files["kohya"] = PublishedAdapter(flat, halved)
     double = {name.replace("lora_unet_", "lora_unet__"): x for name, x in flat.items()}
     files["kohya_double"] = PublishedAdapter(double, halved)
+    for style, words in {
+        "peft_of_another_name": [f"lora_{x}.generator.weight" for x in "AB"],
+        "without_weight": ["lora_A", "lora_B"],
+        "old_diffusers": ["lora.down.weight", "lora.up.weight"],
+        "linear_layers": ["lora_linear_layer.down.weight", "lora_linear_layer.up.weight"],
+    }.items():
+        files[style] = PublishedAdapter(named(pairs, "transformer.{}".format, tuple(words)), added)
+    inside = "model._fsdp_wrapped_module.{}._checkpoint_wrapped_module".format
+    files["wrapped_layers"] = PublishedAdapter(named(pairs, inside), added)
+    lycoris = {name.replace("lora_unet_", "lycoris_"): x for name, x in flat.items()}
+    files["lycoris"] = PublishedAdapter(lycoris, halved)
     image = "diffusion_model.blocks.0.cross_attn.k_img"
     pair = {f"{image}.lora_{x}.weight": torch.ones(RANK, RANK) for x in "AB"}
     files["with_image_layers"] = PublishedAdapter(files["comfyui"].tensors | pair, added)
@@ -99,6 +110,9 @@ def _of_other_kinds(
 
     diff, diff_b = draw(rows, columns), draw(rows)
     one, two = draw(2, 2), draw(rows // 2, columns // 2)
+    low = draw(rows // 2, 3), draw(3, columns // 2)
+    loha = {w: {"a": draw(rows, RANK), "b": draw(RANK, columns)} for w in ("w1", "w2")}
+    wide = 1 + draw(1, columns)
     down, up = pairs[module]
     scale = 1 + draw(rows, 1)
     moved = weight + up @ down
@@ -108,6 +122,31 @@ def _of_other_kinds(
         "diff": PublishedAdapter(
             {f"{root}.diff": diff, f"{root}.diff_b": diff_b},
             weights | {name: weight + diff, f"{module}.bias": bias + diff_b},
+        ),
+        "loha": PublishedAdapter(
+            {f"{root}.hada_{w}_{x}": loha[w][x] for w in loha for x in "ab"}
+            | {f"{root}.alpha": torch.tensor(ALPHA)},
+            weights
+            | {
+                name: weight
+                + ALPHA
+                / RANK
+                * (loha["w1"]["a"] @ loha["w1"]["b"])
+                * (loha["w2"]["a"] @ loha["w2"]["b"])
+            },
+        ),
+        "lokr_of_low_rank": PublishedAdapter(
+            {f"{root}.lokr_w1": one, f"{root}.lokr_w2_a": low[0], f"{root}.lokr_w2_b": low[1]}
+            | {f"{root}.alpha": torch.tensor(ALPHA)},
+            weights | {name: weight + ALPHA / 3 * torch.kron(one, low[0] @ low[1])},
+        ),
+        "dora_of_columns": PublishedAdapter(
+            dora | {f"{root}.dora_scale": wide},
+            weights | {name: wide * moved / weight.norm(dim=0, keepdim=True)},
+        ),
+        "whole_alpha": PublishedAdapter(
+            dora | {f"{root}.alpha": torch.tensor(2)},
+            weights | {name: weight + 2 / RANK * up @ down},
         ),
         "lokr": PublishedAdapter(
             {f"{root}.lokr_w1": one, f"{root}.lokr_w2": two},
@@ -123,6 +162,7 @@ def _of_other_kinds(
 
 def _refused(peft: dict[str, Tensor]) -> dict[str, PublishedAdapter]:
     first = f"base_model.model.{MODULES[0]}.lora_A.weight"
+    weight = (peft[first.replace("lora_A", "lora_B")].shape[0], peft[first].shape[1])
     changed = {
         "another_models": {name.replace("blocks.1", "blocks.77"): x for name, x in peft.items()},
         "nothing_of_it": {"double_blocks.0.img_attn.qkv.lora_A.weight": torch.ones(4, 4)},
@@ -139,6 +179,25 @@ def _refused(peft: dict[str, Tensor]) -> dict[str, PublishedAdapter]:
         "dora_of_another_axis": peft | {f"{MODULES[0]}.dora_scale": torch.ones(RANK)},
         "several_alphas": peft | {f"{MODULES[0]}.alpha": torch.ones(2)},
         "alpha_alone": {f"{MODULES[0]}.alpha": torch.tensor(1.0)},
+        "two_kinds_of_pairs": peft
+        | {f"{MODULES[0]}.lora_down.weight": peft[first] + 0}
+        | {f"{MODULES[0]}.lora_up.weight": torch.ones(weight[0], RANK)},
+        "a_pair_and_a_difference": peft | {f"{MODULES[0]}.diff": torch.ones(weight)},
+        "a_pair_and_lokr": peft
+        | {f"{MODULES[0]}.lokr_w1": torch.ones(weight[0], 1)}
+        | {f"{MODULES[0]}.lokr_w2": torch.ones(1, weight[1])},
+        "a_flattened_difference": {"blocks.0.self_attn.norm_q.diff": torch.ones(weight[0], 1)},
+        "a_scaled_difference": {f"{MODULES[0]}.diff": torch.ones(weight)}
+        | {f"{MODULES[0]}.dora_scale": torch.ones(weight[0], 1)},
+        "of_rank_zero": peft
+        | {first: torch.ones(0, weight[1])}
+        | {first.replace("lora_A", "lora_B"): torch.ones(weight[0], 0)},
+        "whole_numbers": {name: x.to(torch.int8) for name, x in peft.items()},
+        "complex_numbers": {name: x.to(torch.complex64) for name, x in peft.items()},
+        "of_a_text_encoder": peft
+        | {name.replace("base_model.model", "text_encoder"): x for name, x in peft.items()},
+        "of_a_critic": peft
+        | {name.replace("base_model.model", "fake_score"): x for name, x in peft.items()},
         "not_a_number": peft | {first: torch.full_like(peft[first], torch.inf)},
         "of_an_unknown_kind": peft | {first.replace("lora_A", "lora_of_tomorrow"): torch.ones(1)},
     }

@@ -16,10 +16,19 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+SAFETENSORS_SUFFIXES = (".safetensors", ".sft")
+# how files begin
+ZIP = b"PK"
+SEEN = {
+    b"version https://git-lfs": "a pointer of git-lfs, not the file itself: run git lfs pull",
+    b"<!doctype": "a web page: download the file itself",
+    b"<html": "a web page: download the file itself",
+    b"gguf": "a GGUF file: use the safetensors version",
+}
 TORCH_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin")
 INDEX_SUFFIX = ".safetensors.index.json"
 # what trainers call the weights in a torch file
-WRAPPERS = ("generator_ema", "generator", "model", "state_dict")
+WRAPPERS = ("generator_ema", "generator", "model", "state_dict", "module", "ema")
 # what torch.load raises on bytes that are no torch file, or half of one
 UNREADABLE = (
     RuntimeError,
@@ -32,6 +41,7 @@ UNREADABLE = (
     AssertionError,
     ArithmeticError,
     MemoryError,
+    SafetensorError,
     struct.error,
     zipfile.BadZipFile,
 )
@@ -105,14 +115,15 @@ def open_tensors(path: str | Path, prefer: Sequence[str] = WRAPPERS) -> TensorSo
         raise ValueError(f"the file must exist, got {path}")
     if not os.access(path, os.R_OK):
         raise ValueError(f"{path.name} must be readable by this user, got no permission")
-    suffix = path.suffix.lower()
     if path.name.endswith(INDEX_SUFFIX):
         return SafetensorsFiles(_shards(path))
-    if suffix == ".safetensors":
+    suffix, begins = path.suffix.lower(), _beginning(path)
+    # by what it is: people rename files, and hosts download one kind under the name of another
+    if begins[8:9] == b"{" or (suffix in SAFETENSORS_SUFFIXES and begins[:2] != ZIP):
         return SafetensorsFiles([path])
-    if suffix in TORCH_SUFFIXES:
+    if begins[:2] == ZIP or suffix in TORCH_SUFFIXES:
         return TensorDict(_unwrap(_load_torch(path), path, prefer))
-    if suffix == ".gguf":
+    if suffix == ".gguf" or begins[:4] == b"GGUF":
         raise ValueError(f"GGUF files are not read, got {path.name}; use the safetensors version")
     raise ValueError(
         f"the file must be .safetensors or one of {', '.join(TORCH_SUFFIXES)}, got {path.name}"
@@ -172,7 +183,16 @@ def _load_torch(path: Path) -> object:
         raise _damaged(path, "torch") from error
 
 
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
+
+
 def _damaged(path: Path, kind: str) -> ValueError:
+    begins = _beginning(path).lstrip().lower()
+    for mark, what in SEEN.items():
+        if begins.startswith(mark):
+            return ValueError(f"{path.name} must be a {kind} file, got {what}")
     return ValueError(
         f"{path.name} must be a whole {kind} file, got {path.stat().st_size} bytes that are "
         "truncated, damaged or of another kind; download it again"
@@ -185,10 +205,18 @@ def _unwrap(loaded: object, path: Path, prefer: Sequence[str]) -> dict[str, Tens
         return {"tensor": loaded}
     if not isinstance(loaded, Mapping):
         raise ValueError(f"{path.name} must hold named tensors, got {type(loaded).__name__}")
+    tensors = {str(name): x for name, x in loaded.items() if isinstance(x, Tensor)}
     for name in prefer:
         if isinstance(loaded.get(name), Mapping):
+            # a step or a loss may lie beside; as many as inside are another model
+            if len(tensors) > len(loaded[name]) // 2:
+                raise ValueError(
+                    f"{path.name} must hold one set of tensors, got {len(tensors)} beside "
+                    f"{len(loaded[name])} in {name}; save the one you mean alone"
+                )
             return _unwrap(loaded[name], path, prefer)
-    tensors = {str(name): x for name, x in loaded.items() if isinstance(x, Tensor)}
+    if any(x.is_meta for x in tensors.values()):
+        raise ValueError(f"{path.name} must hold numbers, got tensors that are shapes alone")
     if not tensors:
         raise ValueError(
             f"{path.name} must hold named tensors or one of {', '.join(prefer)}, "

@@ -1,9 +1,7 @@
 """Video models: what the rollout needs of one, ours, and the way to it from a published file."""
 
-from .adapter_names import AdapterName, adapter_names
-from .adapter_shapes import check_adapter
 from .backbone import Attend, Backbone
-from .checkpoint import HEADS_KEY, PREDICTS_KEY, load_checkpoint
+from .checkpoint import load_checkpoint
 from .families import (
     FAMILIES,
     SUPPORTED,
@@ -17,18 +15,19 @@ from .families import (
     family_named,
 )
 from .fingerprint import fingerprint
-from .lora import ADAPTER_WRAPPERS, Lora
+from .lora import ADAPTER_WRAPPERS, Adapter, Lora, check_strength
 from .published import (
-    FP8,
+    HEADS_KEY,
+    PREDICTS_KEY,
     SCALED,
     Published,
     StoredWeight,
     check_finite,
-    is_fp8,
     read_published,
     read_weight,
     weight_shapes,
 )
+from .quantised import FP8, is_fp8
 from .wan import CLEAN_LATENT, WanConfig, WanModel, WanText
 from .weight_names import ROOT, wan_names
 
@@ -47,7 +46,7 @@ __all__ = [
     "WAN_HORIZON",
     "WAN_TEXT_TOKENS",
     "WAN_VIDEO",
-    "AdapterName",
+    "Adapter",
     "Attend",
     "Backbone",
     "Family",
@@ -57,9 +56,8 @@ __all__ = [
     "WanConfig",
     "WanModel",
     "WanText",
-    "adapter_names",
-    "check_adapter",
     "check_finite",
+    "check_strength",
     "choose_family",
     "family_named",
     "fingerprint",

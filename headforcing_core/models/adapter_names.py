@@ -6,18 +6,35 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from .weight_names import from_diffusers
+from .weight_names import TRAINER_TOKENS, from_diffusers
 
-# what an adapter holds of a layer, in the words that ComfyUI's own loader knows
+# What an adapter holds of a layer, in the words that ComfyUI's own loader knows. Trainers that keep
+# several adapters in a model name each (lora_A.default.weight); some leave out ".weight".
+END = r"(?:\.\w+)??(?:\.weight)?$"
 PARTS = (
-    *("lora_A.weight", "lora_B.weight", "lora_down.weight", "lora_up.weight"),
-    *("lokr_w1", "lokr_w2", "lokr_w1_a", "lokr_w1_b", "lokr_w2_a", "lokr_w2_b"),
-    *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),
-    *("alpha", "dora_scale", "diff", "diff_b"),
+    *((rf"lora_{factor}{END}", f"lora_{factor}.weight") for factor in "AB"),
+    *(
+        (rf"(?:lora_|lora\.|lora_linear_layer\.){factor}{END}", f"lora_{factor}.weight")
+        for factor in ("down", "up")
+    ),
+    *(
+        (f"{part}$", part)
+        for part in (
+            *("lokr_w1", "lokr_w2", "lokr_w1_a", "lokr_w1_b", "lokr_w2_a", "lokr_w2_b"),
+            *("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"),
+            *("alpha", "dora_scale", "diff", "diff_b"),
+        )
+    ),
 )
-# trainers that keep several adapters in a model name each; one that is published is the default
-NAMED = ".default"
-FLAT = re.compile(r"^lora_unet_+")
+FORMS = [(re.compile(r"(?P<layer>.+?)\." + form), part) for form, part in PARTS]
+# kohya's and LyCORIS' names have underscores for dots
+FLAT = re.compile(r"^(?:lora_unet|lora_transformer|lycoris)_+")
+# what may stand before a layer's name: the video model itself, however it was wrapped; never a
+# text encoder or a critic that was trained beside it
+BEFORE = {
+    *("base_model", "model", "diffusion_model", "transformer", "generator", "module", "net"),
+    *("network", "unet", "dit", "pipe", "wan", "denoiser"),
+}
 # layers that image-to-video models alone have: on other models hosts pass over them
 IMAGE = re.compile(r"(?<![a-z])(k_img|v_img|norm_k_img|img_emb|add_[kv]_proj|norm_added_k)\b|_img$")
 
@@ -41,12 +58,12 @@ def adapter_names(stored: Iterable[str], known: Collection[str]) -> list[Adapter
         ValueError: if tensors are of no module of the model, or of no kind that is known; if none
             is left.
     """
-    flat = flat_names(known)
+    flat = {module.replace(".", "_"): module for module in known}
     found: dict[tuple[str, str], AdapterName] = {}
     strange: list[str] = []
     for at in stored:
         layer, part = _divided(at)
-        module = None if layer is None else module_of(layer, known, flat)
+        module = None if layer is None else _module_of(layer, known, flat)
         if module is not None:
             if (module, part) in found:
                 raise ValueError(
@@ -55,6 +72,12 @@ def adapter_names(stored: Iterable[str], known: Collection[str]) -> list[Adapter
             found[module, part] = AdapterName(module, part, at)
         elif layer is None or not IMAGE.search(layer):
             strange.append(at)
+    kinds = sorted({kind for at in strange if (kind := _unknown_kind(at, known, flat))})
+    if kinds:
+        raise ValueError(
+            "a LoRA must be of a kind that is read (LoRA, DoRA, LoKr, LoHa, diff), got "
+            f"{', '.join(kinds[:3])} for layers of this model; use another version of the file"
+        )
     if strange or not found:
         raise ValueError(
             f"a LoRA must be for this model, got {len(found)} tensors for it and {len(strange)} "
@@ -64,13 +87,8 @@ def adapter_names(stored: Iterable[str], known: Collection[str]) -> list[Adapter
     return list(found.values())
 
 
-def flat_names(known: Iterable[str]) -> dict[str, str]:
-    """Map kohya's names of modules, without dots, to the modules."""
-    return {module.replace(".", "_"): module for module in known}
-
-
-def module_of(layer: str, known: Collection[str], flat: Mapping[str, str]) -> str | None:
-    """Find the module that an adapter calls ``layer``, whatever stands before it."""
+def _module_of(layer: str, known: Collection[str], flat: Mapping[str, str]) -> str | None:
+    """Find the module that an adapter calls ``layer``."""
     if FLAT.match(layer):
         return flat.get(FLAT.sub("", layer))
     parts = layer.split(".")
@@ -78,11 +96,31 @@ def module_of(layer: str, known: Collection[str], flat: Mapping[str, str]) -> st
         tail = from_diffusers(".".join(parts[i:]) + ".").removesuffix(".")
         if tail in known:
             return tail
+        if parts[i] not in BEFORE:
+            return None
     return None
+
+
+def _unknown_kind(at: str, known: Collection[str], flat: Mapping[str, str]) -> str | None:
+    """Return what a tensor calls its kind if a module of the model stands before it."""
+    parts = _without_tokens(at).split(".")
+    for i in range(len(parts) - 1, 0, -1):
+        if _module_of(".".join(parts[:i]), known, flat):
+            return ".".join(parts[i:])
+    return None
+
+
+def _without_tokens(at: str) -> str:
+    for token in TRAINER_TOKENS:
+        at = at.replace(token, "")
+    return at
 
 
 def _divided(at: str) -> tuple[str | None, str]:
     """Divide a name into (layer, part of it); None if it is of no part that is known."""
-    plain = at.replace(f"{NAMED}.", ".")
-    part = max((part for part in PARTS if plain.endswith("." + part)), key=len, default=None)
-    return (None, plain) if part is None else (plain.removesuffix("." + part), part)
+    plain = _without_tokens(at)
+    for form, part in FORMS:
+        match = form.match(plain)
+        if match:
+            return match["layer"], part
+    return None, plain

@@ -10,11 +10,15 @@ import torch
 from ..files import TensorSource, open_tensors
 from .families import WAN_EPS, Family, choose_family
 from .lora import Lora
-from .published import Published, check_finite, is_fp8, read_published, read_weight
-from .wan import FLOW, WanModel
-
-HEADS_KEY = "headforcing.heads"
-PREDICTS_KEY = "headforcing.predicts"
+from .published import (
+    Published,
+    check_finite,
+    read_published,
+    read_weight,
+    weight_shapes,
+)
+from .quantised import is_fp8
+from .wan import WanModel
 
 
 class LoadedModel(NamedTuple):
@@ -46,10 +50,7 @@ def load_checkpoint(
     """
     chosen = choose_family(path, family)
     source = open_tensors(path, prefer=chosen.weights)
-    if heads is None and HEADS_KEY in source.metadata:
-        heads = _heads(source.metadata[HEADS_KEY])
-    predicts = source.metadata.get(PREDICTS_KEY, FLOW)
-    published = read_published(source, heads, predicts=predicts)
+    published = read_published(source, heads)
     chosen.check_config(published.config)
     return LoadedModel(_built(published, lora, dtype, device), chosen)
 
@@ -59,7 +60,7 @@ def build_wan(
     *,
     heads: int | None = None,
     eps: float = WAN_EPS,
-    predicts: str = FLOW,
+    predicts: str | None = None,
     lora: Lora | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
@@ -84,12 +85,12 @@ def _built(
     _check_quantised(published)
     with torch.device("meta"):
         model = WanModel(published.config)
-    adapted = lora.modules(w.module for w in published.weights if w.module) if lora else {}
+    merger = lora.on(weight_shapes(published.config)) if lora else None
     weights = {}
     for weight in published.weights:
         value = read_weight(weight, published.source)
-        if weight.module in adapted:
-            value = value.float() + lora.delta(adapted[weight.module], value.shape)
+        if merger is not None:
+            value = merger.merged(weight.name, value)
         weights[weight.name] = value.to(device, dtype, copy=True)
         del value  # or the file stays mapped behind it
     check_finite(weights)
@@ -106,9 +107,3 @@ def _check_quantised(published: Published) -> None:
             f"{', '.join(sorted({str(how) for how in others.values()}))}: "
             f"{', '.join(list(others)[:3])}; use the bf16, fp16 or fp8 version"
         )
-
-
-def _heads(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError(f"{HEADS_KEY} in the file's metadata must be a number, got {text!r}")
-    return int(text)

@@ -1,138 +1,123 @@
-"""Low-rank adapters, merged into the weights of a model as it is loaded."""
+"""Adapters, merged into the weights of a model as it is loaded."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable
-from math import isfinite, prod
+from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..files import WRAPPERS, TensorSource, open_tensors
-from .adapter_names import flat_names, module_of
+from .adapter_changes import changed
+from .adapter_names import AdapterName, adapter_names
+from .adapter_shapes import by_module, check_adapter
 
 # what trainers call the adapter in a torch file
-ADAPTER_WRAPPERS = ("generator_lora", *WRAPPERS)
-PAIRS = {"lora_A": "lora_B", "lora_down": "lora_up"}
-FACTOR = re.compile(r"(?P<layer>.+)\.(?P<factor>lora_A|lora_down)(\.default)?\.weight$")
+ADAPTER_WRAPPERS = ("generator_lora", "lora_state_dict", *WRAPPERS)
+
+
+class Adapter:
+    """An adapter file, held against a model: every tensor of it is for a weight of that size.
+
+    Reads the names of peft (LongLive's ``lora.pt``), ComfyUI, diffusers, kohya and LyCORIS; LoRA,
+    DoRA, LoKr, LoHa and differences.
+
+    Args:
+        source: the adapter's tensors.
+        shapes: of the model's weights, by the authors' names.
+
+    Raises:
+        ValueError: if any tensor is not for this model, or makes no change of it.
+    """
+
+    def __init__(self, source: TensorSource, shapes: Mapping[str, tuple[int, ...]]):
+        self._source = source
+        known = {name.removesuffix(".weight") for name in shapes if name.endswith(".weight")}
+        self.names: list[AdapterName] = adapter_names(source.shapes, known)
+        check_adapter(self.names, source.shapes, shapes)
+        self._at = by_module(self.names)
+
+    def read(self, module: str) -> dict[str, Tensor]:
+        """Return the parts of a module as stored; none if it has none.
+
+        Raises:
+            ValueError: if they are no dense finite floating point numbers.
+        """
+        return {part: self._number(at, part) for part, at in self._at.get(module, {}).items()}
+
+    def _number(self, at: str, part: str) -> Tensor:
+        with self._source.reading(at) as stored:
+            # whole numbers say as much as others what alpha is
+            known = stored.is_floating_point() or (part == "alpha" and not stored.is_complex())
+            if not known or stored.layout is not torch.strided:
+                raise ValueError(
+                    f"a LoRA must hold dense floating point numbers, got {stored.dtype} in {at}"
+                )
+            value = stored.clone()
+        if not torch.isfinite(value.float()).all():
+            raise ValueError(f"a LoRA must hold finite numbers, got NaN or infinity in {at}")
+        return value
 
 
 class Lora:
-    """An adapter file: ``W + strength * alpha / rank * B A`` for the weights it names.
+    """An adapter file and how much of it is added: ``W + strength * alpha / rank * B A``.
 
-    Reads the names of peft (LongLive's ``lora.pt``), ComfyUI, diffusers and kohya. Without an
-    ``alpha`` the factor is the strength alone.
+    Without an ``alpha`` the factor is the strength alone. Other kinds: ``adapter_changes``.
 
     Args:
         source: the adapter's tensors.
         strength: how much of it is added.
-
-    Source: LoRA (arXiv 2106.09685).
     """
 
     def __init__(self, source: TensorSource, strength: float = 1.0):
-        if not isfinite(strength):
-            raise ValueError(f"the strength of a LoRA must be a finite number, got {strength}")
+        check_strength(strength)
         self._source, self._strength = source, strength
-        self._factors = _pairs(source.shapes)
 
     @classmethod
     def open(cls, path: str | Path, strength: float = 1.0) -> Lora:
         return cls(open_tensors(path, prefer=ADAPTER_WRAPPERS), strength)
 
-    def modules(self, known: Iterable[str]) -> dict[str, str]:
-        """Map names of ``known`` modules to the adapter's names for them.
+    def on(self, shapes: Mapping[str, tuple[int, ...]]) -> Merger:
+        """Hold the adapter against a model.
 
         Raises:
-            ValueError: if the adapter is for modules that the model does not have.
+            ValueError: see ``Adapter``.
         """
-        known = set(known)
-        flat = flat_names(known)
-        found: dict[str, str] = {}
-        strange = []
-        for stored in self._factors:
-            module = module_of(stored, known, flat)
-            if module in found:
-                raise ValueError(
-                    f"a LoRA must name each layer once, got {found[module]} and {stored}"
-                )
-            if module is None:
-                strange.append(stored)
-            else:
-                found[module] = stored
-        if strange:
-            raise ValueError(
-                f"a LoRA must be for this model, got {len(strange)} of {len(self._factors)} layers "
-                f"that it does not have: {', '.join(sorted(strange)[:3])}"
-            )
-        return found
+        return Merger(Adapter(self._source, shapes), self._strength)
 
-    def delta(self, stored: str, shape: torch.Size) -> Tensor:
-        """Return what is added to a weight of ``shape``, in float32.
+
+class Merger:
+    """Adds an adapter to a model's weights, one by one."""
+
+    def __init__(self, adapter: Adapter, strength: float):
+        self._adapter, self._strength = adapter, strength
+
+    def merged(self, name: str, value: Tensor) -> Tensor:
+        """Return a weight or bias with the adapter's change of it, which is made in float32.
 
         Raises:
-            ValueError: if the factors do not make that shape, or are no finite numbers.
+            ValueError: if the adapter's numbers are not finite.
         """
-        factors = self._factors[stored]
-        down, up = (self._source.shapes[name] for name in factors[:2])
-        rank, width = prod(down[:1]), prod(shape[1:])
-        if (up[:1], prod(up[1:]), prod(down[1:])) != (shape[:1], rank, width) or rank < 1:
-            raise ValueError(
-                f"a LoRA must fit the model, got {up} x {down} for {stored} of {tuple(shape)}"
-            )
-        b, a = self._read(factors.up), self._read(factors.down)
-        product = b.reshape(-1, rank) @ a.reshape(rank, -1)
-        delta = self._strength * self._scale(factors, rank) * product.reshape(shape)
-        if not delta.isfinite().all():
-            raise ValueError(f"a LoRA must hold finite numbers, got NaN or infinity for {stored}")
-        return delta
-
-    def _scale(self, factors: _Factors, rank: int) -> float:
-        if factors.alpha not in self._source.shapes:
-            return 1.0
-        alpha = self._read(factors.alpha)
-        if alpha.numel() != 1:
-            raise ValueError(f"alpha must be one number, got {alpha.numel()} in {factors.alpha}")
-        return alpha.item() / rank
-
-    def _read(self, name: str) -> Tensor:
-        with self._source.reading(name) as stored:
-            if not stored.is_floating_point() or stored.layout is not torch.strided:
-                raise ValueError(
-                    f"a LoRA must hold dense floating point numbers, got {stored.dtype} in {name}"
-                )
-            return stored.to(torch.float32, copy=True)
+        module, _, kind = name.rpartition(".")
+        parts = {part: x.float() for part, x in self._adapter.read(module).items()}
+        if not parts or kind not in ("weight", "bias"):
+            return value
+        if kind == "weight":
+            made = changed(value.float(), parts, self._strength)
+        else:
+            made = value + self._strength * parts["diff_b"] if "diff_b" in parts else value
+        if not torch.isfinite(made).all():
+            raise ValueError(f"a LoRA must hold finite numbers, got NaN or infinity for {name}")
+        return made
 
 
-class _Factors(NamedTuple):
-    """Names of the tensors of one layer; alpha may be absent."""
+def check_strength(strength: float) -> None:
+    """Refuse a strength that is no number.
 
-    down: str
-    up: str
-    alpha: str
-
-
-def _pairs(names: Collection[str]) -> dict[str, _Factors]:
-    """Pair the factors of every layer, by the adapter's name of the layer."""
-    factors: dict[str, _Factors] = {}
-    for name in names:
-        found = FACTOR.match(name)
-        if found is None:
-            continue
-        layer, down = found["layer"], found["factor"]
-        if layer in factors:
-            raise ValueError(f"a LoRA must name each layer once, got {name} again")
-        factors[layer] = _Factors(name, name.replace(down, PAIRS[down]), f"{layer}.alpha")
-    used = {name for each in factors.values() for name in each}
-    rest = sorted(set(names) - used)
-    absent = sorted(each.up for each in factors.values() if each.up not in names)
-    if rest or absent or not factors:
-        raise ValueError(
-            "a LoRA must hold pairs of lora_A and lora_B (or lora_down and lora_up), got "
-            f"{len(factors)} pairs, {len(absent)} halves and {len(rest)} other tensors: "
-            f"{', '.join((absent + rest)[:3])}"
-        )
-    return factors
+    Raises:
+        ValueError: if it is NaN or infinite.
+    """
+    if not isfinite(strength):
+        raise ValueError(f"the strength of a LoRA must be a finite number, got {strength}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from ..files import TensorSource
 from .families import WAN_EPS, WAN_HEAD_DIM
+from .quantised import BESIDE, FP8, is_fp8, quantised_layers
 from .wan import FLOW, WanConfig, WanModel
 from .weight_names import ROOT, wan_names
 
@@ -24,14 +24,13 @@ SIZED = (
     "text_embedding.0.weight",
     "head.head.weight",
 )
-FP8 = {torch.float8_e4m3fn: "float8_e4m3fn", torch.float8_e5m2: "float8_e5m2"}
 SCALES = (".scale_weight", ".weight_scale")
 # says that every fp8 weight of a file has a scale
 SCALED = "scaled_fp8"
 # what quantised files carry beside the weights and a weight-only reader does not need
 UNUSED = (".scale_input", ".input_scale", SCALED)
-# where ComfyUI writes how layers are quantised: in the header, or as bytes beside each
-HEADER, BESIDE = "_quantization_metadata", ".comfy_quant"
+# what a file's metadata may say of its model
+HEADS_KEY, PREDICTS_KEY = "headforcing.heads", "headforcing.predicts"
 
 
 class StoredWeight(NamedTuple):
@@ -67,26 +66,32 @@ class Published:
 
 
 def read_published(
-    source: TensorSource, heads: int | None = None, eps: float = WAN_EPS, predicts: str = FLOW
+    source: TensorSource,
+    heads: int | None = None,
+    eps: float = WAN_EPS,
+    predicts: str | None = None,
 ) -> Published:
     """Tell what a file holds; of its tensors only what says how they are quantised is read.
 
     Args:
         source: tensors under the names of a published checkpoint: the authors', with any prefix,
             or diffusers'.
-        heads: attention heads. Weights do not tell; None takes the 128 channels per head that all
-            published Wan models have.
+        heads: attention heads. Weights do not tell; None takes what the file's metadata says, or
+            the 128 channels per head that all published Wan models have.
         eps: of all norms.
-        predicts: what the model gives, see ``WanConfig``.
+        predicts: what the model gives, see ``WanConfig``; None: as the file's metadata says.
 
     Raises:
         ValueError: if the tensors are not those of a whole Wan 2.1 text-to-video model, with the
             reason.
     """
+    if heads is None and HEADS_KEY in source.metadata:
+        heads = _heads(source.metadata[HEADS_KEY])
+    predicts = predicts or source.metadata.get(PREDICTS_KEY, FLOW)
     names = wan_names(source.shapes)
-    quantised = _quantised(names, source)
+    quantised = quantised_layers(names, source)
     weights, beside = _told_apart(names, quantised)
-    _check_scales(weights, quantised)
+    _check_scales(weights, beside, quantised)
     shapes = {weight.name: source.shapes[weight.at] for weight in weights}
     config = read_config(shapes, heads, eps, predicts)
     expected = weight_shapes(config)
@@ -98,9 +103,26 @@ def read_published(
     return Published(source, config, weights, beside, quantised)
 
 
-def _check_scales(weights: tuple[StoredWeight, ...], quantised: Mapping[str, object]) -> None:
+def _heads(text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{HEADS_KEY} in the file's metadata must be a number, got {text!r}")
+    return int(text)
+
+
+def _check_scales(
+    weights: tuple[StoredWeight, ...],
+    beside: Mapping[str, str],
+    quantised: Mapping[str, Mapping[str, object]],
+) -> None:
     """Refuse layers that are said to be quantised and have no scale: small numbers, not weights."""
-    bare = [w.module for w in weights if w.module in quantised and w.scale is None]
+    # formats call their scales what they like; a layer with nothing beside it has none
+    accompanied = {name.rpartition(".")[0] for name in beside if not name.endswith(BESIDE)}
+    bare = [
+        w.module
+        for w in weights
+        if w.module in quantised
+        and (w.scale is None if is_fp8(quantised[w.module]) else w.module not in accompanied)
+    ]
     if bare:
         raise ValueError(
             f"quantised layers must have scales, got none for {len(bare)}: {', '.join(bare[:3])}; "
@@ -112,43 +134,6 @@ def weight_shapes(config: WanConfig) -> dict[str, tuple[int, ...]]:
     """Return the shape of every weight of a model, by the authors' names."""
     with torch.device("meta"):
         return {n: tuple(x.shape) for n, x in WanModel(config).state_dict().items()}
-
-
-def is_fp8(how: Mapping[str, object]) -> bool:
-    """Whether a layer is quantised to fp8 with one scale, which every reader knows."""
-    return how.get("format") in FP8.values()
-
-
-def _quantised(names: Mapping[str, str], source: TensorSource) -> dict[str, Mapping[str, object]]:
-    """Return what the file itself says of its layers, by the authors' names."""
-    modules = {at.removesuffix(".weight"): n.removesuffix(".weight") for n, at in names.items()}
-    found: dict[str, Mapping[str, object]] = {}
-    if HEADER in source.metadata:
-        for layer, how in _parsed(source.metadata[HEADER], HEADER).get("layers", {}).items():
-            # written with the prefix of all weights or without
-            module = modules.get(layer, layer)
-            if f"{module}.weight" not in names or not isinstance(how, Mapping):
-                raise ValueError(
-                    f"{HEADER} in the file's header must name weights that it holds, got {layer}; "
-                    "the file is incomplete or another model"
-                )
-            found[module] = how
-    for name, at in names.items():
-        if name.endswith(BESIDE):
-            with source.reading(at) as stored:
-                told = bytes(stored.flatten().tolist()).decode("utf-8", "replace")
-            found[name.removesuffix(BESIDE)] = _parsed(told, name)
-    return found
-
-
-def _parsed(text: str, what: str) -> Mapping[str, object]:
-    try:
-        parsed = json.loads(text)
-    except ValueError:
-        parsed = None
-    if not isinstance(parsed, Mapping):
-        raise ValueError(f"{what} must be a JSON object, got {text[:40]!r}; the file is damaged")
-    return parsed
 
 
 def _told_apart(
@@ -170,8 +155,10 @@ def _told_apart(
             module in quantised and kind not in ("weight", "bias")
         ):
             beside[name] = at
+    # where one fp8 weight has a scale all have, and one that has none has lost it
+    all_scaled = SCALED in names or any(name.endswith((*SCALES, *UNUSED)) for name in beside)
     weights = tuple(
-        StoredWeight(name, at, scales.get(name), SCALED in names)
+        StoredWeight(name, at, scales.get(name), all_scaled)
         for name, at in names.items()
         if name not in beside
     )
@@ -273,7 +260,8 @@ def read_weight(weight: StoredWeight, source: TensorSource) -> Tensor:
                 )
             return stored
         with source.reading(weight.scale) as scale:
-            fits = scale.is_floating_point() and scale.numel() in (1, stored.shape[0])
+            one_per_row = tuple(scale.shape[1:]) in ((), (1,)) and scale.numel() == stored.shape[0]
+            fits = scale.is_floating_point() and (scale.numel() == 1 or one_per_row)
             if stored.dtype not in FP8 or not fits or not (scale.float() > 0).all():
                 raise ValueError(
                     "scaled weights must be fp8 with one positive scale per tensor or row, got "

@@ -33,10 +33,11 @@ def name_of(model: ModelPatcher) -> str:
         key = ROOT + name
         # while a model is loaded its patches are in it, and the original is kept aside
         kept = model.backup.get(key)
-        plain = _numbers(weight if kept is None else kept.weight)
+        own = weight if kept is None else kept.weight
+        plain = _numbers(own)
         patches = model.patches.get(key)
         if plain is None:
-            others.append([name, _stored(weight), patches or []])
+            others.append([name, _stored(own), patches or []])
             continue
         if patches:
             plain = comfy.lora.calculate_weight(patches, plain.float().clone(), key)

@@ -12,7 +12,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 from ...headforcing_core.files import open_tensors
-from ...headforcing_core.models import Family, read_published
+from ...headforcing_core.models import CLEAN_LATENT, WAN_HEAD_DIM, Family, WanConfig, read_published
 from ..graph import note_family
 from .checks import OwnShift, check_model
 from .weights import as_host_weights
@@ -37,13 +37,20 @@ def load_model(
     """
     published = read_published(open_tensors(path, prefer=family.weights))
     family.check_config(published.config)
+    _check_buildable(published.config)
     weights = as_host_weights(published, dtype)
     load = comfy.sd.load_diffusion_model_state_dict
     if disable_dynamic:
         load = partial(load, disable_dynamic=True)
     if find_spec(OWN_AUTOREGRESSIVE) is not None:
         load = partial(load, metadata=CAUSAL)
-    model = load(weights, model_options={} if dtype is None else {"dtype": dtype})
+    try:
+        model = load(weights, model_options={} if dtype is None else {"dtype": dtype})
+    except RuntimeError as error:  # it takes some sizes for granted
+        raise ValueError(
+            f"the file must be of a size that this ComfyUI builds, got {published.config}: "
+            f"{_last_line(error)}"
+        ) from error
     if model is None:
         raise ValueError(f"the file must be a Wan 2.1 model that this ComfyUI knows, got {path}")
     check_model(model)
@@ -52,6 +59,24 @@ def load_model(
     # newer hosts load a model anew by this, for another device or without weight streaming
     model.cached_patcher_init = (load_model, (path, family, dtype))
     return model
+
+
+def _check_buildable(config: WanConfig) -> None:
+    """Refuse what a host takes for granted and a file says otherwise."""
+    if config.heads * WAN_HEAD_DIM != config.dim:
+        raise ValueError(
+            f"the model must have {WAN_HEAD_DIM} channels per head in ComfyUI, got {config.heads} "
+            f"heads for {config.dim} channels in the file's metadata; the command line runs it"
+        )
+    if config.predicts == CLEAN_LATENT:
+        raise ValueError(
+            "the model must predict the flow, got one that gives the clean latent; the model that "
+            "ships is loaded with Load Demo AR Model"
+        )
+
+
+def _last_line(error: RuntimeError) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
 def _sampling(model: ModelPatcher, family: Family) -> torch.nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from math import prod
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from ...headforcing_core.models import (
 # what the host calls what lies beside a quantised weight, where others call it otherwise
 HOST_NAMES = {"scale_weight": "weight_scale", "scale_input": "input_scale"}
 DECLARED = "comfy_quant"
+EXACT = "full_precision_matrix_mult"
 
 
 def as_host_weights(published: Published, dtype: torch.dtype | None) -> dict[str, Tensor]:
@@ -48,14 +50,25 @@ def as_host_weights(published: Published, dtype: torch.dtype | None) -> dict[str
             extremes[weight.name] = _extremes(value)
         if how is not None:
             weights |= _as_stored(weight, published, how)
-        elif weight.scale is None or SCALED in published.beside:
+        elif weight.scale is None:
             weights[weight.name] = _stored(weight.at, published)
         else:
             weights[weight.name] = value.to(plain)
     check_finite(extremes)
-    if SCALED in published.beside:  # the host knows these files as they are
-        weights |= {name: _stored(at, published) for name, at in published.beside.items()}
+    _check_range(extremes, dtype)
     return weights
+
+
+def _check_range(extremes: Mapping[str, Tensor], dtype: torch.dtype | None) -> None:
+    """Refuse numbers that the dtype that was asked for does not hold: they become infinite."""
+    most = None if dtype is None else torch.finfo(dtype).max
+    wide = {n: float(x.abs().max()) for n, x in extremes.items() if most and x.abs().max() > most}
+    if wide:
+        name, largest = next(iter(wide.items()))
+        raise ValueError(
+            f"weights must fit the chosen dtype, {dtype} up to {most:g}, got {largest:g} in "
+            f"{name}; choose bf16 or default"
+        )
 
 
 def _formats() -> Collection[str]:
@@ -95,16 +108,25 @@ def _declared(
     weight: StoredWeight, published: Published, runs: Collection[str]
 ) -> Mapping[str, object] | None:
     """Return how a weight that is handed over as it is stored is quantised; None for others."""
-    if SCALED in published.beside or weight.module is None:
+    if weight.module is None:
         return None
     how = published.quantised.get(weight.module)
-    if how is None and weight.scale is not None:
-        how = {"format": FP8.get(_dtype(weight.at, published))}
+    if is_fp8(how or {}) or (how is None and weight.scale is not None):
+        # which fp8 it is the numbers tell, whatever the file says
+        how = {**(how or {}), "format": FP8.get(_dtype(weight.at, published))}
+        if _marked_exact(published):
+            how[EXACT] = True
     if how is None or how.get("format") not in runs:
         return None
     # the host knows one scale per tensor; more of them are for whoever reads row by row
     one_scale = weight.scale and published.source.shapes[weight.scale] in ((), (1,), (1, 1))
     return how if one_scale or not is_fp8(how) else None
+
+
+def _marked_exact(published: Published) -> bool:
+    """Whether a file's mark of two numbers says that products are made in full precision."""
+    at = published.beside.get(SCALED)
+    return at is not None and prod(published.source.shapes[at]) == 2
 
 
 def _as_stored(

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from published_adapters import published_adapters
 from random_model import TINY, random_weights
 from safetensors.torch import save_file
 
@@ -70,7 +71,7 @@ def test_alpha_is_counted_against_the_rank():
 
 def test_an_alpha_of_several_numbers_is_refused():
     named = {**tensors("peft"), "base_model.model.head.head.alpha": torch.ones(2)}
-    with pytest.raises(ValueError, match="alpha must be one number, got 2"):
+    with pytest.raises(ValueError, match=r"must fit the model, got alpha \[2\], lora_A"):
         build_wan(TensorDict(WEIGHTS), heads=4, lora=Lora(TensorDict(named)))
 
 
@@ -95,26 +96,32 @@ def test_merging_precedes_the_cast():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: {"x": torch.ones(1)}, "got 0 pairs, 0 halves and 1 other tensors: x"),
-        (lambda t: {n: x for n, x in t.items() if "lora_B" not in n}, "3 pairs, 3 halves and 0"),
-        (lambda t: {**t, "blocks.0.diff": torch.ones(1)}, "1 other tensors: blocks.0.diff"),
+        (lambda t: {"x": torch.ones(1)}, "got 0 tensors for it and 1 others: x"),
+        (
+            lambda t: {n: x for n, x in t.items() if "lora_B" not in n},
+            r"must fit the model, got lora_A.weight \[4, 96\] for ",
+        ),
+        (
+            lambda t: {**t, "blocks.0.diff": torch.ones(1)},
+            "got 6 tensors for it and 1 others: blocks.0.diff",
+        ),
         (
             lambda t: {n.replace("blocks.1", "blocks.9"): x for n, x in t.items()},
-            r"got 1 of 3 layers that it does not have: base_model.model.blocks.9.self_attn.q",
+            r"got 4 tensors for it and 2 others: base_model.model.blocks.9.self_attn.q.lora_A",
         ),
         (
             lambda t: {n: x[..., :90] if "lora_A" in n else x for n, x in t.items()},
-            r"must fit the model, got \(96, 4\) x \(4, 90\)",
+            r"must fit the model, got lora_A.weight \[4, 90\], lora_B.weight \[96, 4\] for ",
         ),
         (
             lambda t: {n: x[:0] if "lora_A" in n else x[:, :0] for n, x in t.items()},
-            r"must fit the model, got \(96, 0\) x \(0, 96\)",
+            r"must fit the model, got lora_A.weight \[0, 96\], lora_B.weight \[96, 0\] for ",
         ),
         (lambda t: {n: x * torch.inf for n, x in t.items()}, "must hold finite numbers, got NaN"),
         (lambda t: {n: x.to(torch.int8) for n, x in t.items()}, "got torch.int8 in base_model"),
         (
             lambda t: {n.replace("attn.q.", "attn.q.bias."): x for n, x in t.items()},
-            "got 1 of 3 layers that it does not have",
+            "must be of a kind that is read .* got bias.lora_A.weight, bias.lora_B.weight",
         ),
         (
             lambda t: {**t, **{n.replace("base_model.model.", ""): x for n, x in t.items()}},
@@ -126,6 +133,22 @@ def test_an_adapter_that_does_not_fit_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         lora = Lora(TensorDict(change(tensors("peft"))))
         build_wan(TensorDict(WEIGHTS), heads=4, lora=lora)
+
+
+FILES = published_adapters(WEIGHTS)
+
+
+@pytest.mark.parametrize("layout", FILES)
+def test_the_command_line_reads_what_the_node_reads(layout):
+    tensors, made = FILES[layout]
+    if made is None:
+        with pytest.raises(ValueError, match="a LoRA must "):
+            build_wan(TensorDict(WEIGHTS), heads=4, lora=Lora(TensorDict(tensors)))
+        return
+    own = build_wan(TensorDict(WEIGHTS), heads=4, lora=Lora(TensorDict(tensors)))
+    assert_is(own, made)
+    half = build_wan(TensorDict(WEIGHTS), heads=4, lora=Lora(TensorDict(tensors), 0.5))
+    assert_is(half, {n: (w + made[n]) / 2 for n, w in WEIGHTS.items()})
 
 
 def test_a_strength_that_is_no_number_is_refused():
