@@ -40,7 +40,15 @@ from .graph import (
     family_of,
     with_maps,
 )
-from .host import HostSubject, check_model, profile_file
+from .host import (
+    HostSubject,
+    check_model,
+    check_prompts,
+    check_shift,
+    core_start,
+    digest_of,
+    profile_file,
+)
 
 PRESETS = {"quick": QUICK, "full": FULL}
 
@@ -87,8 +95,21 @@ class HeadForcingProfileHeads(io.ComfyNode):
         said = encoded(prompts)
         size = WAN_VIDEO.latent_size(width, height)
         texts = [prompt.text for prompt in said.prompts]
-        about = {"model": "of ComfyUI", "size": [width, height], "text": texts}
         chosen = family_of(model, family)
+        check_shift(model, chosen.shift)
+        check_prompts(said.conditioning, model.get_model_object("diffusion_model").text_dim)
+        if core_start(model) is not None:
+            raise ValueError(
+                "heads must be measured on videos of the model's own, got an image from ARVideoI2V "
+                "on the model; put Profile Heads before it"
+            )
+        about = {
+            "model": "of ComfyUI",
+            "family": chosen.name,
+            "size": [width, height],
+            "text": texts,
+            "encoded": digest_of([entry[0] for each in said.conditioning for entry in each]),
+        }
         subject = HostSubject(model, chosen, size, said.conditioning, about)
         settings = _shared_out(PRESETS[preset], len(texts))
         profile = _measured(subject, settings, force)

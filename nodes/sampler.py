@@ -30,7 +30,9 @@ from .host import (
     Progress,
     Video,
     check_model,
+    check_prompts,
     check_shift,
+    check_size,
     check_start,
     core_start,
     name_of,
@@ -86,18 +88,21 @@ class HeadForcingSampler(io.ComfyNode):
         if chosen.sigmas is None:
             check_shift(model, chosen.shift)
         built = None if method is None else method.build(chosen.frames_per_chunk)
-        given = check_start(_start(model, start), model.get_model_object("diffusion_model").in_dim)
+        network = model.get_model_object("diffusion_model")
+        given = check_start(_start(model, start), network.in_dim)
         # an image is one frame: then the first chunk is that frame alone
         first = None if given is None else given.shape[2] % chosen.frames_per_chunk or None
         request = VideoRequest(
             chosen,
-            *_shape(seconds, width, height, given, size),
+            *_shape(seconds, width, height, given, check_size(size, network.in_dim)),
             seed,
             first,
             method=built,
             head_map=_map(model, built, head_map),
         )
-        return io.NodeOutput({"samples": _sampled(model, request, encoded(prompts), given)})
+        said = encoded(prompts)
+        check_prompts(said.conditioning, network.text_dim)
+        return io.NodeOutput({"samples": _sampled(model, request, said, given)})
 
 
 def _start(model: ModelPatcher, connected: dict | None) -> dict | None:
@@ -119,8 +124,8 @@ def _sampled(
     schedule = schedule_of(said.prompts, names, request.clock, WAN_VIDEO)
     conditioning = dict(zip(names, said.conditioning, strict=True))
     video = Video(model, request, schedule, said.conditioning, start)
-    path, given = _begun(video)
-    progress = Progress(video, 0 if given is None else given.shape[2], path)
+    path, given, kept = _begun(video)
+    progress = Progress(video, 0 if given is None else given.shape[2], path, kept)
     run = HostVideo(request, schedule, conditioning, given, progress.finished, progress.called)
     latent = None
     try:
@@ -130,16 +135,17 @@ def _sampled(
     return latent.to(comfy.model_management.intermediate_device())
 
 
-def _begun(video: Video) -> tuple[Path | None, Tensor | None]:
-    """Return what an earlier run of this video has left, and the frames to begin with."""
+def _begun(video: Video) -> tuple[Path | None, Tensor | None, int]:
+    """Return what an earlier run of this video has left, the frames to begin with, and how many
+    there are in all."""
     _ = video.name  # now, while nothing has failed: what is finished is kept under it
     found = unfinished.find(video)
     if found is None:
-        return None, video.start
+        return None, video.start, 0
     path, latent = found
     chunks = [chunk for chunk in video.request.clock if chunk.stop <= latent.shape[2]]
     log.info("Head Forcing: going on after %d chunks from %s", len(chunks), path)
-    return path, latent[:, :, : chunks[-1].stop]
+    return path, latent[:, :, : chunks[-1].stop], latent.shape[2]
 
 
 def _video() -> list[io.Input]:
@@ -228,23 +234,24 @@ def _steps(text: str) -> tuple[int, ...] | None:
 
 
 def _sigmas(given: Tensor | None) -> tuple[float, ...] | None:
-    return None if given is None else tuple(given.flatten().tolist())
+    if given is None:
+        return None
+    levels = tuple(given.flatten().tolist())
+    if not levels or levels[-1] != 0:
+        raise ValueError(
+            f"sigmas must descend from 1 to 0, got {[round(level, 4) for level in levels]}; a part "
+            "of them (Split Sigmas) leaves noise in the video"
+        )
+    return levels
 
 
 def _shape(
-    seconds: float, width: int, height: int, given: Tensor | None, size: dict | None
+    seconds: float, width: int, height: int, given: Tensor | None, size: Tensor | None
 ) -> tuple[int, int, int]:
     """Return (frames, rows, columns): of the first frames, of a latent, or as the widgets say."""
     frames, (rows, columns) = WAN_VIDEO.latent_frames(seconds), (0, 0)
     if size is not None:
-        empty = size["samples"]
-        if empty.ndim != 5 or empty.shape[0] != 1 or empty.any():
-            raise ValueError(
-                "size must be the empty latent of one video, [1, C, F, Y, X], got "
-                f"{'one with a picture' if empty.any() else list(empty.shape)}; first frames go "
-                "to start"
-            )
-        frames, rows, columns = empty.shape[2:]
+        frames, rows, columns = size.shape[2:]
     elif given is None:
         rows, columns = WAN_VIDEO.latent_size(width, height)
     if given is not None:
@@ -260,6 +267,12 @@ def _shape(
 def _map(model: ModelPatcher, method: Method | None, chosen: HeadMap | None) -> HeadMap | None:
     """Return the map that is connected, or the one the model brings for this method."""
     if method is None or method.scheme is None:
+        if chosen is not None:
+            raise ValueError(
+                "head_map must come with a method that tells heads apart, got "
+                f"{'none' if method is None else 'one that does not'}; connect Cache Method with "
+                "such a method, or disconnect head_map"
+            )
         return None
     head_map = chosen or maps_on(model).get(method.scheme)
     if head_map and head_map.evidence and head_map.evidence.fingerprint != name_of(model):

@@ -110,8 +110,8 @@ def _of_other_kinds(
 
     diff, diff_b = draw(rows, columns), draw(rows)
     one, two = draw(2, 2), draw(rows // 2, columns // 2)
-    low = draw(rows // 2, 3), draw(3, columns // 2)
-    loha = {w: {"a": draw(rows, RANK), "b": draw(RANK, columns)} for w in ("w1", "w2")}
+    low = 3 * draw(rows // 2, 3), 3 * draw(3, columns // 2)
+    loha = {w: {"a": 4 * draw(rows, RANK), "b": 4 * draw(RANK, columns)} for w in ("w1", "w2")}
     wide = 1 + draw(1, columns)
     down, up = pairs[module]
     scale = 1 + draw(rows, 1)
@@ -142,7 +142,7 @@ def _of_other_kinds(
         ),
         "dora_of_columns": PublishedAdapter(
             dora | {f"{root}.dora_scale": wide},
-            weights | {name: wide * moved / weight.norm(dim=0, keepdim=True)},
+            weights | {name: wide * moved / moved.norm(dim=0, keepdim=True)},
         ),
         "whole_alpha": PublishedAdapter(
             dora | {f"{root}.alpha": torch.tensor(2)},
@@ -195,9 +195,9 @@ def _refused(peft: dict[str, Tensor]) -> dict[str, PublishedAdapter]:
         "whole_numbers": {name: x.to(torch.int8) for name, x in peft.items()},
         "complex_numbers": {name: x.to(torch.complex64) for name, x in peft.items()},
         "of_a_text_encoder": peft
-        | {name.replace("base_model.model", "text_encoder"): x for name, x in peft.items()},
+        | {name.replace("base_model.model", "text_encoder"): x + 0 for name, x in peft.items()},
         "of_a_critic": peft
-        | {name.replace("base_model.model", "fake_score"): x for name, x in peft.items()},
+        | {name.replace("base_model.model", "fake_score"): x + 0 for name, x in peft.items()},
         "not_a_number": peft | {first: torch.full_like(peft[first], torch.inf)},
         "of_an_unknown_kind": peft | {first.replace("lora_A", "lora_of_tomorrow"): torch.ones(1)},
     }

@@ -89,6 +89,23 @@ def published_files(weights: Mapping[str, Tensor]) -> dict[str, PublishedFile]:
     files["fp8_scaled"] = PublishedFile(
         old | {"scaled_fp8": torch.zeros(2, dtype=e4m3)}, {}, numbers
     )
+    files["fp8_scaled_by_another_name"] = PublishedFile(
+        fp8 | {"scaled_fp8": torch.zeros(2, dtype=e4m3)}, {}, files["fp8_header"].numbers
+    )
+    marked, numbers, _ = scaled(weights, e5m2, "scale_weight")
+    files["fp8_e5m2_scaled"] = PublishedFile(
+        marked | {"scaled_fp8": torch.zeros(2, dtype=e4m3)}, {}, numbers
+    )
+    files["fp8_header_of_another_fp8"] = PublishedFile(
+        wide, header(modules, "float8_e4m3fn"), files["fp8_e5m2_header"].numbers
+    )
+    encoder = {"text_encoders.umt5xxl.block.0.q": {"format": "float8_e4m3fn"}}
+    more = json.loads(said["_quantization_metadata"])
+    files["fp8_header_of_an_encoder_too"] = PublishedFile(
+        named,
+        {"_quantization_metadata": json.dumps({**more, "layers": {**more["layers"], **encoder}})},
+        files["fp8_header_prefixed"].numbers,
+    )
     by_rows, numbers, _ = scaled(weights, e4m3, rows=True)
     files["fp8_rows"] = PublishedFile(by_rows, {}, numbers)
 
@@ -98,6 +115,13 @@ def published_files(weights: Mapping[str, Tensor]) -> dict[str, PublishedFile]:
     refused("int8", scaled(weights, torch.int8, rows=True)[0])
     short = {name: x for name, x in fp8.items() if name != f"{modules[0]}.weight_scale"}
     refused("header_without_a_scale", short, header(modules, "float8_e4m3fn"))
+    first = f"{modules[0]}.weight_scale"
+    refused("one_scale_lost", short)
+    inputs = {f"{module}.input_scale": torch.ones(()) for module in modules}
+    bare = {name: x for name, x in fp8.items() if not name.endswith("_scale")}
+    refused("all_scales_lost", bare | inputs)
+    columns = fp8[f"{modules[0]}.weight"].shape[1]
+    refused("scales_of_columns", fp8 | {first: torch.ones(1, columns)})
     refused("unknown_format", fp8, header(modules, "int3_of_tomorrow"))
     refused("header_of_another_model", dict(weights), header(["blocks.77.ffn.0"], "float8_e4m3fn"))
     refused("header_damaged", fp8, {"_quantization_metadata": "{"})

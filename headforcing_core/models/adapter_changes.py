@@ -1,7 +1,8 @@
 """What the parts of an adapter make of a weight, in float32 and as ComfyUI does it.
 
 LoRA (arXiv 2106.09685), LoHa (arXiv 2108.06098), LoKr (arXiv 2309.14859). DoRA (arXiv 2402.09353)
-as hosts have it: it divides by the norm of the weight as it was, not as it became.
+as hosts have it: scales of rows are divided by the norm of the weight as it was, those of columns by
+the norm of what it became.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ def changed(weight: Tensor, parts: Parts, strength: float) -> Tensor:
         return weight + strength * delta
     scale = parts["dora_scale"]
     flat = weight.flatten(1)
-    axis = 1 if scale.shape[0] == flat.shape[0] else 0
-    norm = flat.norm(dim=axis, keepdim=True) + torch.finfo(weight.dtype).eps
-    whole = (flat + delta.flatten(1)) * (scale / norm)
+    moved = flat + delta.flatten(1)
+    by_rows = scale.shape[0] == flat.shape[0]
+    norm = flat.norm(dim=1, keepdim=True) if by_rows else moved.norm(dim=0, keepdim=True)
+    whole = moved * (scale / (norm + torch.finfo(weight.dtype).eps))
     return (flat + strength * (whole - flat)).reshape(weight.shape)
 
 

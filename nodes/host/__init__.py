@@ -5,8 +5,15 @@
 
 from . import unfinished
 from .adapters import with_adapter
-from .checks import check_model, check_shift, check_start, core_start
-from .fingerprint import name_of
+from .checks import (
+    check_model,
+    check_prompts,
+    check_shift,
+    check_size,
+    check_start,
+    core_start,
+)
+from .fingerprint import digest_of, name_of
 from .loading import load_model
 from .profiling import HostSubject, profile_file
 from .progress import Progress
@@ -19,9 +26,12 @@ __all__ = [
     "Progress",
     "Video",
     "check_model",
+    "check_prompts",
     "check_shift",
+    "check_size",
     "check_start",
     "core_start",
+    "digest_of",
     "load_model",
     "name_of",
     "profile_file",

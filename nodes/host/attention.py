@@ -20,7 +20,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
 from ...headforcing_core.models import Attend
-from .checks import check_model
+from .checks import check_model, has_own_forward
 from .users_attention import preference
 
 try:
@@ -80,10 +80,8 @@ def patched(model: ModelPatcher) -> ModelPatcher:
         name = f"{BLOCKS}.{index}.cross_attn"
         module = clone.get_model_object(name)
         # what others have put there stays, and computes keys of the text in every step
-        if (
-            type(module) is host_wan.WanT2VCrossAttention
-            and f"{name}.forward" not in clone.object_patches
-        ):
+        taken = f"{name}.forward" in clone.object_patches or not has_own_forward(module)
+        if type(module) is host_wan.WanT2VCrossAttention and not taken:
             patch = partial(cross, module, index=index)
             clone.add_object_patch(f"{name}.forward", patch)
     forward = torch.compiler.disable(_forward, recursive=False)

@@ -30,10 +30,16 @@ class DemoPictures(comfy.sd.VAE):
         self.vae_dtype, self.working_dtypes = torch.float32, [torch.float32]
         self.latent_channels, self.latent_dim, self.output_channels = CONFIG.in_dim, 3, 3
         self.upscale_ratio = self.downscale_ratio = SPACE_STRIDE
+        self.downscale_index_formula = self.upscale_index_formula = None
         self.disable_offload, self.size = False, None
 
     def decode(self, samples_in: Tensor, vae_options: dict | None = None) -> Tensor:
         """Decode ``[B, 16, F, Y, X]`` to pictures ``[B, 4 (F - 1) + 1, 8 Y, 8 X, 3]``."""
+        if samples_in.ndim != 5 or samples_in.shape[1] != CONFIG.in_dim:
+            raise ValueError(
+                f"a latent for the demo model must be [B, {CONFIG.in_dim}, F, Y, X], got "
+                f"{list(samples_in.shape)}; it is of another model"
+            )
         return whole_video(self._loaded().decode(samples_in.float())).movedim(2, -1)
 
     def decode_tiled(self, samples: Tensor, *rest: object, **options: object) -> Tensor:

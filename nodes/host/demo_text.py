@@ -11,11 +11,26 @@ from comfy.model_patcher import ModelPatcher
 from ...headforcing_core.demo.networks import TextEncoder
 
 
+class Words(str):
+    """A prompt. Nodes for other encoders look for the tokens of each; there are none."""
+
+    def __getitem__(self, key: object) -> str:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        raise ValueError(
+            "the demo's text encoder takes the words of CLIP Text Encode or Prompt Schedule, got a "
+            f"node that wants tokens of {key!r}; use one of those"
+        )
+
+    def __setitem__(self, key: str, value: object) -> None:
+        self[key]
+
+
 class Tokens:
     """The demo's words need no tokenizer; nodes that save an encoder ask for one."""
 
-    def tokenize_with_weights(self, text: str, *rest: object, **options: object) -> str:
-        return text
+    def tokenize_with_weights(self, text: str, *rest: object, **options: object) -> Words:
+        return Words(text)
 
     def state_dict(self) -> dict:
         return {}
@@ -44,6 +59,8 @@ class DemoText(comfy.sd.CLIP):
         return clone
 
     def clip_layer(self, layer_idx: int) -> None:
+        if layer_idx == -1:
+            return
         raise ValueError(
             f"the demo's text encoder must be read at its last layer, got {layer_idx}; take CLIP "
             "Set Last Layer away"
@@ -65,7 +82,7 @@ class DemoText(comfy.sd.CLIP):
         add_dict: dict | None = None,
         **options: object,
     ) -> list:
-        if getattr(self.patcher, "forced_hooks", None) is not None:
+        if getattr(getattr(self.patcher, "forced_hooks", None), "hooks", None):
             raise ValueError("the demo's text encoder must have no hooks, got some; take them away")
         beside = self.add_hooks_to_dict({"pooled_output": None})
         return [[self.encode_from_tokens(tokens), {**beside, **(add_dict or {})}]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
+from types import CellType, FunctionType, MethodType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,9 +16,12 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
 from ...headforcing_core.models import fingerprint
+from .restored import restore
 
 ROOT = "diffusion_model."
 SAMPLES = 4096
+# closures within closures that are looked into
+DEEPEST = 8
 PLAIN = (Tensor, nn.Parameter)
 _tokens: WeakKeyDictionary[object, str] = WeakKeyDictionary()
 
@@ -27,6 +32,7 @@ def name_of(model: ModelPatcher) -> str:
     A weight that the host has as numbers counts by its signs, as in a file, with its LoRAs merged.
     One that is kept otherwise (GGUF, or only a shape) counts by what is kept and by its LoRAs.
     """
+    restore(model)
     weights: dict[str, Tensor] = {}
     others = []
     for name, weight in model.model.diffusion_model.named_parameters():
@@ -44,6 +50,21 @@ def name_of(model: ModelPatcher) -> str:
         weights[name] = plain
     named = fingerprint(weights)
     return digest_of([named, others])[: len(named)] if others else named
+
+
+def values_of(model: ModelPatcher) -> str:
+    """Return a digest of a model's weights as they are kept, signs, sizes and dtypes.
+
+    Frames tell models apart that a map of heads does not: fp8 from bf16, a norm that was moved.
+    """
+    restore(model)
+    values = []
+    for name, weight in model.model.diffusion_model.named_parameters():
+        kept = model.backup.get(ROOT + name)
+        own = weight if kept is None else kept.weight
+        plain = _numbers(own)
+        values.append([name, str(own.dtype), _stored(own) if plain is None else plain])
+    return digest_of(values)
 
 
 def _numbers(weight: Tensor) -> Tensor | None:
@@ -65,32 +86,53 @@ def _stored(weight: Tensor) -> object:
 
 
 def digest_of(value: Any) -> str:
-    """Return a digest of plain values, tensors, patches of weights, and objects by identity.
+    """Return a digest of plain values, tensors, patches of weights, functions, and other objects.
 
-    What has no value that could be looked at is itself and nothing else: it has another digest in
-    another process, never one that another object has.
+    A function counts by its code and what it has closed over. What has no value that could be
+    looked at is itself and nothing else: it has another digest in another process, never one that
+    another object has.
     """
     digest = sha256()
-    _add(digest, value)
+    _add(digest, value, 0)
     return digest.hexdigest()
 
 
-def _add(digest: Any, value: Any) -> None:
-    if isinstance(value, Tensor):
+def _add(digest: Any, value: Any, depth: int) -> None:
+    if depth > DEEPEST:
+        digest.update(token_of(value).encode())
+    elif isinstance(value, FunctionType):
+        code = value.__code__
+        known = [value.__module__, value.__qualname__, code.co_code, value.__defaults__]
+        _add(digest, [*known, [c for c in code.co_consts if not hasattr(c, "co_code")]], depth)
+        closed = [cell.cell_contents for cell in value.__closure__ or () if _filled(cell)]
+        _add(digest, closed, depth + 1)
+    elif isinstance(value, partial):
+        _add(digest, [value.func, value.args, value.keywords], depth + 1)
+    elif isinstance(value, MethodType):
+        _add(digest, [value.__func__, value.__self__], depth + 1)
+    elif isinstance(value, Tensor):
         values = _sampled(value)
         digest.update(f"{tuple(value.shape)}{value.dtype}".encode() + values)
     elif value is None or isinstance(value, (str, bytes, int, float, torch.dtype)):
         digest.update(f"{type(value).__name__} {value!r};".encode())
     elif isinstance(value, Mapping):
-        _add(digest, sorted(([str(key), each] for key, each in value.items()), key=lambda x: x[0]))
+        pairs = sorted(([str(key), each] for key, each in value.items()), key=lambda x: x[0])
+        _add(digest, pairs, depth)
     elif isinstance(value, Sequence):
         digest.update(f"[{len(value)}".encode())
         for each in value:
-            _add(digest, each)
+            _add(digest, each, depth)
     elif hasattr(value, "weights"):  # an adapter of the host
-        _add(digest, [type(value).__name__, value.weights])
+        _add(digest, [type(value).__name__, value.weights], depth)
     else:
         digest.update(token_of(value).encode())
+
+
+def _filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:  # nothing was put there yet
+        return False
 
 
 def _sampled(tensor: Tensor) -> bytes:

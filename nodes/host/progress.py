@@ -31,11 +31,13 @@ class Progress:
     Args:
         given: first frames that are there already: they are committed, not made.
         path: of the file, if there is one.
+        kept: latent frames in it.
     """
 
     video: Video
     given: int = 0
     path: Path | None = None
+    kept: int = 0
     chunks: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -81,7 +83,8 @@ class Progress:
     def ended(self, well: bool) -> None:
         """Take the file away after a run that ended well; write what is finished of another."""
         if well:
-            if self.path is not None:
+            # a shorter video of the same frames leaves what a longer one has begun
+            if self.path is not None and self.video.request.clock.total_frames >= self.kept:
                 self.path.unlink(missing_ok=True)
         elif self.made:
             path = unfinished.write_somewhere(self._place(), self.video, self._latent())

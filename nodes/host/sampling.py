@@ -57,17 +57,18 @@ class HostVideo:
             ValueError: if the model is not one that can be rolled out, or a prompt not its own.
         """
         clone = patched(model)
-        check_prompts(self.conditioning, clone.get_model_object("diffusion_model").text_dim)
+        network = clone.get_model_object("diffusion_model")
+        check_prompts(self.conditioning.values(), network.text_dim)
         sizes = _Sizes(clone)
         plan = self.request.plan(sizes)
-        longest = max(text.shape[1] for ((text, _),) in self.conditioning.values())
+        longest = max(entries[0][0].shape[1] for entries in self.conditioning.values())
         reserve = _reserve(plan.frames_per_chunk, plan.bytes + sizes.text_bytes(longest))
         clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, reserve)
         guider = PromptGuider(clone)
         # what was let through beside the words is not read; a host may stumble over it
-        words = {name: [[text, {}]] for name, ((text, _),) in self.conditioning.items()}
+        words = {name: [[said[0][0], {}]] for name, said in self.conditioning.items()}
         guider.set_prompts(words)
-        request, channels = self.request, clone.get_model_object("diffusion_model").in_dim
+        request, channels = self.request, network.in_dim
         shape = (1, channels, request.clock.total_frames, request.rows, request.columns)
         empty = torch.zeros(shape)
         sigmas = torch.tensor([*(level.sigma for level in request.family.levels), 0.0])

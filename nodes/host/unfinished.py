@@ -23,7 +23,8 @@ from torch import Tensor
 from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.video import PromptSchedule
 from .backbone import dtype_of
-from .fingerprint import digest_of, name_of
+from .checks import has_own_forward
+from .fingerprint import digest_of, name_of, values_of
 
 log = logging.getLogger("headforcing")
 NAME = "head_forcing_unfinished"
@@ -60,20 +61,32 @@ class Video:
             "said": [_digest(entry[0]) for entries in self.conditioning for entry in entries],
             "start": self.start is not None and _digest(self.start),
             "model": name_of(model),
+            "values": values_of(model),
             # a strength that flips no sign makes another video of the same model
             "adapters": digest_of(model.patches),
             "dtype": [str(dtype_of(model)), str(model.model.get_dtype())],
             "beside": sorted(map(str, (*model.object_patches, *model.wrappers))),
             "text": digest_of(_text_attention(model)),
-            "options": sorted(map(str, model.model_options.get("transformer_options", {}))),
+            "options": digest_of(_asked(model)),
         }
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def _text_attention(model: ModelPatcher) -> list[object]:
-    """Return what others read the text with; what it does cannot be looked into."""
-    patches = model.object_patches.items()
-    return [patch for name, patch in sorted(patches, key=lambda x: x[0]) if "cross_attn" in name]
+    """Return what others read the text with."""
+    patches = sorted(model.object_patches.items(), key=lambda x: x[0])
+    placed = (block.cross_attn for block in model.model.diffusion_model.blocks)
+    others = [own for own in placed if not has_own_forward(own)]
+    return [
+        [patch for name, patch in patches if "cross_attn" in name],
+        [[type(own).forward, vars(own).get("forward")] for own in others],
+    ]
+
+
+def _asked(model: ModelPatcher) -> dict[str, object]:
+    """Return what decides how is attended, among a model's options."""
+    options = model.model_options.get("transformer_options", {})
+    return {name: value for name, value in options.items() if name not in ("wrappers", "ar_config")}
 
 
 def _digest(tensor: Tensor) -> str:

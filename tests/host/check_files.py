@@ -12,19 +12,20 @@ from in_host import CONFIG, FAMILY, SIZE, WEIGHTS, conditioning, schedule, texts
 
 import comfy.sd
 import torch
-from published_files import published_files
+from published_files import PublishedFile, published_files
 from random_model import random_weights
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.models import HEADS_KEY, PREDICTS_KEY
 from headforcing.headforcing_core.models.checkpoint import build_wan
 from headforcing.nodes.graph import family_of
 from headforcing.nodes.host import HostVideo, load_model
 
 FRAMES = 6
 # computed in float32: what is compared is the weights
-WIDE = torch.float32
+DTYPES = {"plain": torch.float32, "too_large": torch.float16}
 
 
 def request():
@@ -47,6 +48,17 @@ def off(got, expected):
     return ((got - expected).std() / expected.std()).item()
 
 
+def others():
+    """What a node can be told, or told wrongly, where the command line asks or runs it."""
+    large = WEIGHTS["blocks.0.ffn.0.weight"].clone()
+    large[0, 0] = 1e6
+    return {
+        "other_heads": PublishedFile(dict(WEIGHTS), {HEADS_KEY: "4"}, None),
+        "clean": PublishedFile(dict(WEIGHTS), {PREDICTS_KEY: "clean"}, None),
+        "too_large": PublishedFile(WEIGHTS | {"blocks.0.ffn.0.weight": large}, {}, None),
+    }
+
+
 def told(model):
     """The family of a model from the host's own loader; None where the host forgets its file."""
     if not hasattr(model, "cached_patcher_init"):
@@ -57,12 +69,12 @@ def told(model):
 @torch.inference_mode()  # as the host runs nodes
 def main():
     folder, found = Path(tempfile.mkdtemp()), {"off": {}, "refused": {}}
-    files = published_files(WEIGHTS)
+    files = published_files(WEIGHTS) | others()
     for layout, file in files.items():
         path = folder / f"self_forcing_{layout}.safetensors"
         save_file(file.tensors, path, file.header)
         try:
-            model = load_model(str(path), FAMILY, None if layout != "plain" else WIDE)
+            model = load_model(str(path), FAMILY, DTYPES.get(layout))
         except ValueError as error:
             found["refused"][layout] = str(error)
             continue

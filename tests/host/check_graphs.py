@@ -11,6 +11,7 @@ from in_host import CONFIG, FAMILY, SIZE, WEIGHTS, conditioning, ours, schedule,
 import comfy.ldm.wan.model as host_wan
 import comfy.model_sampling
 import comfy.ops
+import comfy.sample
 import comfy.samplers
 import nodes
 import torch
@@ -119,6 +120,17 @@ def flow(shift):
     return sampling
 
 
+def fluxed(mu):
+    """Flux's own flow: shifted by the exponential of what it calls its shift."""
+
+    class Flow(comfy.model_sampling.ModelSamplingFlux, comfy.model_sampling.CONST):
+        pass
+
+    sampling = Flow(MODEL.model.model_config)
+    sampling.set_parameters(shift=mu)
+    return sampling
+
+
 def on_models(found):
     made = {
         "context windows": lambda: with_option("context_handler", object()),
@@ -176,6 +188,10 @@ def on_prompts(found):
         "some_pack": 1,
         "some_latent": torch.zeros(3),
     }
+    not_text = {"nothing": [[None, {}]], "no pair": [None], "no options": [[texts(1)[0]]]}
+    nan = [[torch.full((1, 3, 4096), torch.nan), {}]]
+    for name, entries in {**not_text, "not a number": nan}.items():
+        found[f"text {name}"] = told(sampled, clone(), {"p0": entries})
     text = texts(1)[0]
     for name, value in beside.items():
         found[f"prompt {name}"] = told(sampled, clone(), {"p0": [[text, {name: value}]]})
@@ -191,6 +207,10 @@ def on_sampling(found):
         (sampled(with_patch("model_sampling", flow(8.0))) - WHOLE).abs().max()
     )
     found["another shift"] = told(check_shift, with_patch("model_sampling", flow(8.0)), 5.0)
+    flux = with_patch("model_sampling", fluxed(1.6094379))
+    found["error flux"] = float((sampled(flux) - WHOLE).abs().max())
+    found["flux of five"] = told(check_shift, flux, 5.0)
+    found["flux of two"] = told(check_shift, with_patch("model_sampling", fluxed(0.72)), 0.72)
     found["the same shift"] = told(check_shift, with_patch("model_sampling", flow(5.0)), 5.0)
     found["no node"] = told(check_shift, clone(), 5.0)
 
@@ -340,6 +360,78 @@ class Stored(torch.Tensor):
         return self
 
 
+def reading(by):
+    return lambda *args, **options: by
+
+
+class Wrap(torch.nn.Module):
+    """Another pack's way of standing before a block."""
+
+    def __init__(self, block):
+        super().__init__()
+        self.block = block
+
+    def forward(self, *args, **options):
+        return self.block(*args, **options)
+
+
+def plain(model):
+    noise = torch.randn(1, 16, 3, *SIZE, generator=torch.Generator().manual_seed(1))
+    cond = [[texts(1)[0], {}]]
+    with torch.inference_mode():
+        return comfy.sample.sample(
+            model, noise, 2, 1.0, "euler", "simple", cond, cond, torch.zeros_like(noise), seed=1
+        )
+
+
+def left_by_others(found):
+    """What a plain sampler's clone has left on the loaded model is nobody's but that clone's."""
+    before, errors, same = name_of(MODEL), [], []
+    shifted = with_patch("model_sampling", flow(3.0))
+    other = with_patch("model_sampling", Sampled(MODEL.model.model_config))
+    block = MODEL.model.diffusion_model.blocks[1]
+    wrapped = with_patch("diffusion_model.blocks.1", Wrap(block))
+    for model in (shifted, other, wrapped):
+        plain(model)
+        errors.append(float((sampled(clone()) - WHOLE).abs().max()))
+        plain(model)
+        same.append(name_of(MODEL) == before)
+    found["errors after others"], found["names after others"] = errors, same
+    plain(other)
+    found["another's sampling"] = told(sampled, other)
+    plain(clone())
+
+
+def in_place(found):
+    """Code that a pack has put on the modules themselves, where no patcher knows of it."""
+    own = host_wan.WanSelfAttention.forward
+    blocks = MODEL.model.diffusion_model.blocks
+    blocks[1].self_attn.forward = lambda *args, **options: own(
+        blocks[1].self_attn, *args, **options
+    )
+    found["in place"] = told(sampled, clone())
+    del blocks[1].self_attn.forward
+    kind = type(blocks[0].self_attn)
+    before, kind.forward = kind.forward, lambda *args, **options: before(*args, **options)
+    found["in its class"] = told(sampled, clone())
+    kind.forward = before
+    text = host_wan.WanT2VCrossAttention.forward
+    for block in blocks:
+        module = block.cross_attn
+        module.forward = lambda *args, m=module, **options: 0.5 * text(m, *args, **options)
+    halved = sampled(clone())
+    for block in blocks:
+        del block.cross_attn.forward
+    found["text in place"] = float((halved - WHOLE).abs().max())
+    found["after all"] = float((sampled(clone()) - WHOLE).abs().max())
+    zero = torch.compile(torch.nn.Identity(), backend="eager")
+    found["another thing compiled"] = told(
+        sampled, with_patch("diffusion_model.blocks.1.ffn", zero)
+    )
+    whole = torch.compile(MODEL.model.diffusion_model, backend="eager")
+    found["compiled whole"] = told(sampled, with_patch("diffusion_model", whole))
+
+
 def named(found):
     """Weights that are no numbers, or only shapes; adapters that flip no sign."""
 
@@ -376,16 +468,24 @@ def named(found):
     whole = [video(clone()), video(adapted(clone(), 0.5)), video(adapted(clone(), 0.50001))]
     found["videos apart"] = len({*whole})
     found["video again"] = whole[1] == video(adapted(clone(), 0.5))
-    reader = with_patch("diffusion_model.blocks.0.cross_attn.forward", lambda *args, **kw: None)
-    other = with_patch("diffusion_model.blocks.0.cross_attn.forward", lambda *args, **kw: None)
-    found["text readers apart"] = len({video(reader), video(other), whole[0]})
-    found["a text reader again"] = video(reader) == video(reader.clone())
+    name = "diffusion_model.blocks.0.cross_attn.forward"
+    made = [video(with_patch(name, reading(by))) for by in (1.0, 0.5, 0.5)]
+    found["text readers apart"] = len({*made, whole[0]})
+    found["a text reader again"] = made[1] == made[2]
+    made = [
+        video(with_inner("optimized_attention_override", reading(by))) for by in (1.0, 0.5, 0.5)
+    ]
+    found["overrides apart"] = len({*made, whole[0]})
+    moved = theirs(weights={n: w + 0.5 if w.ndim == 1 else w for n, w in WEIGHTS.items()})
+    rounded = theirs(weights={n: w.bfloat16().float() for n, w in WEIGHTS.items()})
+    found["values apart"] = len({video(moved), video(rounded), video(theirs()), whole[0]})
 
 
 def main():
     found = {}
     for look in (on_models, on_networks, on_prompts, on_sampling, with_compute_dtype, one_gpu,
-                 room, asked_attention, outside_blocks, core, named):  # fmt: skip
+                 room, asked_attention, outside_blocks, core, left_by_others, in_place,
+                 named):  # fmt: skip
         look(found)
     print("FOUND", json.dumps(found))
 

@@ -7,7 +7,9 @@ from host_script import found_by
 pytestmark = needs_host
 LAYOUTS = {
     *("peft", "peft_default", "comfyui", "diffusers", "bare", "kohya", "kohya_double"),
-    *("with_image_layers", "diff", "lokr", "dora"),
+    *("with_image_layers", "diff", "lokr", "dora", "loha", "lokr_of_low_rank", "dora_of_columns"),
+    *("whole_alpha", "peft_of_another_name", "without_weight", "old_diffusers", "linear_layers"),
+    *("wrapped_layers", "lycoris"),
 }
 REFUSED = {
     "another_models": "got 8 tensors for it and 8 others: base_model.model.blocks.77.self_attn.k",
@@ -23,8 +25,18 @@ REFUSED = {
     "dora_of_another_axis": "got dora_scale [4], lora_A.weight [4, 256], lora_B.weight [256, 4]",
     "several_alphas": "got alpha [2], lora_A.weight [4, 256], lora_B.weight [256, 4] for blocks.0.",
     "alpha_alone": "got alpha [] for blocks.0.self_attn.q of [256, 256]",
-    "not_a_number": "got NaN or infinity in 1 tensors: diffusion_model.blocks.0.self_attn.q",
-    "of_an_unknown_kind": "and 1 others: base_model.model.blocks.0.self_attn.q.lora_of_tomorrow",
+    "not_a_number": "got NaN or infinity in base_model.model.blocks.0.self_attn.q.lora_A.weight",
+    "of_an_unknown_kind": "of a kind that is read (LoRA, DoRA, LoKr, LoHa, diff), got lora_of_",
+    "two_kinds_of_pairs": "must change each weight in one way, got lora_A.weight [4, 256], ",
+    "a_pair_and_a_difference": "must change each weight in one way, got diff [256, 256], ",
+    "a_pair_and_lokr": "must change each weight in one way, got lokr_w1 [256, 1], ",
+    "a_flattened_difference": "got diff [256, 1] for blocks.0.self_attn.norm_q of [256]",
+    "a_scaled_difference": "got diff [256, 256], dora_scale [256, 1] for blocks.0.self_attn.q",
+    "of_rank_zero": "got lora_A.weight [0, 256], lora_B.weight [256, 0] for blocks.0.self_attn.q",
+    "whole_numbers": "must hold dense floating point numbers, got torch.int8 in base_model.model",
+    "complex_numbers": "must hold dense floating point numbers, got torch.complex64 in base_model",
+    "of_a_text_encoder": "got 16 tensors for it and 16 others: text_encoder.blocks.0.self_attn.k",
+    "of_a_critic": "got 16 tensors for it and 16 others: fake_score.blocks.0.self_attn.k",
 }
 
 

@@ -13,7 +13,7 @@ MODELS = {
     "an unknown option": UNKNOWN + "some_pack on it",
     "an unknown transformer option": UNKNOWN + "audio_embeds on it",
     "an unknown wrapper": UNKNOWN + "some_pack on it",
-    "a wrapper without a key": UNKNOWN + "a wrapper of outer_sample on it",
+    "a wrapper without a key": UNKNOWN + "a wrapper of outer_sample (with_wrapper) on it",
     "easycache": "model must run every step, got easycache on it",
     "patches of attention": UNKNOWN + "attn1_patch on it",
     "replaced blocks": UNKNOWN + "replaced blocks on it",
@@ -83,6 +83,31 @@ def test_another_shift_is_told_and_the_same_one_is_right(found):
     assert found["the same shift"] == found["no node"] == "nothing"
 
 
+def test_flux_shifts_by_an_exponential_and_is_told_as_what_that_is(found):
+    assert found["error flux"] == 0 and found["flux of five"] == "nothing"
+    assert "0.72 here, got 2.05" in found["flux of two"]
+
+
+def test_what_is_no_text_is_told(found):
+    for what in ("nothing", "no pair"):
+        assert "a prompt must be what a text encoder gives, got NoneType" in found[f"text {what}"]
+    assert found["text no options"] == "nothing"
+    assert "a prompt must be finite numbers, got NaN" in found["text not a number"]
+
+
+def test_what_another_clone_left_on_a_loaded_model_is_not_taken_for_its_own(found):
+    assert found["errors after others"] == [0, 0, 0] and all(found["names after others"])
+    assert "reads another prediction (Sampled)" in found["another's sampling"]
+
+
+def test_what_a_pack_put_in_place_is_told_or_left_there(found):
+    assert "another forward in place in block 1's self-attention" in found["in place"]
+    assert "another forward in place in block 0's self-attention" in found["in its class"]
+    assert found["text in place"] > 1e-3 and found["after all"] == 0
+    assert "a patch of diffusion_model.blocks.1.ffn on it" in found["another thing compiled"]
+    assert "compiled and put in the whole model's place" in found["compiled whole"]
+
+
 def test_a_node_that_says_what_is_computed_in_is_obeyed(found):
     if "compute dtype" not in found:
         pytest.skip("this host has no such node")
@@ -126,3 +151,4 @@ def test_models_are_named_however_their_weights_are_kept(found):
 def test_videos_are_told_apart_by_adapters_and_readers_of_the_text(found):
     assert found["videos apart"] == 3 and found["video again"]
     assert found["text readers apart"] == 3 and found["a text reader again"]
+    assert found["overrides apart"] == 3 and found["values apart"] == 3

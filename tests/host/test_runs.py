@@ -144,7 +144,7 @@ REFUSED = {
         {"size": ["6", 0]},
         {"6": node("HeadForcingSampler", model=["1", 0], prompts=["2", 0], seed=0,
                    seconds=0.75, width=64, height=64, **NOW)},
-        "size must be the empty latent",
+        "size must be empty, got one with a picture",
     ),
     "another kind of latent": (
         {"start": ["6", 0]},

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import comfy.utils
 from comfy.model_patcher import ModelPatcher
+from torch import nn
 
 # names under which others put what answers from a cache instead of the model
 SKIPS_FORWARDS = ("easycache", "lazycache", "teacache", "magcache", "fbcache", "firstblock")
@@ -82,12 +84,16 @@ def _wrappers(model: ModelPatcher) -> set[str]:
     """Return the keys of wrappers, on the model and in its options; one without a key by kind."""
     both = (model.wrappers, _inner(model).get("wrappers") or {})
     return {
-        str(key) if key else f"a wrapper of {kind}"
+        str(key) if key else f"a wrapper of {kind} ({_maker(wrappers[0])})"
         for one in both
         for kind, by_key in one.items()
         for key, wrappers in by_key.items()
         if wrappers
     }
+
+
+def _maker(wrapper: object) -> str:
+    return getattr(wrapper, "__qualname__", type(wrapper).__name__).partition(".")[0]
 
 
 def _replacing(model: ModelPatcher) -> Iterable[str]:
@@ -96,6 +102,22 @@ def _replacing(model: ModelPatcher) -> Iterable[str]:
         if name != part and part in REPLACES_FORWARDS and not _compiled(model, name):
             yield f"a patch of {name}"
             return  # one of thirty blocks tells
+    for index, block in enumerate(model.model.diffusion_model.blocks):
+        if not has_own_forward(block.self_attn):
+            yield f"another forward in place in block {index}'s self-attention"
+            return
+
+
+def has_own_forward(module: nn.Module) -> bool:
+    """Say whether a module of the host's Wan runs the host's own code, patched nowhere in place.
+
+    A host leaves the class's own method on the instance after a patch is taken off.
+    """
+    own = type(module).forward
+    here = vars(module).get("forward")
+    of_host = own.__module__.startswith("comfy.ldm.wan.")
+    named = own.__qualname__ == f"{type(module).__name__}.forward"
+    return of_host and named and (here is None or getattr(here, "__func__", None) is own)
 
 
 def _part(name: str) -> str:
@@ -109,14 +131,16 @@ def _part(name: str) -> str:
 def _compiled(model: ModelPatcher, name: str) -> bool:
     """Say whether a patch is the part itself, compiled."""
     patch = model.object_patches[name]
-    return type(patch).__name__ == COMPILED
+    if type(patch).__name__ != COMPILED:
+        return False
+    return patch._orig_mod is comfy.utils.get_attr(model.model, name)
 
 
 def _unknown(model: ModelPatcher) -> Iterator[str]:
     options, inner = model.model_options, _inner(model)
-    yield from (name for name, value in options.items() if value and name not in OPTIONS)
+    yield from (name for name, value in options.items() if _any(value) and name not in OPTIONS)
     known = {*TRANSFORMER_OPTIONS, "patches"}
-    yield from (name for name, value in inner.items() if value and name not in known)
+    yield from (name for name, value in inner.items() if _any(value) and name not in known)
     yield from (name for name, value in (inner.get("patches") or {}).items() if value)
     yield from (name for name in inner.get("ar_config") or {} if name != "initial_latent")
     yield from (key for key in _wrappers(model) if key not in WRAPPERS)
@@ -128,3 +152,12 @@ def _unknown(model: ModelPatcher) -> Iterator[str]:
         yield "adapters that stand before weights"
     if getattr(model, "hook_patches", None) or getattr(model, "forced_hooks", None):
         yield "hooks that change weights on the way"
+
+
+def _any(value: Any) -> bool:
+    """Say whether there is anything in an option; nodes leave empty ones behind."""
+    if isinstance(value, Mapping):
+        return any(map(_any, value.values()))
+    if isinstance(value, (list, tuple, str)):
+        return bool(value)
+    return value is not None and value is not False

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from math import isclose
 
+import torch
 from comfy.model_patcher import ModelPatcher
+from torch import nn
 
 
 class OwnShift:
     """The mark of a sampling of ours: no node has asked for its shift."""
+
+
+def _shift_of(sampling: nn.Module) -> float | None:
+    """Return by how much a flow is shifted, whatever its node calls that; None if it is none.
+
+    Half the way, a shift of s gives the level s / (1 + s).
+    """
+    try:
+        half = torch.tensor(0.5 * getattr(sampling, "multiplier", 1.0))
+        level = float(sampling.sigma(half))
+    except (AttributeError, RuntimeError, TypeError, ValueError):
+        return None
+    return level / (1 - level) if 0 < level < 1 else None
 
 
 def check_shift(model: ModelPatcher, shift: float) -> None:
@@ -18,10 +33,10 @@ def check_shift(model: ModelPatcher, shift: float) -> None:
         ValueError: if so; the sampler's own widgets decide.
     """
     sampling = model.object_patches.get("model_sampling")
-    asked = getattr(sampling, "shift", None)
-    if sampling is None or asked is None or isinstance(sampling, OwnShift):
+    if sampling is None or isinstance(sampling, OwnShift):
         return
-    if not isclose(asked, shift, rel_tol=1e-3):
+    asked = _shift_of(sampling)
+    if asked is not None and not isclose(asked, shift, rel_tol=1e-3):
         raise ValueError(
             f"the shift must be the sampler's, {shift:g} here, got {asked:g} from a ModelSampling "
             f"node on the model; take that node away, or set shift to {asked:g}"

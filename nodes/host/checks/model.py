@@ -6,7 +6,8 @@ from comfy.ldm.wan.model import WanModel
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
-from .additions import additions
+from ..restored import restore
+from .additions import COMPILED, additions
 from .prediction import check_prediction
 
 try:
@@ -26,7 +27,13 @@ def check_model(model: ModelPatcher) -> None:
             forwards, guides, or is not known to be right with a memory of the past; if it does
             not predict as a flow does.
     """
+    restore(model)
     network = model.get_model_object("diffusion_model")
+    if type(network).__name__ == COMPILED:
+        raise ValueError(
+            "model must be compiled by its parts or by TorchCompileModel, got one that a node has "
+            "compiled and put in the whole model's place; use TorchCompileModel"
+        )
     if not _known(network):
         raise ValueError(
             f"model must be a Wan 2.1 text-to-video model, got {_kind(network)}; load one with "

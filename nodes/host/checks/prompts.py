@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
-# what text encoders give beside the text, and a Wan model does not read
-UNREAD = {"pooled_output", "attention_mask"}
+# what nodes put beside the text, and no Wan model reads
+UNREAD = {
+    *("pooled_output", "attention_mask", "guidance", "frame_rate", "prompt_type"),
+    *("width", "height", "crop_w", "crop_h", "target_width", "target_height", "aesthetic_score"),
+    *("reference_latents_method", "cross_attn_controlnet", "pooled_output_controlnet"),
+}
 # values with which an entry changes nothing
 NOTHING = {
     "start_percent": 0.0,
@@ -40,23 +45,28 @@ CALLED = {
 }
 
 
-def check_prompts(conditioning: Mapping[str, list], text_dim: int) -> None:
+def check_prompts(conditioning: Iterable[list], text_dim: int) -> None:
     """Refuse conditionings that are not one plain prompt each, encoded for this model.
 
     Raises:
         ValueError: which prompt, and what must hold.
     """
-    for entries in conditioning.values():
+    for entries in conditioning:
         if len(entries) != 1:
             raise ValueError(
                 f"a prompt must be one conditioning, got {len(entries)} combined; put them after "
                 "each other with Prompt Schedule"
             )
-        ((text, options),) = entries
+        text, options = _entry(entries[0])
         if text.ndim != 3 or text.shape[0] != 1 or text.shape[2] != text_dim:
             raise ValueError(
                 f"a prompt must come from the model's own text encoder, [1, tokens, {text_dim}], "
                 f"got {list(text.shape)}; for Wan 2.1 that is umt5_xxl, loaded as type wan"
+            )
+        if not torch.isfinite(text).all():
+            raise ValueError(
+                "a prompt must be finite numbers, got NaN or infinity from its text encoder; "
+                "encode it anew, in a larger dtype"
             )
         added = list(dict.fromkeys(_added(options)))
         if added:
@@ -64,6 +74,16 @@ def check_prompts(conditioning: Mapping[str, list], text_dim: int) -> None:
                 f"a prompt must be words alone, got {', '.join(added)} with it; pictures go to "
                 "the sampler's start, LoRAs to the model, times to Prompt Schedule"
             )
+
+
+def _entry(entry: Any) -> tuple[Tensor, Mapping[str, Any]]:
+    text, options = [*entry, {}, {}][:2] if isinstance(entry, (list, tuple)) else (entry, {})
+    if not isinstance(text, Tensor) or not isinstance(options, Mapping):
+        raise ValueError(
+            f"a prompt must be what a text encoder gives, got {type(text).__name__}; connect CLIP "
+            "Text Encode or Prompt Schedule"
+        )
+    return text, options
 
 
 def _added(options: Mapping[str, Any]) -> Iterator[str]:

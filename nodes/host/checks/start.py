@@ -10,7 +10,10 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 # of a latent: what changes nothing of one video
-KNOWN = {"samples", "noise_mask", "batch_index", "latent_format_version_0"}
+KNOWN = {
+    *("samples", "noise_mask", "batch_index", "latent_format_version_0"),
+    *("downscale_ratio_spacial", "downscale_ratio_temporal"),
+}
 
 
 def core_start(model: ModelPatcher) -> dict[str, Tensor] | None:
@@ -21,6 +24,29 @@ def core_start(model: ModelPatcher) -> dict[str, Tensor] | None:
     options = model.model_options.get("transformer_options", {})
     latent = (options.get("ar_config") or {}).get("initial_latent")
     return None if latent is None else {"samples": latent}
+
+
+def check_size(given: Mapping[str, Any] | None, channels: int) -> Tensor | None:
+    """Return the latent whose size and length a video has; None if there is none.
+
+    Raises:
+        ValueError: if it is not the empty latent of one video of this model.
+    """
+    if given is None:
+        return None
+    empty = given["samples"]
+    plain = isinstance(empty, Tensor) and not empty.is_nested and empty.ndim == 5
+    if not plain or empty.shape[:2] != (1, channels):
+        raise ValueError(
+            f"size must be the empty latent of one video of this model, [1, {channels}, F, Y, X], "
+            f"got {list(empty.shape) if isinstance(empty, Tensor) else type(empty).__name__}; use "
+            "EmptyHunyuanLatentVideo or EmptyARVideoLatent"
+        )
+    if empty.any():
+        raise ValueError("size must be empty, got one with a picture; first frames go to start")
+    if given.get("noise_mask") is not None:
+        raise ValueError("size must be a size alone, got a noise mask with it; take the mask away")
+    return empty
 
 
 def check_start(given: Mapping[str, Any] | None, channels: int) -> Tensor | None:
