@@ -28,7 +28,7 @@ from ..headforcing_core.heads import (
     write_profile,
 )
 from ..headforcing_core.methods import HeadMap
-from ..headforcing_core.models import SUPPORTED, WAN_VIDEO
+from ..headforcing_core.models import SUPPORTED, WAN_VIDEO, Family
 from .graph import (
     AUTO,
     CATEGORY,
@@ -94,7 +94,6 @@ class HeadForcingProfileHeads(io.ComfyNode):
         check_model(model)
         said = encoded(prompts)
         size = WAN_VIDEO.latent_size(width, height)
-        texts = [prompt.text for prompt in said.prompts]
         chosen = family_of(model, family)
         check_shift(model, chosen.shift)
         check_prompts(said.conditioning, model.get_model_object("diffusion_model").text_dim)
@@ -103,15 +102,9 @@ class HeadForcingProfileHeads(io.ComfyNode):
                 "heads must be measured on videos of the model's own, got an image from ARVideoI2V "
                 "on the model; put Profile Heads before it"
             )
-        about = {
-            "model": "of ComfyUI",
-            "family": chosen.name,
-            "size": [width, height],
-            "text": texts,
-            "encoded": digest_of([entry[0] for each in said.conditioning for entry in each]),
-        }
+        about = about_run(chosen, width, height, said)
         subject = HostSubject(model, chosen, size, said.conditioning, about)
-        settings = _shared_out(PRESETS[preset], len(texts))
+        settings = _shared_out(PRESETS[preset], len(said.prompts))
         profile = _measured(subject, settings, force)
         rule = HeadForcingTypes(tau_anchor=tau_anchor, tau_local=tau_local)
         reports = {
@@ -120,6 +113,17 @@ class HeadForcingProfileHeads(io.ComfyNode):
         }
         brings = with_maps(model, {name: r.head_map for name, r in reports.items()})
         return io.NodeOutput(brings, *_shown(reports[scheme]))
+
+
+def about_run(family: Family, width: int, height: int, said: EncodedPrompts) -> dict[str, object]:
+    """Return what a profile is kept under beside its model: another of these is another profile."""
+    return {
+        "model": "of ComfyUI",
+        "family": family.name,
+        "size": [width, height],
+        "text": [prompt.text for prompt in said.prompts],
+        "encoded": digest_of([entry[0] for each in said.conditioning for entry in each]),
+    }
 
 
 def _what() -> list[io.Input]:

@@ -1,8 +1,8 @@
 """What the parts of an adapter make of a weight, in float32 and as ComfyUI does it.
 
 LoRA (arXiv 2106.09685), LoHa (arXiv 2108.06098), LoKr (arXiv 2309.14859). DoRA (arXiv 2402.09353)
-as hosts have it: scales of rows are divided by the norm of the weight as it was, those of columns by
-the norm of what it became.
+as hosts have it: scales of rows are divided by the norm of the weight as it was, those of columns
+by the norm of what it became.
 """
 
 from __future__ import annotations

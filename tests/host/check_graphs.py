@@ -19,12 +19,15 @@ from comfy.patcher_extension import WrappersMP
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.models import family_named
+from headforcing.nodes.graph import encoded
 from headforcing.nodes.host import attention, users_attention
 from headforcing.nodes.host.checks import check_shift, core_start
 from headforcing.nodes.host.fingerprint import name_of
 from headforcing.nodes.host.loading import load_model
 from headforcing.nodes.host.sampling import HostVideo
 from headforcing.nodes.host.unfinished import Video
+from headforcing.nodes.profile_heads import about_run
 
 FRAMES = 9
 REQUEST = VideoRequest(FAMILY, FRAMES, *SIZE, 3)
@@ -481,11 +484,23 @@ def named(found):
     found["values apart"] = len({video(moved), video(rounded), video(theirs()), whole[0]})
 
 
+def profiles(found):
+    """What a profile is kept under: two conditionings and two families are four profiles."""
+    made = [
+        about_run(family_named(name), 64, 64, encoded(conditioning([text])["p0"]))
+        for name in ("self_forcing", "longlive")
+        for text in texts(2)
+    ]
+    found["profiles apart"] = len({json.dumps(one, sort_keys=True) for one in made})
+    again = about_run(FAMILY, 64, 64, encoded(conditioning(texts(1))["p0"]))
+    found["the same profile"] = again == made[0]
+
+
 def main():
     found = {}
     for look in (on_models, on_networks, on_prompts, on_sampling, with_compute_dtype, one_gpu,
                  room, asked_attention, outside_blocks, core, left_by_others, in_place,
-                 named):  # fmt: skip
+                 named, profiles):  # fmt: skip
         look(found)
     print("FOUND", json.dumps(found))
 

@@ -152,3 +152,7 @@ def test_videos_are_told_apart_by_adapters_and_readers_of_the_text(found):
     assert found["videos apart"] == 3 and found["video again"]
     assert found["text readers apart"] == 3 and found["a text reader again"]
     assert found["overrides apart"] == 3 and found["values apart"] == 3
+
+
+def test_profiles_are_kept_apart_by_what_was_connected(found):
+    assert found["profiles apart"] == 4 and found["the same profile"]

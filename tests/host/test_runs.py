@@ -156,6 +156,27 @@ REFUSED = {
         {"6": node("BasicScheduler", model=["1", 0], scheduler="simple", steps=4, denoise=0.5)},
         "sigmas must descend from 1",
     ),
+    "half of the levels": (
+        {"sigmas": ["7", 0]},
+        {"6": node("BasicScheduler", model=["1", 0], scheduler="simple", steps=4, denoise=1.0),
+         "7": node("SplitSigmas", sigmas=["6", 0], step=2)},
+        "sigmas must descend from 1 to 0, got [1.0, 0.9375, 0.8333]; a part",
+    ),
+    "another model's size": (
+        {"size": ["6", 0]},
+        {"6": node("EmptyLTXVLatentVideo", width=64, height=64, length=9, batch_size=1)},
+        "size must be the empty latent of one video of this model, [1, 16, F, Y, X], got [1, 128, ",
+    ),
+    "another model's size without a time": (
+        {"size": ["6", 0]},
+        {"6": node("EmptyLatentImage", width=64, height=64, batch_size=1)},
+        "size must be the empty latent of one video of this model, [1, 16, F, Y, X], got [1, ",
+    ),
+    "a map and no method": (
+        {"head_map": ["6", 0]},
+        {"6": node("HeadForcingLoadHeadMap", file="published: pyramid_self_forcing.csv")},
+        "head_map must come with a method that tells heads apart, got none",
+    ),
     "another text encoder": (
         {"prompts": ["6", 0]},
         {"6": node("CLIPTextEncode", clip=["7", 0], text=RED),
@@ -203,6 +224,15 @@ def test_what_cannot_be_sampled_is_one_sentence(host, case):
     (said,) = errors_of(done)
     assert message in said and said.strip().count("\n") == 0
     assert latents(host, "bad/*.latent") == []
+
+
+def test_a_short_video_leaves_what_a_longer_one_has_begun(host):
+    interrupted(host, demo(seconds=120.0, seed=77, prefix="never/short"), "chunk 6 of 160")
+    folder = host.base / "output" / "latents"
+    (path,) = folder.glob("head_forcing_unfinished_*.latent")
+    host.run(demo(seconds=1.5, seed=77, prefix="short/of"))
+    assert only(host, "short/of_*.latent").shape[2] == 6 and path.exists()
+    path.unlink()
 
 
 def test_a_model_without_a_map_is_refused_where_one_is_needed(host):
