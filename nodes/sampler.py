@@ -138,7 +138,6 @@ def _sampled(
 def _begun(video: Video) -> tuple[Path | None, Tensor | None, int]:
     """Return what an earlier run of this video has left, the frames to begin with, and how many
     there are in all."""
-    _ = video.name  # now, while nothing has failed: what is finished is kept under it
     found = unfinished.find(video)
     if found is None:
         return None, video.start, 0

@@ -41,6 +41,7 @@ class Progress:
     chunks: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        _ = self.video.name  # now: naming a model takes off what a run has put on it
         request = self.video.request
         made = sum(chunk.stop > self.given for chunk in request.clock)
         self.total = len(request.clock) + made * len(request.family.levels)
