@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import ceil
+from pathlib import Path
 
 import comfy.utils
 import torch
@@ -201,12 +202,22 @@ def _shared_out(preset: ProfileSettings, prompts: int) -> ProfileSettings:
     return replace(preset, prompts=used, seeds=ceil(preset.prompts / used))
 
 
+def _kept(file: Path) -> HeadProfile:
+    try:
+        return read_profile(file)
+    except ValueError as error:
+        raise ValueError(
+            f"the profile kept in {file} must be whole, got one that cannot be read ({error}); "
+            "delete it, or set force"
+        ) from error
+
+
 def _measured(subject: HostSubject, settings: ProfileSettings, force: bool) -> HeadProfile:
     """Measure what is not known of this model; every finished video is kept at once."""
     profile = subject.empty_profile(settings)
     file = profile_file(profile)
     if file.exists() and not force:
-        profile = read_profile(file)
+        profile = _kept(file)
     bar = comfy.utils.ProgressBar(max(1, frames_to_make(subject, settings, profile)))
     for grown in profiled(subject, settings, profile, bar.update):
         profile = grown

@@ -199,6 +199,9 @@ def _refused(peft: dict[str, Tensor]) -> dict[str, PublishedAdapter]:
         "of_a_critic": peft
         | {name.replace("base_model.model", "fake_score"): x + 0 for name, x in peft.items()},
         "not_a_number": peft | {first: torch.full_like(peft[first], torch.inf)},
+        "of_a_modulation": peft | {"diffusion_model.blocks.0.diff_m": torch.ones(1, 6, 4)},
+        "with_biases_of_its_own": peft
+        | {first.replace("A.weight", "B.bias"): torch.ones(weight[0])},
         "of_an_unknown_kind": peft | {first.replace("lora_A", "lora_of_tomorrow"): torch.ones(1)},
     }
     return {name: PublishedAdapter(tensors, None) for name, tensors in changed.items()}

@@ -105,6 +105,14 @@ def test_rollouts_on_a_gpu_are_what_was_measured():
         assert cells == [*pairs, f"{max(row['peak_gib'] for row in own):.1f}"], name
 
 
+def test_the_table_of_hosts_is_what_was_run():
+    rows = json.loads((RESULTS / "hosts.json").read_text())
+    said = cells_after("COMFYUI_HOSTS=")
+    names = ("comfyui", "page", "passed", "failed", "skipped")
+    assert said == [[str(row[name]) for name in names] for row in rows]
+    assert sum(row["failed"] for row in rows) == 0
+
+
 def test_pictures_and_files_that_are_named_are_there():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if not target.startswith("http"):

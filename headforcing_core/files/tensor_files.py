@@ -18,7 +18,7 @@ from torch import Tensor
 
 SAFETENSORS_SUFFIXES = (".safetensors", ".sft")
 # how files begin
-ZIP = b"PK"
+ZIP, PICKLE = b"PK", b"\x80"
 SEEN = {
     b"version https://git-lfs": "a pointer of git-lfs, not the file itself: run git lfs pull",
     b"<!doctype": "a web page: download the file itself",
@@ -119,9 +119,10 @@ def open_tensors(path: str | Path, prefer: Sequence[str] = WRAPPERS) -> TensorSo
         return SafetensorsFiles(_shards(path))
     suffix, begins = path.suffix.lower(), _beginning(path)
     # by what it is: people rename files, and hosts download one kind under the name of another
-    if begins[8:9] == b"{" or (suffix in SAFETENSORS_SUFFIXES and begins[:2] != ZIP):
+    torch_file = begins[:2] == ZIP or begins[:1] == PICKLE
+    if begins[8:9] == b"{" or (suffix in SAFETENSORS_SUFFIXES and not torch_file):
         return SafetensorsFiles([path])
-    if begins[:2] == ZIP or suffix in TORCH_SUFFIXES:
+    if torch_file or suffix in TORCH_SUFFIXES:
         return TensorDict(_unwrap(_load_torch(path), path, prefer))
     if suffix == ".gguf" or begins[:4] == b"GGUF":
         raise ValueError(f"GGUF files are not read, got {path.name}; use the safetensors version")
@@ -170,6 +171,9 @@ def _open_safetensors(path: Path) -> Any:
 def _load_torch(path: Path) -> object:
     try:
         # mmap works for the zip container only, which torch has written since 1.6
+        if path.suffix.lower() in SAFETENSORS_SUFFIXES:  # by which newer torches go
+            with path.open("rb") as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
         mmap = zipfile.is_zipfile(path)
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except UnpicklingError as error:
@@ -207,7 +211,7 @@ def _unwrap(loaded: object, path: Path, prefer: Sequence[str]) -> dict[str, Tens
         raise ValueError(f"{path.name} must hold named tensors, got {type(loaded).__name__}")
     tensors = {str(name): x for name, x in loaded.items() if isinstance(x, Tensor)}
     for name in prefer:
-        if isinstance(loaded.get(name), Mapping):
+        if isinstance(loaded.get(name), Mapping) and loaded[name]:
             # a step or a loss may lie beside; as many as inside are another model
             if len(tensors) > len(loaded[name]) // 2:
                 raise ValueError(

@@ -10,7 +10,7 @@ from .weight_names import TRAINER_TOKENS, from_diffusers
 
 # What an adapter holds of a layer, in the words that ComfyUI's own loader knows. Trainers that keep
 # several adapters in a model name each (lora_A.default.weight); some leave out ".weight".
-END = r"(?:\.\w+)??(?:\.weight)?$"
+END = r"(?:\.(?!bias$)\w+)??(?:\.weight)?$"
 PARTS = (
     *((rf"lora_{factor}{END}", f"lora_{factor}.weight") for factor in "AB"),
     *(
@@ -72,7 +72,7 @@ def adapter_names(stored: Iterable[str], known: Collection[str]) -> list[Adapter
             found[module, part] = AdapterName(module, part, at)
         elif layer is None or not IMAGE.search(layer):
             strange.append(at)
-    kinds = sorted({kind for at in strange if (kind := _unknown_kind(at, known, flat))})
+    kinds = sorted({kind for at in strange if (kind := _unknown_kind(at, _owners(known), flat))})
     if kinds:
         raise ValueError(
             "a LoRA must be of a kind that is read (LoRA, DoRA, LoKr, LoHa, diff), got "
@@ -101,12 +101,20 @@ def _module_of(layer: str, known: Collection[str], flat: Mapping[str, str]) -> s
     return None
 
 
+def _owners(known: Collection[str]) -> set[str]:
+    """Return modules and the blocks they are in, which own a modulation."""
+    blocks = {".".join(module.split(".")[:2]) for module in known if module.startswith("blocks.")}
+    return {*known, *blocks, "head"}
+
+
 def _unknown_kind(at: str, known: Collection[str], flat: Mapping[str, str]) -> str | None:
     """Return what a tensor calls its kind if a module of the model stands before it."""
     parts = _without_tokens(at).split(".")
     for i in range(len(parts) - 1, 0, -1):
         if _module_of(".".join(parts[:i]), known, flat):
-            return ".".join(parts[i:])
+            kind = ".".join(parts[i:])
+            own = (form.fullmatch(f"x.{kind}") for form, _ in FORMS)
+            return None if any(match and match["layer"] == "x" for match in own) else kind
     return None
 
 

@@ -13,7 +13,8 @@ from .checks import (
     check_start,
     core_start,
 )
-from .fingerprint import digest_of, name_of
+from .digests import digest_of
+from .fingerprint import name_of
 from .loading import load_model
 from .profiling import HostSubject, profile_file
 from .progress import Progress

@@ -24,7 +24,8 @@ from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.video import PromptSchedule
 from .backbone import dtype_of
 from .checks import has_own_forward
-from .fingerprint import digest_of, name_of, values_of
+from .digests import digest_of
+from .fingerprint import name_of, values_of
 
 log = logging.getLogger("headforcing")
 NAME = "head_forcing_unfinished"

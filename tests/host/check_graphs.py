@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from in_host import CONFIG, FAMILY, SIZE, WEIGHTS, conditioning, ours, schedule, texts, theirs
 
+import comfy.ldm.modules.attention as host_attention
 import comfy.ldm.wan.model as host_wan
 import comfy.model_sampling
 import comfy.ops
@@ -22,7 +23,8 @@ from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.models import family_named
 from headforcing.nodes.graph import encoded
 from headforcing.nodes.host import attention, users_attention
-from headforcing.nodes.host.checks import check_shift, core_start
+from headforcing.nodes.host.checks import check_shift, check_size, core_start
+from headforcing.nodes.host.digests import digest_of
 from headforcing.nodes.host.fingerprint import name_of
 from headforcing.nodes.host.loading import load_model
 from headforcing.nodes.host.sampling import HostVideo
@@ -484,6 +486,55 @@ def named(found):
     found["values apart"] = len({video(moved), video(rounded), video(theirs()), whole[0]})
 
 
+def functions():
+    """Functions that differ in one place each, and the same again from the same code."""
+
+    def default(scale):
+        def read(*args, _scale=scale, **options):
+            return _scale
+
+        return read
+
+    def inner(sine):
+        if sine:
+            return lambda x: (lambda y: y.sin())(x)
+        return lambda x: (lambda y: y.cos())(x)
+
+    def itself(scale):
+        def read(x):
+            return x[..., :] * scale if x in {"a", "b"} else read(x)
+
+        return read
+
+    return {
+        "defaults": [default(1.0), default(0.5), default(1.0)],
+        "inner": [inner(True), inner(False), inner(True)],
+        "itself": [itself(1.0), itself(0.5), itself(1.0)],
+        "attention": [pytorch(), None, pytorch()],
+    }
+
+
+def pytorch():
+    """What the host's node for the way of attending puts on a model."""
+    model = clone()
+    if not hasattr(model, "set_model_optimized_attention"):
+        return len
+    model.set_model_optimized_attention(host_attention.attention_pytorch)
+    return model.model_options["transformer_options"]["optimized_attention_override"]
+
+
+def digests(found):
+    for name, (one, other, again) in functions().items():
+        made = [digest_of(one), digest_of(other), digest_of(again)]
+        found.setdefault("digests", {})[name] = made[0] == made[2] != made[1]
+    found["empty"] = told(with_empty)
+
+
+def with_empty():
+    sampled(with_inner("patches_replace", {"dit": {}}))
+    check_size({}, 16)
+
+
 def profiles(found):
     """What a profile is kept under: two conditionings and two families are four profiles."""
     made = [
@@ -500,7 +551,7 @@ def main():
     found = {}
     for look in (on_models, on_networks, on_prompts, on_sampling, with_compute_dtype, one_gpu,
                  room, asked_attention, outside_blocks, core, left_by_others, in_place,
-                 named, profiles):  # fmt: skip
+                 named, profiles, digests):  # fmt: skip
         look(found)
     print("FOUND", json.dumps(found))
 

@@ -27,6 +27,8 @@ REFUSED = {
     "alpha_alone": "got alpha [] for blocks.0.self_attn.q of [256, 256]",
     "not_a_number": "got NaN or infinity in base_model.model.blocks.0.self_attn.q.lora_A.weight",
     "of_an_unknown_kind": "of a kind that is read (LoRA, DoRA, LoKr, LoHa, diff), got lora_of_",
+    "of_a_modulation": "of a kind that is read (LoRA, DoRA, LoKr, LoHa, diff), got diff_m for ",
+    "with_biases_of_its_own": "(LoRA, DoRA, LoKr, LoHa, diff), got lora_B.bias for layers of",
     "two_kinds_of_pairs": "must change each weight in one way, got lora_A.weight [4, 256], ",
     "a_pair_and_a_difference": "must change each weight in one way, got diff [256, 256], ",
     "a_pair_and_lokr": "must change each weight in one way, got lokr_w1 [256, 1], ",

@@ -156,3 +156,12 @@ def test_videos_are_told_apart_by_adapters_and_readers_of_the_text(found):
 
 def test_profiles_are_kept_apart_by_what_was_connected(found):
     assert found["profiles apart"] == 4 and found["the same profile"]
+
+
+def test_functions_are_told_apart_by_what_they_do(found):
+    assert found["digests"].keys() == {"defaults", "inner", "itself", "attention"}
+    assert all(found["digests"].values())
+
+
+def test_empty_options_are_nothing_and_an_empty_size_is_told(found):
+    assert "size must be the empty latent of one video" in found["empty"]

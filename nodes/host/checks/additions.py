@@ -7,7 +7,7 @@ from typing import Any
 
 import comfy.utils
 from comfy.model_patcher import ModelPatcher
-from torch import nn
+from torch import Tensor, nn
 
 # names under which others put what answers from a cache instead of the model
 SKIPS_FORWARDS = ("easycache", "lazycache", "teacache", "magcache", "fbcache", "firstblock")
@@ -158,6 +158,4 @@ def _any(value: Any) -> bool:
     """Say whether there is anything in an option; nodes leave empty ones behind."""
     if isinstance(value, Mapping):
         return any(map(_any, value.values()))
-    if isinstance(value, (list, tuple, str)):
-        return bool(value)
-    return value is not None and value is not False
+    return isinstance(value, Tensor) or bool(value)

@@ -23,7 +23,7 @@ def _shift_of(sampling: nn.Module) -> float | None:
         level = float(sampling.sigma(half))
     except (AttributeError, RuntimeError, TypeError, ValueError):
         return None
-    return level / (1 - level) if 0 < level < 1 else None
+    return level / (1 - level) if 0 <= level < 1 else None
 
 
 def check_shift(model: ModelPatcher, shift: float) -> None:
@@ -37,7 +37,10 @@ def check_shift(model: ModelPatcher, shift: float) -> None:
         return
     asked = _shift_of(sampling)
     if asked is not None and not isclose(asked, shift, rel_tol=1e-3):
+        # the widget goes in tenths
+        settable = 0 < asked <= 100 and isclose(10 * asked, round(10 * asked), rel_tol=1e-3)
+        instead = f", or set shift to {asked:g}" if settable else "; its own widget sets the shift"
         raise ValueError(
             f"the shift must be the sampler's, {shift:g} here, got {asked:g} from a ModelSampling "
-            f"node on the model; take that node away, or set shift to {asked:g}"
+            f"node on the model; take that node away{instead}"
         )

@@ -34,7 +34,7 @@ def check_size(given: Mapping[str, Any] | None, channels: int) -> Tensor | None:
     """
     if given is None:
         return None
-    empty = given["samples"]
+    empty = given.get("samples")
     plain = isinstance(empty, Tensor) and not empty.is_nested and empty.ndim == 5
     if not plain or empty.shape[:2] != (1, channels):
         raise ValueError(
@@ -57,7 +57,7 @@ def check_start(given: Mapping[str, Any] | None, channels: int) -> Tensor | None
     """
     if given is None:
         return None
-    latent = given["samples"]
+    latent = given.get("samples")
     if not isinstance(latent, Tensor) or latent.ndim != 5 or latent.shape[:2] != (1, channels):
         raise ValueError(
             f"start must be the latent of one video of this model, [1, {channels}, F, Y, X], "

@@ -224,3 +224,47 @@ def test_broken_indices(tmp_path, index):
     (tmp_path / "m.safetensors.index.json").write_text(index)
     with pytest.raises(ValueError, match="must be a safetensors index"):
         open_tensors(tmp_path)
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["zip", "pickle"])
+@pytest.mark.parametrize("name", ["x.safetensors", "x.sft", "x.pt", "x.download"])
+def test_a_torch_file_is_read_under_any_name(tmp_path, name, old):
+    file = tmp_path / name
+    torch.save(
+        {"generator": WEIGHTS, "generator_ema": {}}, file, _use_new_zipfile_serialization=not old
+    )
+    assert torch.equal(load(file).head.head.weight, WEIGHTS["head.head.weight"])
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.bin", "x.sft", "x.download"])
+def test_a_safetensors_file_is_read_under_any_name(tmp_path, name):
+    save_file(WEIGHTS, tmp_path / name)
+    assert torch.equal(load(tmp_path / name).head.head.weight, WEIGHTS["head.head.weight"])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a pointer of git-lfs"),
+        (b"<!DOCTYPE html><html>", "a web page: download the file itself"),
+        (b"GGUF\3\0\0\0", "GGUF"),
+    ],
+)
+def test_what_was_downloaded_instead_is_named(tmp_path, content, said):
+    (tmp_path / "x.safetensors").write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        load(tmp_path / "x.safetensors")
+
+
+def test_two_models_in_a_torch_file_are_told(tmp_path):
+    torch.save({**WEIGHTS, "ema": OTHER}, tmp_path / "x.pt")
+    with pytest.raises(
+        ValueError, match=r"must hold one set of tensors, got \d+ beside \d+ in ema"
+    ):
+        load(tmp_path / "x.pt")
+
+
+def test_tensors_that_are_shapes_alone_are_told(tmp_path):
+    torch.save({n: w.to("meta") for n, w in WEIGHTS.items()}, tmp_path / "x.pt")
+    with pytest.raises(ValueError, match="must hold numbers, got tensors that are shapes alone"):
+        load(tmp_path / "x.pt")
