@@ -4,15 +4,7 @@ from .clock import Chunk, ChunkClock
 from .drift import appearance, drift, seam_ratio
 from .geometry import LatentGrid, ModelGeometry, VideoFormat
 from .noise import NoiseSource, SeededNoise, check_seed
-from .prompt_text import (
-    FORMS,
-    TimedPrompt,
-    Unit,
-    parse_prompts,
-    plan_text,
-    schedule_of,
-    with_prefix,
-)
+from .prompt_text import FORMS, parse_prompts, plan_text, schedule_of, with_prefix
 from .prompts import PromptSchedule
 from .rope import Rope, Rotation
 from .schedule import (
@@ -26,6 +18,7 @@ from .schedule import (
     shifted,
     warp,
 )
+from .timed_prompt import TimedPrompt, Unit
 
 __all__ = [
     "CLEAN",

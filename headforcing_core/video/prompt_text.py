@@ -1,54 +1,38 @@
-"""Prompt schedules as people type them, in the forms their fingers know."""
+"""Prompt schedules as people type them, in the forms their fingers know.
+
+What can be read with certainty is read; a text that looks timed and is not read is refused with the
+line; everything else is one plain prompt, its quotes, brackets and paragraphs as they are.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 from itertools import pairwise
 
 from .clock import ChunkClock
 from .geometry import VideoFormat
+from .prompt_data import from_json, keyed
+from .prompt_times import LOOKS, bare, bracketed, parenthesised, plain_signs
 from .prompts import PromptSchedule
+from .timed_prompt import Reading, TimedPrompt, Unit
 
 NUMBER = r"\d+(?:\.\d+)?"
-TIME = rf"(?:\d+:\d{{2}}(?:\.\d+)?|{NUMBER}s?)"
-KEYED = re.compile(rf'\s*"\s*({NUMBER})\s*"\s*:\s*"((?:[^"\\]|\\.)*)"\s*(?:,|$)', re.DOTALL)
 AT = re.compile(rf"({NUMBER})(s?)\s*@\s*(.*)", re.DOTALL)
-BRACKETED = re.compile(r"\[([^\]\[]*)\]\s*([^\[]*)", re.DOTALL)
-DASH = r"[-\u2013\u2014]"
-SPAN = re.compile(rf"\s*({TIME})\s*(?:{DASH}\s*({TIME}))?\s*|\s*({NUMBER})\s*:\s*({NUMBER})\s*")
 LASTING = re.compile(rf"(.*?)\s*\[\s*({NUMBER})\s*(s?)\s*(#?)\s*\]\s*", re.DOTALL)
-FORMS = (
-    '"[0:10] text", "text [10s] | text [10s#]", "0": "text", "24": "text", "24@text", or plain '
-    "texts with | or line ends between them"
+SHOT = re.compile(
+    r"^[ \t]*\[?\s*(?:shot|scene|part|clip|镜头|场景)\s*(\d+)\s*\]?\s*[:.\-]?[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
 )
-
-
-class Unit(Enum):
-    """What a number without an s means.
-
-    AUTO: seconds in brackets, pictures before @ and in quotes, as those forms are used elsewhere.
-    """
-
-    AUTO = "auto"
-    SECONDS = "seconds"
-    PICTURES = "frames"
-
-
-@dataclass(frozen=True)
-class TimedPrompt:
-    """A prompt and when it begins.
-
-    Args:
-        start: in seconds; None: prompts share the video evenly.
-        cut: what was before is not to be remembered.
-    """
-
-    text: str
-    start: float | None = None
-    cut: bool = False
+# of a plain text: a range of times with a unit, twice, was meant as times
+RANGE = re.compile(
+    rf"\d\s*(?:s\s*)?(?:-|~|to)\s*{NUMBER}\s*(?:s|seconds?|secs?)\b|\d:\d\d\s*-\s*\d+:\d\d"
+)
+FORMS = (
+    '"[0:10] text", "0-10s: text", "0:00 text", "text [10s] | text [10s#]", "0": "text", '
+    '"24": "text", "24@text", JSON, or plain texts with | between them'
+)
 
 
 def parse_prompts(text: str, fps: float, unit: Unit = Unit.AUTO) -> tuple[TimedPrompt, ...]:
@@ -58,24 +42,18 @@ def parse_prompts(text: str, fps: float, unit: Unit = Unit.AUTO) -> tuple[TimedP
         fps: pictures per second, for numbers that count pictures.
 
     Raises:
-        ValueError: if there is no text, or times do not ascend, saying where.
+        ValueError: if there is no text, times do not ascend, or what looks timed is in no form
+            that is read, saying where.
     """
-    stripped = text.strip()
     if not re.search(r"[^\s|]", text):
         raise ValueError(f"a prompt schedule must have a text, got none; write {FORMS}")
-    if stripped.startswith('"'):
-        prompts = _keyed(stripped, fps, unit)
-    elif stripped.startswith("[") and "]" in stripped:
-        prompts = _bracketed(stripped, fps, unit)
-    else:
-        items = [item.strip() for item in re.split(r"[|\n]", stripped) if item.strip()]
-        if any(AT.fullmatch(item) for item in items):
-            prompts = [_at(item, fps, unit) for item in items]
-        elif any(LASTING.fullmatch(item) for item in items):
-            prompts = _lasting(items, fps, unit)
-        else:
-            prompts = [TimedPrompt(item) for item in items]
-    return _checked(prompts)
+    how, stripped = Reading(fps, unit), text.strip()
+    for form in (from_json, keyed, _at, bracketed, parenthesised, bare, _shots, _lasting):
+        prompts = form(stripped, how)
+        if prompts is not None:
+            return _checked(prompts)
+    _check_plain(stripped)
+    return _checked([TimedPrompt(item) for item in _divided(stripped)])
 
 
 def with_prefix(prompts: Sequence[TimedPrompt], prefix: str) -> tuple[TimedPrompt, ...]:
@@ -126,11 +104,17 @@ def plan_text(prompts: Sequence[TimedPrompt], clock: ChunkClock, video: VideoFor
     """Say what begins when, as it will be: a line per prompt."""
     starts = snapped(prompts, clock, video)
     ends = [*starts[1:], clock.total_frames]
-    lines = []
+    lines, apart = [], video.moment(clock.frames_per_chunk)
     for prompt, start, end in zip(prompts, starts, ends, strict=True):
         wanted = "" if prompt.start is None else f" (asked for {prompt.start:g} s)"
         moved = prompt.start is not None and abs(video.moment(start) - prompt.start) > 1e-6
         cut = ", cut" if prompt.cut else ""
+        if prompt.end is not None and abs(video.moment(end) - prompt.end) > 0.5 * apart + 1e-6:
+            cut += (
+                f", goes on to there (was to end at {prompt.end:g} s)"
+                if (prompt.end < video.moment(end))
+                else f", ends there (was to end at {prompt.end:g} s)"
+            )
         lines.append(
             f"{video.moment(start):g} s to {video.moment(end):g} s, frames {start} to {end - 1}"
             f"{cut}{wanted if moved else ''}: {prompt.text}"
@@ -142,84 +126,88 @@ def _seconds(clock: ChunkClock, video: VideoFormat) -> float:
     return video.moment(clock.total_frames)
 
 
-def _number(value: str, fps: float, unit: Unit, counts_pictures: bool) -> float:
-    """Return seconds."""
-    if unit is Unit.AUTO:
-        unit = Unit.PICTURES if counts_pictures else Unit.SECONDS
-    return float(value) / fps if unit is Unit.PICTURES else float(value)
+def _divided(text: str) -> list[str]:
+    """Divide a text at every | that stands in no brackets."""
+    parts, depth, signs = [""], 0, plain_signs(text)
+    for sign, letter in zip(signs, text, strict=True):
+        depth += (sign in "([{") - (sign in ")]}" and depth > 0)
+        if sign == "|" and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
 
 
-def _keyed(text: str, fps: float, unit: Unit) -> list[TimedPrompt]:
-    prompts, at = [], 0
-    while at < len(text.rstrip()):
-        found = KEYED.match(text, at)
-        if found is None:
-            raise ValueError(
-                'a keyed schedule must be like "0": "text", "24": "text", '
-                f"got {text[at : at + 40]!r}"
-            )
-        said = found[2].replace('\\"', '"').strip()
-        prompts.append(TimedPrompt(said, _number(found[1], fps, unit, counts_pictures=True)))
-        at = found.end()
-    return prompts
-
-
-def _at(item: str, fps: float, unit: Unit) -> TimedPrompt:
-    found = AT.fullmatch(item)
-    if found is None:
-        raise ValueError(f"every line must be like 24@text once one is, got {item[:40]!r}")
-    unit = Unit.SECONDS if found[2] else unit
-    return TimedPrompt(found[3].strip(), _number(found[1], fps, unit, counts_pictures=True))
-
-
-def _bracketed(text: str, fps: float, unit: Unit) -> list[TimedPrompt]:
+def _at(text: str, how: Reading) -> list[TimedPrompt] | None:
+    """Read ``24@text``, one of which makes all lines such."""
+    items = [item.strip() for item in re.split(r"[|\n]", text) if item.strip()]
+    if not any(AT.fullmatch(item) for item in items):
+        return None
     prompts = []
-    for times, said in BRACKETED.findall(text):
-        cut = times.rstrip().endswith("#")
-        found = SPAN.fullmatch(times.rstrip().removesuffix("#"))
+    for item in items:
+        found = AT.fullmatch(item)
         if found is None:
-            raise ValueError(
-                f"times in brackets must be like [0:10], [10] or [00:10-00:20], got [{times[:40]}]"
-            )
-        one, end = (found[1], found[2]) if found[1] else (found[3], found[4])
-        # 0:10 with a dash is a timecode, alone it is from 0 to 10
-        if end is None and ":" in one:
-            one, end = one.split(":")
-        start = _time(one, fps, unit)
-        if end is not None and _time(end, fps, unit) <= start:
-            raise ValueError(f"a prompt must end after it begins, got [{times}]")
-        prompts.append(TimedPrompt(said.strip(" \t\r\n|,"), start, cut))
+            raise ValueError(f"every line must be like 24@text once one is, got {item[:40]!r}")
+        start = how.seconds(found[1] + found[2], counts_pictures=True)
+        prompts.append(TimedPrompt(found[3].strip(), start))
     return prompts
 
 
-def _time(value: str, fps: float, unit: Unit) -> float:
-    minutes, colon, seconds = value.rpartition(":")
-    if colon:
-        return 60 * float(minutes) + float(seconds)
-    if value.endswith("s"):
-        return float(value[:-1])
-    return _number(value, fps, unit, counts_pictures=False)
+def _shots(text: str, how: Reading) -> list[TimedPrompt] | None:
+    """Read ``[Shot 1] text``, numbered from 1: they share the video."""
+    found = list(SHOT.finditer(plain_signs(text)))
+    if len(found) < 2 or [int(one[1]) for one in found] != list(range(1, len(found) + 1)):
+        return None
+    heading = " ".join(text[: found[0].start()].split())
+    ends = [*(one.start() for one in found[1:]), len(text)]
+    said = [text[one.end() : end].strip() for one, end in zip(found, ends, strict=True)]
+    return [TimedPrompt(f"{heading} {one}".strip() if one else "") for one in said]
 
 
-def _lasting(items: Sequence[str], fps: float, unit: Unit) -> list[TimedPrompt]:
+def _lasting(text: str, how: Reading) -> list[TimedPrompt] | None:
+    """Read ``text [10s] | text [10s#]``; a number without a unit lasts only beside others."""
+    items = _divided(text)
+    if len(items) == 1:
+        items = [item.strip() for item in text.split("\n") if item.strip()]
+    found = [LASTING.fullmatch(item) for item in items]
+    sure = any(one and (one[3] or one[4]) for one in found)
+    if not any(found) or not (sure or (len(found) > 1 and all(found[:-1]))):
+        return None
     prompts, start = [], 0.0
-    for number, item in enumerate(items):
-        found = LASTING.fullmatch(item)
-        if found is None and number < len(items) - 1:
+    for number, (item, one) in enumerate(zip(items, found, strict=True)):
+        if one is None and number < len(items) - 1:
             raise ValueError(
                 f"every prompt but the last must say how long, like text [10s], got {item[:40]!r}"
             )
-        said, lasts, s, cut = found.groups() if found else (item, "0", "s", "")
-        prompts.append(TimedPrompt(said, start, bool(cut)))
-        given = Unit.SECONDS if s else unit
-        start += _number(lasts, fps, given, counts_pictures=False)
+        said, lasts, s, cut = one.groups() if one else (item, "0", "s", "")
+        end = start + how.seconds(lasts + s)
+        prompts.append(TimedPrompt(said, start, bool(cut), end if one else None))
+        start = end
     return prompts
+
+
+def _check_plain(text: str) -> None:
+    """Refuse what was meant as times and is in no form that is read."""
+    signs = plain_signs(text)
+    for line, shown in zip(signs.split("\n"), text.split("\n"), strict=True):
+        if LOOKS.match(line):
+            raise ValueError(
+                "a line that looks timed must be in a form that is read, got "
+                f"{shown.strip()[:40]!r}; write {FORMS}"
+            )
+    meant = list(RANGE.finditer(signs))
+    if len(meant) > 1:
+        near = text[max(0, meant[0].start() - 10) :][:40]
+        raise ValueError(f"times must stand in front of their texts, got {near!r}; write {FORMS}")
 
 
 def _checked(prompts: Sequence[TimedPrompt]) -> tuple[TimedPrompt, ...]:
     for prompt in prompts:
         if not prompt.text:
             raise ValueError(f"every prompt must have a text, got none at {prompt.start or 0:g} s")
+    timed = [prompt.start is not None for prompt in prompts]
+    if any(timed) and not all(timed):
+        raise ValueError("prompts must all have a time or none, got some of each")
     times = [prompt.start for prompt in prompts if prompt.start is not None]
     if times and times[0] != 0:
         raise ValueError(f"the first prompt must begin at 0, got {times[0]:g} s")
