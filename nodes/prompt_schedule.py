@@ -72,6 +72,7 @@ def _inputs() -> list[io.Input]:
             min=0.75,
             max=86_400.0,
             step=0.25,
+            round=0.01,
             tooltip="Length of the video, for the plan; the sampler has its own.",
         ),
         io.Int.Input(

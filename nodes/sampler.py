@@ -169,6 +169,7 @@ def _video() -> list[io.Input]:
             min=0.25,
             max=86_400.0,
             step=0.25,
+            round=0.01,
             tooltip="Length, rounded up to whole chunks (0.75 s with 3 latent frames).",
         ),
         io.Int.Input("width", default=832, min=16, max=8192, step=16, tooltip="In pixels."),

@@ -4,6 +4,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parent))
 from in_host import CONFIG, FAMILY, SIZE, WEIGHTS, conditioning, ours, schedule, texts, theirs
@@ -459,6 +460,12 @@ def named(found):
     names = [name_of(kept), name_of(gguf(1)), name_of(gguf(2)), name_of(adapted(kept, 0.5)),
              name_of(adapted(gguf(1), 0.5)), name_of(adapted(kept, 0.6))]  # fmt: skip
     found["gguf same"] = names[0] == names[1] and names[3] == names[4]
+    loaded = gguf(1)
+    layer = loaded.model.diffusion_model.blocks[0].ffn[0]
+    # a host that has merged an adapter keeps what was there aside
+    loaded.backup["diffusion_model.blocks.0.ffn.0.weight"] = SimpleNamespace(weight=layer.weight)
+    layer.weight = torch.nn.Parameter(torch.randn(512, 256), requires_grad=False)
+    found["gguf loaded"] = name_of(loaded) == names[0]
     found["gguf other"] = len({names[0], names[2], names[3], names[5]})
     meta = theirs()
     layer = meta.model.diffusion_model.blocks[0].ffn[0]

@@ -146,6 +146,7 @@ def test_the_hosts_own_autoregressive_sampler_and_ours_take_turns(found):
 
 def test_models_are_named_however_their_weights_are_kept(found):
     assert found["gguf same"] and found["gguf other"] == 4 and found["meta"]
+    assert found["gguf loaded"]
 
 
 def test_videos_are_told_apart_by_adapters_and_readers_of_the_text(found):

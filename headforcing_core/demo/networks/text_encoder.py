@@ -19,13 +19,13 @@ def tokenise(prompt: str) -> list[int]:
     """Return the numbers of a prompt's words, padded to ``TOKENS``.
 
     Raises:
-        ValueError: if a word is not one the model was trained on, or there are too many.
+        ValueError: if a word is not one the model was trained on, or there are none or too many.
     """
-    words = re.findall(r"[a-z]+", prompt.lower())
+    words = re.findall(r"\w+", prompt.lower())
     unknown = [word for word in words if word not in WORDS]
-    if unknown or len(words) > TOKENS:
+    if unknown or not 0 < len(words) <= TOKENS:
         raise ValueError(
-            f"a prompt for the demo model must have at most {TOKENS} words out of "
+            f"a prompt for the demo model must have 1 to {TOKENS} words out of "
             f"{', '.join(WORDS)}; got {unknown[0] if unknown else len(words)!r} in {prompt!r}"
         )
     numbers = [1 + WORDS.index(word) for word in words]

@@ -71,8 +71,14 @@ def test_what_the_model_cannot_show_is_refused(prompt, rule):
 def test_words_the_text_encoder_does_not_know_are_refused():
     with pytest.raises(ValueError, match="'dog'"):
         tokenise("a red dog")
-    with pytest.raises(ValueError, match="at most"):
+    with pytest.raises(ValueError, match="got 21 in"):
         tokenise("a " * (TOKENS + 1))
+    for nothing in ("", "  ", "!"):
+        with pytest.raises(ValueError, match=r"must have 1 to 20 words out of .*; got 0 in"):
+            tokenise(nothing)
+    for strange in ("\u4e00\u53ea\u732b", "2 balls"):
+        with pytest.raises(ValueError, match=r"must have 1 to 20 words out of .*; got '"):
+            tokenise(strange)
 
 
 @given(seeds)
