@@ -3,6 +3,7 @@ PYTHON ?= python3
 # The demo and the tests need no GPU. Another torch: make test TORCH=torch==2.9.1
 TORCH ?= torch==2.13.0
 VENV ?= .venv
+WORKERS ?= 2
 RUN := $(VENV)/bin/python
 # named after the torch, so that another one is installed when asked for
 READY := $(VENV)/ready-$(subst =,-,$(TORCH))
@@ -12,8 +13,10 @@ READY := $(VENV)/ready-$(subst =,-,$(TORCH))
 demo: $(READY)
 	$(VENV)/bin/headforcing demo
 
+# file by file on as many workers; a host is one server for all, and its tests take turns
 test: $(READY) lint
-	$(RUN) -m pytest
+	$(RUN) -m pytest tests/host
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS) --dist loadfile --ignore=tests/host
 
 # the host tests on every ComfyUI of COMFYUI_HOSTS (folders with colons between them), and a table;
 # COMFYUI_PAGE, the static folder of a newer page, is tried on the last of them
