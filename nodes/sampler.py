@@ -261,6 +261,13 @@ def _shape(
                 f"{given.shape[3]} x {given.shape[4]}"
             )
         rows, columns = given.shape[3:]
+        if given.shape[2] > frames:
+            long, wanted = (WAN_VIDEO.moment(n) for n in (given.shape[2], frames))
+            raise ValueError(
+                f"the video must be longer than its start, which is part of it, got {wanted:g} s "
+                f"({frames} latent frames) for a start of {long:g} s ({given.shape[2]}); raise "
+                "seconds"
+            )
     return frames, rows, columns
 
 

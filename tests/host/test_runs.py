@@ -172,6 +172,12 @@ REFUSED = {
         {"6": node("EmptyLatentImage", width=64, height=64, batch_size=1)},
         "size must be the empty latent of one video of this model, [1, 16, F, Y, X], got [1, ",
     ),
+    "a start that is longer": (
+        {"start": ["6", 0]},
+        {"6": node("HeadForcingSampler", model=["1", 0], prompts=["2", 0], seed=0,
+                   seconds=6.0, width=64, height=64, **NOW)},
+        "must be longer than its start, which is part of it, got 3 s (12 latent frames) for a ",
+    ),
     "a map and no method": (
         {"head_map": ["6", 0]},
         {"6": node("HeadForcingLoadHeadMap", file="published: pyramid_self_forcing.csv")},
