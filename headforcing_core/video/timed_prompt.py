@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
+
+TIME = re.compile(r"\d+(?:\.\d+)?\s*(?:[a-z]+|秒)?|(?:\d+:)?\d+:\d+(?:\.\d+)?")
 
 
 class Unit(Enum):
@@ -41,8 +44,14 @@ class Reading:
     unit: Unit
 
     def seconds(self, value: str, counts_pictures: bool = False) -> float:
-        """Return the seconds of ``12``, ``12s``, ``1:30`` or ``1:02:03``."""
+        """Return the seconds of ``12``, ``12s``, ``1:30`` or ``1:02:03``.
+
+        Raises:
+            ValueError: if it is none of these.
+        """
         value = value.strip()
+        if not TIME.fullmatch(value):
+            raise ValueError(f"a time must be like 12, 12s, 1:30 or 1:02:03, got {value[:40]!r}")
         if ":" in value:
             *hours, minutes, seconds = value.split(":")
             return 3600 * float(hours[0] if hours else 0) + 60 * float(minutes) + float(seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -25,24 +26,19 @@ def name_of(model: ModelPatcher) -> str:
     A weight that the host has as numbers counts by its signs, as in a file, with its LoRAs merged.
     One that is kept otherwise (GGUF, or only a shape) counts by what is kept and by its LoRAs.
     """
-    known = _names.setdefault(model.model, {})
     if not model.patches:
         return _named(model)
+    known = _names.setdefault(model.model, {})
     if model.patches_uuid not in known:
         known[model.patches_uuid] = _named(model)
     return known[model.patches_uuid]
 
 
 def _named(model: ModelPatcher) -> str:
-    restore(model)
     weights: dict[str, Tensor] = {}
     others = []
-    for name, weight in model.model.diffusion_model.named_parameters():
-        key = ROOT + name
-        # while a model is loaded its patches are in it, and the original is kept aside
-        kept = model.backup.get(key)
-        own = weight if kept is None else kept.weight
-        plain = _numbers(own)
+    for name, own in _own_weights(model):
+        key, plain = ROOT + name, _numbers(own)
         patches = model.patches.get(key)
         if plain is None:
             others.append([name, _stored(own), patches or []])
@@ -59,14 +55,20 @@ def values_of(model: ModelPatcher) -> str:
 
     Frames tell models apart that a map of heads does not: fp8 from bf16, a norm that was moved.
     """
-    restore(model)
     values = []
-    for name, weight in model.model.diffusion_model.named_parameters():
-        kept = model.backup.get(ROOT + name)
-        own = weight if kept is None else kept.weight
+    for name, own in _own_weights(model):
         plain = _numbers(own)
         values.append([name, str(own.dtype), _stored(own) if plain is None else plain])
     return digest_of(values)
+
+
+def _own_weights(model: ModelPatcher) -> Iterator[tuple[str, Tensor]]:
+    """Yield the weights as they were loaded, without adapters."""
+    restore(model)
+    for name, weight in model.model.diffusion_model.named_parameters():
+        # while a model is loaded its patches are in it, and the original is kept aside
+        kept = model.backup.get(ROOT + name)
+        yield name, weight if kept is None else kept.weight
 
 
 def _numbers(weight: Tensor) -> Tensor | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parent))
+from check_sampling import plain
 from in_host import CONFIG, FAMILY, SIZE, WEIGHTS, conditioning, ours, schedule, texts, theirs
 
 import comfy.ldm.modules.attention as host_attention
@@ -379,15 +380,6 @@ class Wrap(torch.nn.Module):
 
     def forward(self, *args, **options):
         return self.block(*args, **options)
-
-
-def plain(model):
-    noise = torch.randn(1, 16, 3, *SIZE, generator=torch.Generator().manual_seed(1))
-    cond = [[texts(1)[0], {}]]
-    with torch.inference_mode():
-        return comfy.sample.sample(
-            model, noise, 2, 1.0, "euler", "simple", cond, cond, torch.zeros_like(noise), seed=1
-        )
 
 
 def left_by_others(found):

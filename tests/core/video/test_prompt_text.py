@@ -212,6 +212,8 @@ def test_the_same_words_before_every_prompt():
         ("0: a cat\n160: a dog", "must say what they count, got '0: a cat'; write 0s: for seconds"),
         ("a cat (0-5s), a dog (5-10s)", "times must stand in front of their texts, got 'a cat"),
         ('{"0": "a cat", "24": "a dog"', "prompts in JSON must be whole"),
+        ('[{"start": "soon", "prompt": "a cat"}]', "a time must be like 12, .*, got 'soon'"),
+        ('[{"start": null, "prompt": "a cat"}]', "a time must be like 12, .*, got 'None'"),
         ('{"a": 1, "b": 2}', "prompts in JSON must be like"),
         ('[{"start": 0, "prompt": "a cat"}, "a dog"]', "must all have a time or none"),
         ("0@a cat\na dog", "every line must be like 24@text"),
