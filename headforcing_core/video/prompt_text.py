@@ -29,6 +29,8 @@ SHOT = re.compile(
 RANGE = re.compile(
     rf"\d\s*(?:s\s*)?(?:-|~|to)\s*{NUMBER}\s*(?:s|seconds?|secs?)\b|\d:\d\d\s*-\s*\d+:\d\d"
 )
+# a line that begins with a time behind other signs, such as those of lists and subtitles
+BEHIND = re.compile(rf"^[\W_]*(?:\d+:\d{{2}}\b|{NUMBER}\s*s?\s*(?:-|:|~)\s*\d)", re.MULTILINE)
 FORMS = (
     '"[0:10] text", "0-10s: text", "0:00 text", "text [10s] | text [10s#]", "0": "text", '
     '"24": "text", "24@text", JSON, or plain texts with | between them'
@@ -158,6 +160,7 @@ def _shots(text: str, how: Reading) -> list[TimedPrompt] | None:
     found = list(SHOT.finditer(plain_signs(text)))
     if len(found) < 2 or [int(one[1]) for one in found] != list(range(1, len(found) + 1)):
         return None
+    _check_plain(text)
     heading = " ".join(text[: found[0].start()].split())
     ends = [*(one.start() for one in found[1:]), len(text)]
     said = [text[one.end() : end].strip() for one, end in zip(found, ends, strict=True)]
@@ -195,7 +198,7 @@ def _check_plain(text: str) -> None:
                 "a line that looks timed must be in a form that is read, got "
                 f"{shown.strip()[:40]!r}; write {FORMS}"
             )
-    meant = list(RANGE.finditer(signs))
+    meant = max((list(form.finditer(signs)) for form in (RANGE, BEHIND)), key=len)
     if len(meant) > 1:
         near = text[max(0, meant[0].start() - 10) :][:40]
         raise ValueError(f"times must stand in front of their texts, got {near!r}; write {FORMS}")

@@ -173,7 +173,7 @@ def _between(text: str, markers: Sequence[Marker], how: Reading) -> list[TimedPr
     for marker, (start, end), stop in zip(markers, moments, ends, strict=True):
         if end is not None and end <= start:
             raise ValueError(f"a prompt must end after it begins, got [{marker.times}]")
-        said = text[marker.end : stop].strip(" \t\r\n|,")
+        said = text[marker.end : stop].strip(" \t\r\n|,").lstrip(": \t")
         joined = f"{heading} {said}" if heading and said else said
         prompts.append(TimedPrompt(joined, start, marker.cut, end))
     return prompts
