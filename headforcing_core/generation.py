@@ -142,8 +142,7 @@ class VideoRequest:
             noise=SeededNoise(
                 self.seed, batch, model.config.in_dim, self.rows, self.columns, entry
             ),
-            on_switch=self.fitted_method.on_switch,
-            switch_frames=self.fitted_method.switch_frames,
+            switch=self.fitted_method.switch,
             observe=observe,
             dense=dense,
         )

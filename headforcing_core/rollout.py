@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from ..kernels import Dense
 from .attention import HeadAttention, Observer
 from .device import send
 from .memory import CacheBank
-from .methods import SwitchRule
+from .methods import Switch
 from .models import Backbone
 from .video import CLEAN, Chunk, ChunkClock, NoiseLevel, NoiseSource, PromptSchedule, add_noise
 
@@ -37,8 +37,8 @@ class Rollout:
         bank: its caches, empty.
         levels: noise levels at which a chunk is denoised, noisiest first.
         noise: every random number of the video.
-        on_switch, switch_frames: what a new prompt does to the past; one that begins with a cut
-            has what is neither sink nor recent forgotten.
+        switch: what a new prompt does to the past. With a cut it has none: the video begins anew
+            there, as far as memory goes.
         observe: sees the attention of every model call.
         dense: see ``HeadAttention``.
 
@@ -51,8 +51,7 @@ class Rollout:
     bank: CacheBank
     levels: tuple[NoiseLevel, ...]
     noise: NoiseSource
-    on_switch: SwitchRule = SwitchRule.KEEP
-    switch_frames: int = 0
+    switch: Switch = field(default_factory=Switch)
     observe: Observer | None = None
     dense: Dense | None = None
 
@@ -81,12 +80,13 @@ class Rollout:
 
     def _chunks(self, given: Tensor | None, given_frames: int) -> Iterator[FinishedChunk]:
         recent: deque[FinishedChunk] = deque(maxlen=self._remembered)
-        said = self.prompts.at(0)
+        said = self.prompts.number(0)
         for chunk in self.clock:
             text = self.prompts.at(chunk.start)
-            if text is not said:
+            number = self.prompts.number(chunk.start)
+            if number != said:
                 self._switch(chunk, text, recent)
-                said = text
+                said = number
             attend = self._open(chunk)
             if chunk.stop <= given_frames:
                 clean = send(given[:, :, chunk.start : chunk.stop], self.bank.device).float()
@@ -99,16 +99,17 @@ class Rollout:
     @property
     def _remembered(self) -> int:
         """Chunks that a new prompt may compute again, the first one perhaps a short one."""
-        again = self.on_switch is SwitchRule.RECACHE
-        return 1 + ceil(self.switch_frames / self.clock.frames_per_chunk) if again else 0
+        return 1 + ceil(self.switch.again / self.clock.frames_per_chunk) if self.switch.again else 0
 
     def _switch(self, chunk: Chunk, text: object, recent: deque[FinishedChunk]) -> None:
         """Let a new prompt change the past: forget, or compute the last chunks again under it."""
-        cut = self.prompts.cuts_at(chunk.start)
-        rule = SwitchRule.FLUSH_MEMORY if cut else self.on_switch
-        self.bank.forget(chunk.start, rule, self.switch_frames)
+        if self.prompts.cuts_at(chunk.start):
+            self.bank.begin_anew(chunk)
+            recent.clear()
+            return
+        self.bank.forget(chunk.start, self.switch)
         known = {done.chunk: done.latent for done in recent}
-        again = rule.recomputed(list(known), self.switch_frames, self.bank.sink_end)
+        again = self.switch.recomputed(list(known), self.bank.sink_end)
         if again:
             self.bank.rewind(again[0].start)
         for past in again:

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.methods import HeadMap, Method, MethodSettings
 from ..headforcing_core.models import SUPPORTED, WAN_VIDEO
-from ..headforcing_core.video import schedule_of
+from ..headforcing_core.video import plan_text, schedule_of
 from .graph import (
     AUTO,
     CATEGORY,
@@ -54,7 +54,12 @@ class HeadForcingSampler(io.ComfyNode):
             "Prompts change on the way. An interrupted run goes on where it was when it is queued "
             "again.",
             inputs=[*_video(), *_way()],
-            outputs=[io.Latent.Output(tooltip="The whole video, for VAE Decode.")],
+            outputs=[
+                io.Latent.Output(tooltip="The whole video, for VAE Decode."),
+                io.String.Output(
+                    "plan", display_name="plan", tooltip="Which prompt ruled from when to when."
+                ),
+            ],
         )
 
     @classmethod
@@ -102,7 +107,10 @@ class HeadForcingSampler(io.ComfyNode):
         )
         said = encoded(prompts)
         check_prompts(said.conditioning, network.text_dim)
-        return io.NodeOutput({"samples": _sampled(model, request, said, given)})
+        plan = plan_text(said.prompts, request.clock, WAN_VIDEO)
+        if len(said.prompts) > 1:
+            log.info("Head Forcing: prompts\n%s", plan)
+        return io.NodeOutput({"samples": _sampled(model, request, said, given)}, plan)
 
 
 def _start(model: ModelPatcher, connected: dict | None) -> dict | None:

@@ -105,7 +105,7 @@ def _as_json(
         "source": method.source,
         "frames_per_chunk": options.chunk,
         "horizon": WAN_HORIZON,
-        "on_switch": method.on_switch.value,
+        "on_switch": method.switch.rule.value,
         "switches": options.switch or [],
         "stand_in": STAND_IN,
         "bytes_are": f"of one head, {options.width}x{options.height}, bfloat16",

@@ -128,9 +128,9 @@ def inspect(
 
 def _switch(method: Method, ledgers: list[Ledger], done: list[Chunk], scene: int) -> None:
     for ledger in ledgers:
-        ledger.flush(method.on_switch, method.switch_frames)
+        ledger.forget(method.switch)
     sink_end = max(ledger.sink_end for ledger in ledgers)
-    again = method.on_switch.recomputed(done, method.switch_frames, sink_end)
+    again = method.switch.recomputed(done, sink_end)
     for ledger in ledgers if again else ():
         ledger.rewind(again[0].start)
     for chunk in again:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..methods import SwitchRule
+from ..methods import Switch
 from ..video import Chunk
 from .arena import Arena
 from .cache_plan import CachePlan
@@ -42,9 +42,18 @@ class CacheBank:
                 for layer in range(plan.geometry.layers)
             ]
         self._arenas = {ledger: self._arenas_of(ledger) for ledger in self.ledgers}
-        self._scoring = Scoring(self.ledgers, self.layers, plan.rope.grid, plan.online)
+        self._begin()
+
+    def _begin(self, first: Chunk | None = None) -> None:
+        self._scoring = Scoring(self.ledgers, self.layers, self.plan.rope.grid, self.plan.online)
+        self._first = first or Chunk(0, 0, 0)
         self._scene = 0
         self._open: Chunk | None = None
+
+    def _since_cut(self, chunk: Chunk) -> Chunk:
+        """Return a chunk with the numbers it has in the video that began with the last cut."""
+        start = self._first.start
+        return Chunk(chunk.index - self._first.index, chunk.start - start, chunk.stop - start)
 
     def _arenas_of(self, ledger: Ledger) -> list[tuple[int, Arena]]:
         """Return where a ledger's pages lie: (layer, arena)."""
@@ -68,6 +77,7 @@ class CacheBank:
 
     def open(self, chunk: Chunk) -> OpenChunk:
         """Make room for a chunk and give the past its positions in front of it."""
+        chunk = self._since_cut(chunk)
         self._rotations.forget()
         stagings = Stagings(self._rotations, self.device)
         for ledger, arenas in self._arenas.items():
@@ -88,6 +98,7 @@ class CacheBank:
         Raises:
             ValueError: if ``chunk`` is not open; a chunk is committed once.
         """
+        chunk = self._since_cut(chunk)
         if chunk != self._open:
             raise ValueError(
                 f"chunk to commit must be the open one, got {chunk} while {self._open} is open"
@@ -105,21 +116,32 @@ class CacheBank:
         self._scoring.forget()
         self._open = None
 
-    def forget(self, scene: int, switch: SwitchRule, frames: int) -> None:
+    def forget(self, scene: int, switch: Switch) -> None:
         """Forget what a new prompt does not want remembered.
 
         Args:
             scene: the frame from which it rules.
-            frames: recent ones that FLUSH_RECENT leaves.
         """
-        self._scene = scene
+        self._scene = scene - self._first.start
         for ledger in self.ledgers:
-            ledger.flush(switch, frames)
+            before = ledger.places
+            arrived = ledger.forget(switch)
+            for _, arena in self._arenas[ledger]:
+                fill(arena, Maker(arena, before), ledger.places, arrived)
+
+    def begin_anew(self, first: Chunk) -> None:
+        """Forget everything: with this chunk a video begins that has nothing before it.
+
+        Its frames are counted from here: RoPE sees differences only.
+        """
+        for ledger in self.ledgers:
+            ledger.begin_anew()
+        self._begin(first)
 
     @property
     def sink_end(self) -> int:
         """The first frame after all sinks."""
-        return max(ledger.sink_end for ledger in self.ledgers)
+        return self._first.start + max(ledger.sink_end for ledger in self.ledgers)
 
     def rewind(self, start: int) -> None:
         """Forget frames from ``start`` on, which are about to be committed again.
@@ -127,4 +149,4 @@ class CacheBank:
         The sink stays what it is.
         """
         for ledger in self.ledgers:
-            ledger.rewind(start)
+            ledger.rewind(start - self._first.start)

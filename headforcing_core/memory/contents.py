@@ -125,7 +125,9 @@ class Maker:
         sums = arena.sums[:, :, page.number]
         old = [p for p in self.before.slots if p.kind is Kind.AVERAGE and p.number == page.number]
         known = old[0].frames[-1] if old else page.frames[0] - 1
-        left = [torch.cat(self._raw(f), -1) for f in page.frames if f > known]
+        # a new prompt may have had some of them forgotten before they left
+        frames = [f for f in page.frames if f > known and frame_page(f) in self.before.slots]
+        left = [torch.cat(self._raw(f), -1) for f in frames]
         mean = torch.stack(left).mean(0)
         if not middle.per_token:
             mean = mean.mean(2, keepdim=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..methods import Commit, HeadRule, Page, Past, SwitchRule, frame_page, home_of
+from ..methods import Commit, HeadRule, Page, Past, Switch, frame_page, home_of
 from ..video import Chunk
 from .slots import Move, Shelf, SlotTable
 
@@ -39,6 +39,7 @@ class Ledger:
 
     def __init__(self, rule: HeadRule, frames_per_chunk: int, horizon: int):
         self.rule, self.horizon = rule, horizon
+        self._first_rule = rule
         policy = rule.policy
         self.past = Past()
         self.slots = SlotTable(policy.slots + frames_per_chunk)
@@ -127,21 +128,14 @@ class Ledger:
         """Forget frames from ``start`` on: they are about to be committed again."""
         self._keep(self.rule.policy.rewind(self.past, start))
 
-    def flush(self, switch: SwitchRule, frames: int) -> None:
-        """Forget what a new prompt does not want remembered.
+    def forget(self, switch: Switch) -> Arrivals:
+        """Forget what a new prompt does not want remembered."""
+        return self._keep(switch.left(self.past, self.rule.policy))
 
-        Args:
-            frames: recent ones that FLUSH_RECENT leaves.
-        """
-        past = self.past
-        match switch:
-            case SwitchRule.FLUSH_RECENT:
-                self._keep(replace(past, recent=past.recent[max(0, len(past.recent) - frames) :]))
-            case SwitchRule.FLUSH_MEMORY:
-                self._keep(replace(past, middle=()))
-            case SwitchRule.FLUSH_ALL:
-                first = self.rule.policy.sink and 0 in (*past.sink, *past.recent)
-                self._keep(Past((0,) if first else ()))
+    def begin_anew(self) -> None:
+        """Forget everything, as if there had been no video yet."""
+        self.rule, self.chunk = self._first_rule, None
+        self._keep(Past())
 
     def _keep(self, past: Past) -> Arrivals:
         self.past = past

@@ -16,7 +16,7 @@ from .forcing_kv import ForcingKV
 from .head_forcing import HeadForcing
 from .head_map import Evidence, HeadMap
 from .head_map_files import PUBLISHED, published_map, read_head_map, write_head_map
-from .method import ALL_HEADS, HeadRule, Method, SwitchRule
+from .method import ALL_HEADS, HeadRule, Method
 from .online import UNDECIDED, DummyTypes
 from .pages import Commit, Kind, Page, Past, frame_page, home_of
 from .policy import HeadPolicy
@@ -24,6 +24,7 @@ from .positions import PositionRule
 from .pyramid import Pyramid
 from .registry import METHODS, NAMES, MethodSettings, settings_named
 from .settings import setting_names, with_values
+from .switch import Switch, SwitchRule
 
 __all__ = [
     "ALL_HEADS",
@@ -55,6 +56,7 @@ __all__ = [
     "Rolling",
     "RollingSink",
     "SinkWindow",
+    "Switch",
     "SwitchRule",
     "forcing_kv",
     "frame_page",

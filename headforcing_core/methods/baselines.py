@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .method import ALL_HEADS, HeadRule, Method, SwitchRule
+from .method import ALL_HEADS, HeadRule, Method
 from .middles import Averages, Replay, Tokens
 from .online import FIRST, LAST, LAST_CHUNK, UNDECIDED, DummyTypes
 from .policy import HeadPolicy
 from .positions import PositionRule
+from .switch import Switch, Switching, SwitchRule
 
 # more frames than any video has
 EVERY_FRAME = 1 << 20
 
 
 @dataclass(frozen=True)
-class Rolling:
+class Rolling(Switching):
     """The plain rolling window.
 
     Args:
@@ -28,11 +29,12 @@ class Rolling:
 
     def build(self, frames_per_chunk: int = 3) -> Method:
         policy = HeadPolicy.of_window(self.window, 0, frames_per_chunk)
-        return _alike("rolling", f"the last {self.window} frames", policy)
+        says = f"the last {self.window} frames"
+        return _alike("rolling", says, policy, self.switch(frames_per_chunk))
 
 
 @dataclass(frozen=True)
-class SinkWindow:
+class SinkWindow(Switching):
     """A rolling window that never forgets the first frames.
 
     Args:
@@ -48,19 +50,22 @@ class SinkWindow:
     def build(self, frames_per_chunk: int = 3) -> Method:
         policy = HeadPolicy.of_window(self.window, self.sink, frames_per_chunk)
         says = f"the first {self.sink} frames and the last ones, {self.window} in all"
-        return _alike("sink_window", says, policy, self.positions)
+        switch = self.switch(frames_per_chunk)
+        return _alike("sink_window", says, policy, switch, self.positions)
 
 
 @dataclass(frozen=True)
-class Full:
+class Full(Switching):
     """Every frame at its own position, as long as there is memory for it."""
 
     def build(self, frames_per_chunk: int = 3) -> Method:
-        return _alike("full", "every frame, at its own position", HeadPolicy(0, EVERY_FRAME))
+        switch = self.switch(frames_per_chunk)
+        says = "every frame, at its own position"
+        return _alike("full", says, HeadPolicy(0, EVERY_FRAME), switch)
 
 
 @dataclass(frozen=True)
-class LongLive:
+class LongLive(Switching):
     """LongLive's cache: a sink, a short window, and the recent past computed anew.
 
     The sink stays what it was under the first prompt, as its published settings have it. What is
@@ -86,12 +91,12 @@ class LongLive:
             f"the first {self.sink} frames and the last ones, {self.window} in all; a new prompt "
         )
         says += "recomputes the last"
-        switch = (self.on_switch, self.recache_frames)
-        return _alike("longlive", says, policy, self.positions, *switch, "arXiv 2509.22622")
+        switch = self.switch(frames_per_chunk)
+        return _alike("longlive", says, policy, switch, self.positions, "arXiv 2509.22622")
 
 
 @dataclass(frozen=True)
-class InfinityRope:
+class InfinityRope(Switching):
     """Infinity-RoPE's short window with positions closed up.
 
     Its scene cut, which tells the current chunk for once that it is far away, is not built.
@@ -110,13 +115,13 @@ class InfinityRope:
 
     def build(self, frames_per_chunk: int = 3) -> Method:
         says = f"the first {self.sink} and the last {self.recent} frames, positions closed up"
-        policy, switch = HeadPolicy(self.sink, self.recent), (self.on_switch, self.flushed_to)
-        source = "Infinity-RoPE 63d7b84"
-        return _alike("infinity_rope", says, policy, self.positions, *switch, source)
+        policy, source = HeadPolicy(self.sink, self.recent), "Infinity-RoPE 63d7b84"
+        switch = self.switch(frames_per_chunk)
+        return _alike("infinity_rope", says, policy, switch, self.positions, source)
 
 
 @dataclass(frozen=True)
-class Deep:
+class Deep(Switching):
     """Deep Forcing: a deep sink, and of what follows the tokens that are still looked at.
 
     Tokens are chosen when a chunk is committed, by its clean queries; the original chooses during
@@ -141,11 +146,12 @@ class Deep:
         room = self.window - self.sink - self.recent - frames_per_chunk
         says = f"the first {self.sink} frames, the last, and of others the tokens most looked at"
         policy = HeadPolicy(self.sink, self.recent, Tokens(room, self.tokens))
-        return _alike("deep", says, policy, self.positions, source="Deep Forcing ea9961a")
+        switch = self.switch(frames_per_chunk)
+        return _alike("deep", says, policy, switch, self.positions, "Deep Forcing ea9961a")
 
 
 @dataclass(frozen=True)
-class MemRope:
+class MemRope(Switching):
     """MemRoPE: running means of all that left, one slow and one fast.
 
     As long as frames and means together have room for the frames themselves, those are kept.
@@ -163,11 +169,12 @@ class MemRope:
         says = f"the first {self.sink} and the last {self.recent} frames, and means of the others"
         warm_up = self.sink + self.averages.slots + self.recent
         policy = HeadPolicy(self.sink, self.recent, self.averages, warm_up)
-        return _alike("memrope", says, policy, self.positions, source="MemRoPE b89bf5b")
+        switch = self.switch(frames_per_chunk)
+        return _alike("memrope", says, policy, switch, self.positions, "MemRoPE b89bf5b")
 
 
 @dataclass(frozen=True)
-class Dummy:
+class Dummy(Switching):
     """Dummy Forcing: heads are told apart in the second chunk; half of them lose their past.
 
     Args:
@@ -195,15 +202,14 @@ class Dummy:
             "heads see the first frame, the last chunk, or (half of them) the last frame",
             {type_: HeadRule(policy, PositionRule.ABSOLUTE) for type_, policy in policies.items()},
             "dummy",
-            self.on_switch,
-            self.recache_frames,
+            self.switch(frames_per_chunk),
             "Dummy Forcing 28128ed",
             self.types,
         )
 
 
 @dataclass(frozen=True)
-class RollingSink:
+class RollingSink(Switching):
     """Rolling Sink: the beginning, to and fro, in the places of the past.
 
     Source: Rolling Sink (its code, commit d7fc0d9).
@@ -217,17 +223,17 @@ class RollingSink:
             f"the last {self.recent} frames, before them the first {self.replay.cycle} to and fro"
         )
         policy = HeadPolicy(0, self.recent, self.replay)
-        return _alike("rolling_sink", says, policy, source="Rolling Sink d7fc0d9")
+        switch = self.switch(frames_per_chunk)
+        return _alike("rolling_sink", says, policy, switch, source="Rolling Sink d7fc0d9")
 
 
 def _alike(
     name: str,
     says: str,
     policy: HeadPolicy,
+    switch: Switch,
     positions: PositionRule = PositionRule.ABSOLUTE,
-    on_switch: SwitchRule = SwitchRule.KEEP,
-    switch_frames: int = 0,
     source: str = "",
 ) -> Method:
     rules = {ALL_HEADS: HeadRule(policy, positions)}
-    return Method(name, says, rules, None, on_switch, switch_frames, source)
+    return Method(name, says, rules, None, switch, source)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .method import HeadRule, Method, SwitchRule
+from .method import HeadRule, Method
 from .middles import Bands
 from .policy import HeadPolicy
 from .positions import PositionRule
+from .switch import Switching, SwitchRule
 
 STATIC, DYNAMIC = "fk.static", "fk.dynamic"
 SCHEME = "forcing_kv"
 
 
 @dataclass(frozen=True)
-class ForcingKV:
+class ForcingKV(Switching):
     """Forcing-KV: static heads see one frame of the past, dynamic ones also what changed.
 
     Args:
@@ -41,8 +42,7 @@ class ForcingKV:
             "the first and the last frame; dynamic heads also the parts of frames that changed",
             {type_: HeadRule(p, PositionRule.ABSOLUTE) for type_, p in policies.items()},
             SCHEME,
-            self.on_switch,
-            self.recache_frames,
+            self.switch(frames_per_chunk),
             "Forcing-KV 50ac1f4",
         )
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from ..video import Chunk
 from .online import DummyTypes
 from .policy import HeadPolicy
 from .positions import PositionRule
+from .switch import Switch
 
 ALL_HEADS = "all"
 
@@ -39,35 +38,6 @@ class HeadRule:
         return sink + self.policy.middle.slots if self.positions.re_encodes else 0
 
 
-class SwitchRule(Enum):
-    """What a new prompt does to the past. Text is never remembered, whatever the rule.
-
-    KEEP           nothing
-    RECACHE        the last frames are computed again under the new prompt
-    FLUSH_RECENT   only the last frames stay of the recent ones
-    FLUSH_MEMORY   what is neither sink nor recent goes
-    FLUSH_ALL      everything but frame 0 goes
-    """
-
-    KEEP = "keep"
-    RECACHE = "recache"
-    FLUSH_RECENT = "flush_recent"
-    FLUSH_MEMORY = "flush_memory"
-    FLUSH_ALL = "flush_all"
-
-    def recomputed(self, done: Sequence[Chunk], frames: int, sink_end: int) -> list[Chunk]:
-        """Return the chunks to compute again: those that reach into the last ``frames``.
-
-        Args:
-            done: all or the last chunks, in order.
-            sink_end: first frame after the sink, which stays what it is.
-        """
-        if self is not SwitchRule.RECACHE or not done:
-            return []
-        begin = done[-1].stop - frames
-        return [chunk for chunk in done if chunk.stop > begin and chunk.start >= sink_end]
-
-
 @dataclass(frozen=True)
 class Method:
     """A method of the field as a value.
@@ -77,8 +47,7 @@ class Method:
         says: what it does, in a few words.
         rules: head type -> rule. A method for all heads alike has the one type ``ALL_HEADS``.
         scheme: which head map names the types; None where no map is needed.
-        on_switch: what a new prompt does.
-        switch_frames: frames that are computed again (RECACHE) or stay (FLUSH_RECENT).
+        switch: what a new prompt does.
         source: the paper or code.
         online: tells types apart during the video, where there is no head map; until then all
             heads follow the rule for ``UNDECIDED``.
@@ -88,8 +57,7 @@ class Method:
     says: str
     rules: Mapping[str, HeadRule]
     scheme: str | None = None
-    on_switch: SwitchRule = SwitchRule.KEEP
-    switch_frames: int = 0
+    switch: Switch = field(default_factory=Switch)
     source: str = ""
     online: DummyTypes | None = None
 
@@ -99,8 +67,6 @@ class Method:
                 f"a method without a head map must have one rule, for {ALL_HEADS!r}, "
                 f"got rules for {', '.join(self.rules)}"
             )
-        if self.switch_frames < 0:
-            raise ValueError(f"switch_frames must be >= 0, got {self.switch_frames}")
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
 
     def fitted(self, frames: int, frames_per_chunk: int) -> Method:

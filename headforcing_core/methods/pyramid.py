@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .method import HeadRule, Method, SwitchRule
+from .method import HeadRule, Method
 from .middles import Blocks, Cyclic, Stride
 from .policy import HeadPolicy
 from .positions import PositionRule
+from .switch import Switching, SwitchRule
 
 WAVE, ANCHOR, VEIL = "pyramid.wave", "pyramid.anchor", "pyramid.veil"
 SCHEME = "pyramid"
 
 
 @dataclass(frozen=True)
-class Pyramid:
+class Pyramid(Switching):
     """The budgets of Pyramid Forcing. Units: latent frames; the current chunk comes on top.
 
         wave     [sink]  every sixth frame, in phase with the query   [recent]  current
@@ -58,8 +59,7 @@ class Pyramid:
             "means of blocks for veil heads",
             {type_: HeadRule(policy, self.positions) for type_, policy in parts.items()},
             SCHEME,
-            self.on_switch,
-            self.recache_frames,
+            self.switch(frames_per_chunk),
             "arXiv 2605.13111",
         )
 

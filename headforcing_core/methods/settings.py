@@ -28,8 +28,9 @@ def with_values(settings: Settings, assignments: list[str]) -> Settings:
 
 
 def setting_names(settings: object, inside: str = "") -> Iterator[tuple[str, object]]:
-    """Yield (name, value) of everything that can be set."""
-    for field in fields(settings):
+    """Yield (name, value) of everything that can be set: its own, then what it shares."""
+    own = type(settings).__annotations__
+    for field in sorted(fields(settings), key=lambda field: field.name not in own):
         value = getattr(settings, field.name)
         if is_dataclass(value):
             yield from setting_names(value, f"{inside}{field.name}.")

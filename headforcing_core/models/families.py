@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..files import WRAPPERS
-from ..methods import ALL_HEADS, HeadPolicy, HeadRule, Method, PositionRule, SwitchRule
+from ..methods import (
+    ALL_HEADS,
+    HeadPolicy,
+    HeadRule,
+    Method,
+    PositionRule,
+    Switch,
+    SwitchRule,
+)
 from ..video import TRAINING_STEPS, ModelGeometry, NoiseLevel, VideoFormat, levels_at, noise_levels
 from .wan import WanConfig
 
@@ -108,8 +116,7 @@ class Family:
             self.name,
             f"as {self.title} does it: {self.sink} first frames and the last, {self.window} in all",
             {ALL_HEADS: HeadRule(policy, self.positions)},
-            on_switch=SwitchRule.RECACHE if self.recaches else SwitchRule.KEEP,
-            switch_frames=self.window if self.recaches else 0,
+            switch=Switch(SwitchRule.RECACHE, self.window) if self.recaches else Switch(),
             source=self.source,
         )
 

@@ -4,7 +4,8 @@ from .clock import Chunk, ChunkClock
 from .drift import appearance, drift, seam_ratio
 from .geometry import LatentGrid, ModelGeometry, VideoFormat
 from .noise import NoiseSource, SeededNoise, check_seed
-from .prompt_text import FORMS, parse_prompts, plan_text, schedule_of, with_prefix
+from .prompt_plan import plan_text, schedule_of, times_text
+from .prompt_text import FORMS, parse_prompts, with_prefix
 from .prompts import PromptSchedule
 from .rope import Rope, Rotation
 from .schedule import (
@@ -49,6 +50,7 @@ __all__ = [
     "schedule_of",
     "seam_ratio",
     "shifted",
+    "times_text",
     "warp",
     "with_prefix",
 ]

@@ -11,26 +11,34 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from .clock import ChunkClock
-from .geometry import VideoFormat
-from .prompt_data import from_json, keyed
-from .prompt_times import LOOKS, bare, bracketed, parenthesised, plain_signs
-from .prompts import PromptSchedule
-from .timed_prompt import Reading, TimedPrompt, Unit
+from .prompt_data import from_data, keyed, looks_like_data
+from .prompt_doubts import suspicious
+from .prompt_signs import bars, cleaned, divided, line_at, plain_signs
+from .prompt_times import timed
+from .timed_prompt import EXACT, SECOND, Reading, TimedPrompt, Unit
 
-NUMBER = r"\d+(?:\.\d+)?"
-AT = re.compile(rf"({NUMBER})(s?)\s*@\s*(.*)", re.DOTALL)
-LASTING = re.compile(rf"(.*?)\s*\[\s*({NUMBER})\s*(s?)\s*(#?)\s*\]\s*", re.DOTALL)
+AT = re.compile(rf"({EXACT}(?:\ ?{SECOND})?|\d+:\d\d)\s?@\s?(.*)", re.DOTALL | re.IGNORECASE)
+LASTING = re.compile(
+    rf"\[\ ?(?P<lasts>{EXACT}\ ?(?P<unit>{SECOND})?|\d+:\d\d)\ ?(?P<cut>\#?)\ ?\]\Z", re.IGNORECASE
+)
+# how long, where no text ends
+INSIDE = re.compile(rf"\[\ ?{EXACT}\ ?{SECOND}", re.IGNORECASE)
+NAMES = r"(?:shot|scene|part|clip|segment|prompt|\u955c\u5934|\u573a\u666f|\u5206\u955c)"
 SHOT = re.compile(
-    r"^[ \t]*\[?\s*(?:shot|scene|part|clip|镜头|场景)\s*(\d+)\s*\]?\s*[:.\-]?[ \t]*",
+    rf"^[ ]{{0,8}}(?P<box>\[\ ?)?{NAMES}\ ?(?P<number>\d+)(?:\ ?(?:[\]:.\u2014)|-]|$)){{1,2}}\ ?",
     re.IGNORECASE | re.MULTILINE,
 )
-# of a plain text: a range of times with a unit, twice, was meant as times
-RANGE = re.compile(
-    rf"\d\s*(?:s\s*)?(?:-|~|to)\s*{NUMBER}\s*(?:s|seconds?|secs?)\b|\d:\d\d\s*-\s*\d+:\d\d"
+# written in other ways, which are not read
+OTHERS = "|".join(
+    (
+        rf"^[^\w\n]{{0,8}}(?:{NAMES}|\u30ab\u30c3\u30c8|\u30b7\u30fc\u30f3)\ ?\#?"
+        r"(?:\d+|one|two|[\u4e00-\u5341])[ \])*]{0,3}(?:[:|)\]]|$)",
+        r"\u7b2c[\d\u4e00-\u5341]+\u4e2a(?:\u955c\u5934|\u573a\u666f)",
+        rf"\b{NAMES}\ \d+:\ ",
+        rf"\[{NAMES}\ \d+\]",
+    )
 )
-# a line that begins with a time behind other signs, such as those of lists and subtitles
-BEHIND = re.compile(rf"^[\W_]*(?:\d+:\d{{2}}\b|{NUMBER}\s*s?\s*(?:-|:|~)\s*\d)", re.MULTILINE)
+SHOTS = re.compile(OTHERS, re.IGNORECASE | re.MULTILINE)
 FORMS = (
     '"[0:10] text", "0-10s: text", "0:00 text", "text [10s] | text [10s#]", "0": "text", '
     '"24": "text", "24@text", JSON, or plain texts with | between them'
@@ -47,15 +55,18 @@ def parse_prompts(text: str, fps: float, unit: Unit = Unit.AUTO) -> tuple[TimedP
         ValueError: if there is no text, times do not ascend, or what looks timed is in no form
             that is read, saying where.
     """
-    if not re.search(r"[^\s|]", text):
+    shown = cleaned(text)
+    if not shown.strip(" |\n\t"):
         raise ValueError(f"a prompt schedule must have a text, got none; write {FORMS}")
-    how, stripped = Reading(fps, unit), text.strip()
-    for form in (from_json, keyed, _at, bracketed, parenthesised, bare, _shots, _lasting):
-        prompts = form(stripped, how)
+    how = Reading(fps, unit)
+    for form in (from_data, keyed, _at, timed, _lasting):
+        prompts = form(shown, how)
         if prompts is not None:
             return _checked(prompts)
-    _check_plain(stripped)
-    return _checked([TimedPrompt(item) for item in _divided(stripped)])
+    _check_plain(shown)
+    prompts = _shots(shown) or [TimedPrompt(item) for item in divided(shown)]
+    # a plain prompt stays as it is
+    return _checked(prompts if len(prompts) > 1 or bars(shown) else [TimedPrompt(text.strip())])
 
 
 def with_prefix(prompts: Sequence[TimedPrompt], prefix: str) -> tuple[TimedPrompt, ...]:
@@ -64,159 +75,114 @@ def with_prefix(prompts: Sequence[TimedPrompt], prefix: str) -> tuple[TimedPromp
     return tuple(replace(prompt, text=joined + prompt.text) for prompt in prompts)
 
 
-def snapped(prompts: Sequence[TimedPrompt], clock: ChunkClock, video: VideoFormat) -> list[int]:
-    """Return the frame at which each prompt begins: the nearest at which a chunk does.
-
-    Raises:
-        ValueError: if two would begin with the same chunk, or one after the end.
-    """
-    edges = [chunk.start for chunk in clock]
-    share = clock.total_frames / len(prompts)
-    starts = []
-    for number, prompt in enumerate(prompts):
-        even = number * share
-        frame = even if prompt.start is None else prompt.start * video.fps / video.time_stride
-        if frame >= clock.total_frames:
-            raise ValueError(
-                f"prompts must begin before the video ends at {_seconds(clock, video):g} s, got "
-                f"{prompt.text[:40]!r} at {prompt.start:g} s"
-            )
-        # of two that are as near the later: a prompt is not obeyed before its time
-        starts.append(min(edges, key=lambda edge: (abs(edge - frame), -edge)))
-    for number, (one, other) in enumerate(pairwise(starts)):
-        if other <= one:
-            apart = video.moment(clock.frames_per_chunk)
-            raise ValueError(
-                f"prompts must be a chunk, {apart:g} s, apart, got {prompts[number].text[:40]!r} "
-                f"and {prompts[number + 1].text[:40]!r} both at {video.moment(one):g} s"
-            )
-    return starts
-
-
-def schedule_of(
-    prompts: Sequence[TimedPrompt], texts: Sequence[object], clock: ChunkClock, video: VideoFormat
-) -> PromptSchedule:
-    """Return the schedule of what prompts were encoded to."""
-    starts = snapped(prompts, clock, video)
-    cuts = frozenset(s for s, prompt in zip(starts, prompts, strict=True) if prompt.cut)
-    return PromptSchedule(tuple(starts), tuple(texts), cuts)
-
-
-def plan_text(prompts: Sequence[TimedPrompt], clock: ChunkClock, video: VideoFormat) -> str:
-    """Say what begins when, as it will be: a line per prompt."""
-    starts = snapped(prompts, clock, video)
-    ends = [*starts[1:], clock.total_frames]
-    lines, apart = [], video.moment(clock.frames_per_chunk)
-    for prompt, start, end in zip(prompts, starts, ends, strict=True):
-        wanted = "" if prompt.start is None else f" (asked for {prompt.start:g} s)"
-        moved = prompt.start is not None and abs(video.moment(start) - prompt.start) > 1e-6
-        cut = ", cut" if prompt.cut else ""
-        if prompt.end is not None and abs(video.moment(end) - prompt.end) > 0.5 * apart + 1e-6:
-            cut += (
-                f", goes on to there (was to end at {prompt.end:g} s)"
-                if (prompt.end < video.moment(end))
-                else f", ends there (was to end at {prompt.end:g} s)"
-            )
-        lines.append(
-            f"{video.moment(start):g} s to {video.moment(end):g} s, frames {start} to {end - 1}"
-            f"{cut}{wanted if moved else ''}: {prompt.text}"
-        )
-    return "\n".join(lines)
-
-
-def _seconds(clock: ChunkClock, video: VideoFormat) -> float:
-    return video.moment(clock.total_frames)
-
-
-def _divided(text: str) -> list[str]:
-    """Divide a text at every | that stands in no brackets."""
-    parts, depth, signs = [""], 0, plain_signs(text)
-    for sign, letter in zip(signs, text, strict=True):
-        depth += (sign in "([{") - (sign in ")]}" and depth > 0)
-        if sign == "|" and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts if part.strip()]
-
-
 def _at(text: str, how: Reading) -> list[TimedPrompt] | None:
     """Read ``24@text``, one of which makes all lines such."""
-    items = [item.strip() for item in re.split(r"[|\n]", text) if item.strip()]
-    if not any(AT.fullmatch(item) for item in items):
+    items = [part.strip() for line in text.split("\n") for part in divided(line)]
+    found = [AT.match(plain_signs(item)) for item in items]
+    if not any(found):
         return None
     prompts = []
-    for item in items:
-        found = AT.fullmatch(item)
-        if found is None:
-            raise ValueError(f"every line must be like 24@text once one is, got {item[:40]!r}")
-        start = how.seconds(found[1] + found[2], counts_pictures=True)
-        prompts.append(TimedPrompt(found[3].strip(), start))
+    for item, one in zip(items, found, strict=True):
+        if one is None or re.search(r"[,;]\ ?\d+s?\ ?@\ ?\w", item[one.start(2) :]):
+            raise ValueError(
+                f"every line must be like 24@text once one is, got {line_at(text, text.find(item))}"
+            )
+        start = how.seconds(one[1], counts_pictures=True)
+        prompts.append(TimedPrompt(item[one.start(2) :].strip(), start))
     return prompts
-
-
-def _shots(text: str, how: Reading) -> list[TimedPrompt] | None:
-    """Read ``[Shot 1] text``, numbered from 1: they share the video."""
-    found = list(SHOT.finditer(plain_signs(text)))
-    if len(found) < 2 or [int(one[1]) for one in found] != list(range(1, len(found) + 1)):
-        return None
-    _check_plain(text)
-    heading = " ".join(text[: found[0].start()].split())
-    ends = [*(one.start() for one in found[1:]), len(text)]
-    said = [text[one.end() : end].strip() for one, end in zip(found, ends, strict=True)]
-    return [TimedPrompt(f"{heading} {one}".strip() if one else "") for one in said]
 
 
 def _lasting(text: str, how: Reading) -> list[TimedPrompt] | None:
     """Read ``text [10s] | text [10s#]``; a number without a unit lasts only beside others."""
-    items = _divided(text)
+    items = divided(text)
     if len(items) == 1:
         items = [item.strip() for item in text.split("\n") if item.strip()]
-    found = [LASTING.fullmatch(item) for item in items]
-    sure = any(one and (one[3] or one[4]) for one in found)
+    found = [LASTING.search(plain_signs(item)) for item in items]
+    sure = any(one and (one["unit"] or one["cut"]) for one in found)
     if not any(found) or not (sure or (len(found) > 1 and all(found[:-1]))):
         return None
     prompts, start = [], 0.0
     for number, (item, one) in enumerate(zip(items, found, strict=True)):
         if one is None and number < len(items) - 1:
             raise ValueError(
-                f"every prompt but the last must say how long, like text [10s], got {item[:40]!r}"
+                "every prompt but the last must say how long, like text [10s], got "
+                f"{line_at(text, text.find(item))}"
             )
-        said, lasts, s, cut = one.groups() if one else (item, "0", "s", "")
-        end = start + how.seconds(lasts + s)
-        prompts.append(TimedPrompt(said, start, bool(cut), end if one else None))
-        start = end
+        said = item[: one.start()].rstrip() if one else item
+        if SHOTS.search(said) or INSIDE.search(plain_signs(said)):
+            raise ValueError(
+                "times like [10s] must stand at the ends of texts with | between them, got "
+                f"{line_at(text, text.find(item))}"
+            )
+        end = start + how.seconds(one["lasts"]) if one else None
+        if end is not None and end <= start:
+            raise ValueError(
+                f"a prompt must last longer than nothing, got {one[0]} behind {said[:40]!r}"
+            )
+        prompts.append(TimedPrompt(said, start, bool(one and one["cut"]), end))
+        start = end or start
     return prompts
 
 
-def _check_plain(text: str) -> None:
-    """Refuse what was meant as times and is in no form that is read."""
+def _shots(text: str) -> list[TimedPrompt] | None:
+    """Read ``[Shot 1] text``, numbered from 1: they share the video.
+
+    Raises:
+        ValueError: if they are numbered otherwise, or written in a way that is not read.
+    """
     signs = plain_signs(text)
-    for line, shown in zip(signs.split("\n"), text.split("\n"), strict=True):
-        if LOOKS.match(line):
-            raise ValueError(
-                "a line that looks timed must be in a form that is read, got "
-                f"{shown.strip()[:40]!r}; write {FORMS}"
-            )
-    meant = max((list(form.finditer(signs)) for form in (RANGE, BEHIND)), key=len)
-    if len(meant) > 1:
-        near = text[max(0, meant[0].start() - 10) :][:40]
-        raise ValueError(f"times must stand in front of their texts, got {near!r}; write {FORMS}")
+    found = list(SHOT.finditer(signs))
+    others = list(SHOTS.finditer(signs))
+    in_order = [int(one["number"]) for one in found] == list(range(1, len(found) + 1))
+    if len(found) > 1 and in_order and len(others) <= len(found):
+        heading = " ".join(text[: found[0].start()].split())
+        ends = [*(one.start() for one in found[1:]), len(text)]
+        said = [text[one.end() : end].strip(" \t\n|") for one, end in zip(found, ends, strict=True)]
+        return [TimedPrompt(f"{heading} {one}".strip() if one else "") for one in said]
+    if max(len(found), len(others)) > 1:
+        (one, *_) = others or found
+        raise ValueError(
+            "shots must be numbered 1, 2, 3 at the beginning of lines, like Shot 1: text, got "
+            f"{line_at(text, one.start())}"
+        )
+    return None
+
+
+def _check_plain(text: str) -> None:
+    """Refuse what was meant as times, or data, and is in no form that is read."""
+    line = looks_like_data(text)
+    mark = suspicious(text)
+    if line is None and mark is not None:
+        line = line_at(text, mark.begin)
+    if line is not None:
+        raise ValueError(
+            f"what looks like times must be in a form that is read, got {line}; write {FORMS}"
+        )
 
 
 def _checked(prompts: Sequence[TimedPrompt]) -> tuple[TimedPrompt, ...]:
     for prompt in prompts:
         if not prompt.text:
             raise ValueError(f"every prompt must have a text, got none at {prompt.start or 0:g} s")
-    timed = [prompt.start is not None for prompt in prompts]
-    if any(timed) and not all(timed):
+    timed_ones = [prompt.start is not None for prompt in prompts]
+    if any(timed_ones) and not all(timed_ones):
         raise ValueError("prompts must all have a time or none, got some of each")
-    times = [prompt.start for prompt in prompts if prompt.start is not None]
-    if times and times[0] != 0:
-        raise ValueError(f"the first prompt must begin at 0, got {times[0]:g} s")
-    for one, other in pairwise(times):
+    starts = [prompt.start for prompt in prompts if prompt.start is not None]
+    if starts and starts[0] != 0:
+        raise ValueError(
+            f"the first prompt must begin at 0, got {starts[0]:g} s before {prompts[0].text[:40]!r}"
+        )
+    for one, other in pairwise(starts):
         if other <= one:
             raise ValueError(
                 f"prompts must begin one after the other, got {other:g} s after {one:g} s"
             )
+    if not starts:
+        for prompt in prompts if len(prompts) > 1 else ():
+            mark = suspicious(f"-\n{prompt.text}")
+            if mark is not None:
+                raise ValueError(
+                    "times must all be in one form that is read, in front of their texts, got "
+                    f"{prompt.text[:40]!r}; write {FORMS}"
+                )
     return tuple(prompts)

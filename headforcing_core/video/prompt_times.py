@@ -5,200 +5,204 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
-from .timed_prompt import Reading, TimedPrompt, Unit
+from .prompt_doubts import left_over
+from .prompt_marks import Mark, marks, parts_of
+from .prompt_signs import Segment, bars, line_at, segments
+from .timed_prompt import Reading, TimedPrompt, Unit, unit_of
 
-# the same signs as other keyboards write them; one for one, so that places in a text stay
-WIDE = str.maketrans(
-    "\u3010\u3011\uff3b\uff3d\uff08\uff09\uff1a\uff0c\uff5e\uff0d\u2014\u2013\u301c",
-    "[][]():,~---~",
-)
-NUMBER = r"\d+(?:\.\d+)?"
-CLOCK = r"\d+:\d{2}(?::\d{2})?(?:\.\d+)?"
-S = r"\s*(?:seconds?|secs?|s|秒)"
-MOMENT = rf"(?:{CLOCK}|{NUMBER}(?:{S})?)"
-TO = r"\s*(?:-+>?|~|→|to|至|到)\s*"
-SPAN = rf"(?P<one>{MOMENT}){TO}(?P<other>{MOMENT})"
-# from:to, with or without units
-COLON = rf"(?P<from>{NUMBER}(?:{S})?)\s*:\s*(?P<to>{NUMBER}(?:{S})?)"
-TIMES = re.compile(rf"\s*(?:{SPAN}|(?P<alone>{CLOCK}|{NUMBER}(?:{S})?)|{COLON})\s*")
-BRACKETS = re.compile(r"\[(?P<times>[^\[\]\n]*)\]")
-PARENTHESES = re.compile(r"^[ \t]*\((?P<times>[^()\n]*)\)", re.MULTILINE)
-BARE = re.compile(
-    rf"^[ \t]*(?P<times>{MOMENT}{TO}{MOMENT}|{CLOCK}|{NUMBER}{S}|{NUMBER}(?=\s*:\s))"
-    r"(?P<mark>\s*(?::(?=\s)|-(?=\s)|\.(?=\s))?)(?=\s)",
-    re.MULTILINE,
-)
-LOOKS = re.compile(r"^\s*(?:[\[(]\s*\d[\d\s.:;,s/~-]*(?:[\])]|\d|$)|\[\s*\d+\s*[:-])")
-# digits in brackets, and no word with them
-ODD = re.compile(r"\s*\[(?![^\]]*[A-Za-z]{2})[^\]]*\d[^\]]*\]")
-UNCLOSED = re.compile(rf"^\s*\[\s*{MOMENT}[^\]\n]*$")
+Span = tuple[float, float | None]
+SUBTITLES = re.compile(r"(?:\AWEBVTT[^\n]*\n\s*)?^(?:\d+[ \t]*\n)?(?=[\d:.,]+ --> )", re.MULTILINE)
+READ = {"", "\t", ":", "-", ",", ";", "=", "->", "=>", "-->"}
+HOW = 'write "[0:10] text" or "0-10s: text" on every line'
 
 
-class Marker(NamedTuple):
-    """A time in a text: where it is, what it says, and whether a cut is asked for."""
-
-    begin: int
-    end: int
-    times: str
-    cut: bool
-
-
-def plain_signs(text: str) -> str:
-    """Return a text with the signs of other keyboards as ours, character for character."""
-    return text.translate(WIDE)
-
-
-def bracketed(text: str, how: Reading) -> list[TimedPrompt] | None:
-    """Read ``[0:10] text``; None if no line begins with a time in brackets.
+def timed(text: str, how: Reading) -> list[TimedPrompt] | None:
+    """Read times in front of texts; None if no line begins with one.
 
     Raises:
-        ValueError: if a line begins with what looks like one and cannot be read.
+        ValueError: if a line begins with what looks like a time and cannot be read.
     """
-    signs = plain_signs(text)
-    markers = [
-        Marker(found.start(), found.end(), *_cut(found["times"]))
-        for found in BRACKETS.finditer(signs)
-        if _is_marker(found, signs)
-    ]
-    _check_lines(text, signs, markers)
-    return _between(text, markers, how)
+    text = SUBTITLES.sub("", text)
+    found = [mark for mark in marks(text) if mark.says]
+    for style, chosen in (
+        (_bracketed, [m for m in found if m.box == "[" and m.clean]),
+        (_parenthesised, [m for m in found if m.box == "(" and m.begins and m.clean]),
+        (_bare, [m for m in found if not m.box and m.begins and m.clean]),
+    ):
+        own = style(text, chosen, how)
+        if own and _stands_first(text, own[0]):
+            return _between(text, own, how)
+    return None
 
 
-def parenthesised(text: str, how: Reading) -> list[TimedPrompt] | None:
-    """Read ``(0-5s) text`` at the beginning of lines; None if there are none.
+def _stands_first(text: str, mark: Mark) -> bool:
+    """Whether there is nothing in front of a mark but lines of a heading."""
+    before = text[: mark.begin]
+    return not before.strip() or before.rstrip(" \t").endswith("\n")
 
-    Weights like (word:1.2) and single numbers are none: they have no unit and no end.
+
+def _bracketed(text: str, found: Sequence[Mark], how: Reading) -> list[Mark]:
+    """Leave out numbers that stand alone in brackets in the middle of a line.
+
+    One such number at the beginning is none either: [3] birds.
     """
-    signs = plain_signs(text)
-    markers = []
-    for found in PARENTHESES.finditer(signs):
-        times, cut = _cut(found["times"])
-        match = TIMES.fullmatch(times)
-        if match and (match["one"] or re.search(rf":|{S}", times)):
-            markers.append(Marker(found.start(), found.end(), times, cut))
-    if markers and signs[: markers[0].begin].strip() and len(markers) == 1:
-        return None
-    return _between(text, markers, how)
+    heads = [part.begin for part in segments(text) for m in found if _in(m, part) and m.begins]
+    begun = {part for part in segments(text) if part.begin in heads}
+    told = [
+        m for m in found
+        if m.begins or m.has_unit or m.other is not None or any(_in(m, part) for part in begun)
+    ]  # fmt: skip
+    if len(told) == 1 and not told[0].has_unit:
+        last = told[0].last
+        return told if last is not None and not last <= told[0].first else []
+    return told
 
 
-def bare(text: str, how: Reading) -> list[TimedPrompt] | None:
-    """Read ``0-5s: text``, ``0:00 text`` and ``0s: text`` at the beginning of lines.
+def _parenthesised(text: str, found: Sequence[Mark], how: Reading) -> list[Mark]:
+    """Leave out weights and numbers: they have no unit and no end."""
+    told = [m for m in found if m.has_unit or m.other is not None]
+    if len(told) == 1:
+        (mark,) = told
+        sure = mark.has_unit and mark.first == 0 and not text[: mark.begin].strip()
+        return told if sure else []
+    return told
 
-    A line of a plain prompt may begin with a number, too: one time alone that is not the beginning
-    is none, unless a unit or an end says what it is.
+
+def _bare(text: str, found: Sequence[Mark], how: Reading) -> list[Mark]:
+    """Leave out what a line of a plain prompt may begin with, too.
 
     Raises:
         ValueError: if numbers before a colon do not say what they count.
     """
-    signs = plain_signs(text)
-    markers, certain = [], 0
-    for found in BARE.finditer(signs):
-        times, colon = found["times"], ":" in found["mark"]
-        ranged = re.fullmatch(SPAN, times) is not None
-        unit = re.search(S + r"$", times) is not None
-        if (ranged or re.fullmatch(NUMBER, times)) and not (unit or colon or ":" in times):
-            continue
-        markers.append(Marker(found.start(), found.end(), times, False))
-        certain += ranged or (unit and colon)
-    if not markers:
-        return None
-    first = re.match(MOMENT, markers[0].times)[0]
-    begins = how.seconds(first) == 0
-    if len(markers) == 1 and not certain and not begins:
-        return None
-    if len(markers) == 1 and not certain and re.fullmatch(NUMBER, markers[0].times):
-        return None
-    if how.unit is Unit.AUTO and all(re.fullmatch(NUMBER, m.times) for m in markers):
-        line = text[markers[0].begin :].splitlines()[0]
+    told = [m for m in found if (m.has_unit or m.sign == ":") and m.sign in READ]
+    unsaid = [m for m in told if not m.has_unit and m.other is None]
+    begins = bool(told) and told[0].first == 0
+    if unsaid and how.unit is Unit.AUTO:
+        if not begins:
+            return []
         raise ValueError(
-            f"numbers before a colon must say what they count, got {line[:40]!r}; write 0s: for "
-            "seconds or 0@ for pictures, or choose units"
+            "numbers in front of texts must say what they count, got "
+            f"{line_at(text, unsaid[0].begin)}; write 0s: for seconds or 0@ for pictures, or "
+            "choose units"
         )
-    return _between(text, markers, how)
+    if len(told) != 1:
+        return told
+    (mark,) = told
+    certain = mark.sign == ":" and (begins or mark.other is not None)
+    if certain or (begins and mark.other is not None):
+        return told
+    if begins and mark.is_clock:
+        raise ValueError(
+            f"a time alone must have a colon behind it, got {line_at(text, mark.begin)}; write "
+            '"0:00: text" for a prompt with a time, or put a word in front of it'
+        )
+    return []
 
 
-def _cut(times: str) -> tuple[str, bool]:
-    trimmed = times.rstrip()
-    return trimmed.removesuffix("#"), trimmed.endswith("#")
+def _in(mark: Mark, part: Segment) -> bool:
+    return part.begin <= mark.begin < part.end
 
 
-def _is_marker(found: re.Match[str], signs: str) -> bool:
-    """Say whether brackets hold a time; a bare number does so at the beginning of a line alone."""
-    times, _ = _cut(found["times"])
-    if not TIMES.fullmatch(times):
-        return False
-    line = signs[: found.start()].rpartition("\n")[2]
-    begins = not line.strip(" \t|,") or line.rstrip().endswith("|")
-    return begins or not re.fullmatch(rf"\s*{NUMBER}\s*", times) or _follows(line)
+def _between(text: str, found: Sequence[Mark], how: Reading) -> list[TimedPrompt]:
+    """Return the texts between marks; what stands before the first goes in front of every one.
 
-
-def _follows(line: str) -> bool:
-    """Say whether a line has a time in brackets in front, after which others may stand in it."""
-    begun = BRACKETS.match(line.lstrip())
-    return bool(begun) and TIMES.fullmatch(_cut(begun["times"])[0]) is not None
-
-
-def _check_lines(text: str, signs: str, markers: Sequence[Marker]) -> None:
-    """Refuse lines that begin with what looks like a time and is none that is read."""
-    at = 0
-    for line, shown in zip(signs.split("\n"), text.split("\n"), strict=True):
-        indent = len(line) - len(line.lstrip())
-        begun = any(marker.begin == at + indent for marker in markers)
-        if UNCLOSED.match(line):
+    Raises:
+        ValueError: if a time cannot be read, or one was left in a text.
+    """
+    spans = _spans(text, found, how)
+    heading = " ".join(text[: found[0].begin].split())
+    _refuse(text, 0, left_over(text[: found[0].begin], -1, None, 0))
+    divides, prompts = bars(text), []
+    starts = [span[0] for span in spans]
+    gap = max([other - one for one, other in pairwise(starts)], default=30.0)
+    nexts = [*starts[1:], starts[-1] + 2 * gap]
+    for mark, (begin, end), span, beyond in zip(
+        found, parts_of(found, len(text)), spans, nexts, strict=True
+    ):
+        said = text[begin:end].strip(" \t\r\n|,\u3000\xa0").lstrip(":\u3001\uff0c \t\u3000\xa0")
+        _refuse(text, begin, left_over(text[begin:end], span[0], mark.last, beyond))
+        inner = [at for at in divides if begin < at < begin + len(text[begin:end].rstrip(" \t\n|"))]
+        if inner and text[begin : inner[0]].strip(" |\n"):
             raise ValueError(
-                f"a bracket with a time must be closed, got {shown.strip()[:40]!r}; "
-                "write [0:10] text"
+                f"every text must have its time once one has, got {line_at(text, inner[0])}; "
+                "write [0:10] in front of what follows the |"
             )
-        if markers and not begun and ODD.match(line):
-            raise ValueError(
-                "times in brackets must be like [0:10], [10] or [00:10-00:20], got "
-                f"{shown.strip()[:40]!r}"
-            )
-        at += len(line) + 1
-
-
-def _between(text: str, markers: Sequence[Marker], how: Reading) -> list[TimedPrompt] | None:
-    """Return the texts between markers; what stands before the first goes in front of every one."""
-    if not markers:
-        return None
-    heading = text[: markers[0].begin]
-    if heading.strip() and not heading.rstrip(" \t").endswith("\n"):
-        return None
-    heading = " ".join(heading.split())
-    moments = _moments([marker.times for marker in markers], how)
-    ends = [*(marker.begin for marker in markers[1:]), len(text)]
-    prompts = []
-    for marker, (start, end), stop in zip(markers, moments, ends, strict=True):
-        if end is not None and end <= start:
-            raise ValueError(f"a prompt must end after it begins, got [{marker.times}]")
-        said = text[marker.end : stop].strip(" \t\r\n|,").lstrip(": \t")
         joined = f"{heading} {said}" if heading and said else said
-        prompts.append(TimedPrompt(joined, start, marker.cut, end))
+        prompts.append(TimedPrompt(joined, span[0], mark.cut, span[1]))
     return prompts
 
 
-def _moments(times: Sequence[str], how: Reading) -> list[tuple[float, float | None]]:
+def _refuse(text: str, begin: int, mark: Mark | None) -> None:
+    if mark is not None:
+        raise ValueError(
+            "times must all be in one form that is read, in front of their texts, got "
+            f"{line_at(text, begin + mark.begin)}; {HOW}"
+        )
+
+
+def _spans(text: str, found: Sequence[Mark], how: Reading) -> list[Span]:
     """Return when each begins and is said to end.
 
-    ``0:10`` alone is from 0 to 10, unless together that cannot be: [0:00] and [0:10] are clocks.
+    ``[0:10]`` is from 0 to 10, unless the others tell that it is a clock.
+
+    Raises:
+        ValueError: if that cannot be told, or a time cannot be read.
     """
-    as_spans = [_moment(one, how, clocks=False) for one in times]
-    ascending = all(one[0] < other[0] for one, other in pairwise(as_spans))
-    if ascending and all(end is None or start < end for start, end in as_spans):
+    pairs = [m for m in found if m.box and m.other is None and re.fullmatch(r"\d+:\d{2}", m.one)]
+    ranges = [m for m in found if m.box and m.other is not None and not m.is_clock]
+    ranges = [m for m in found if m.box and m.other is not None and not m.is_clock]
+    certain = [m for m in found if m.is_clock and m not in pairs]
+    as_clocks = [_span(text, mark, how, ()) for mark in found]
+    if not pairs or certain:
+        return _checked(text, found, as_clocks)
+    as_spans = [_span(text, mark, how, pairs) for mark in found]
+    clocks = not ranges and _ascends(as_clocks) and as_clocks[0][0] == 0
+    if _ascends(as_spans) and not clocks:
+        if not ranges and _ascends(as_clocks) and _overlaps(as_spans):
+            raise ValueError(
+                "times in brackets must be ranges or clocks, and could be both, got "
+                f"{line_at(text, found[0].begin)}; write [0-30s] or [0:00-0:30]"
+            )
         return as_spans
-    as_clocks = [_moment(one, how, clocks=True) for one in times]
-    if all(one[0] < other[0] for one, other in pairwise(as_clocks)) and as_clocks[0][0] == 0:
-        return as_clocks
-    return as_spans
+    return _checked(text, found, as_clocks if clocks else as_spans)
 
 
-def _moment(times: str, how: Reading, clocks: bool) -> tuple[float, float | None]:
-    found = TIMES.fullmatch(times)
-    if found["one"]:
-        return how.seconds(found["one"]), how.seconds(found["other"])
-    pair = re.fullmatch(rf"\s*{COLON}\s*", times)
-    if pair and not (clocks and re.fullmatch(rf"\s*{CLOCK}\s*", times)):
-        return how.seconds(pair["from"]), how.seconds(pair["to"])
-    return how.seconds(found["alone"] or times), None
+def _ascends(spans: Sequence[Span]) -> bool:
+    starts = all(one[0] < other[0] for one, other in pairwise(spans))
+    return starts and all(end is None or start < end for start, end in spans)
+
+
+def _overlaps(spans: Sequence[Span]) -> bool:
+    """Whether one begins before half of the one in front is over."""
+    return any(one[1] is not None and other[0] < sum(one) / 2 for one, other in pairwise(spans))
+
+
+def _checked(text: str, found: Sequence[Mark], spans: Sequence[Span]) -> list[Span]:
+    for mark, (start, end) in zip(found, spans, strict=True):
+        if end is not None and end <= start:
+            raise ValueError(f"a prompt must end after it begins, got {line_at(text, mark.begin)}")
+    return list(spans)
+
+
+def _span(text: str, mark: Mark, how: Reading, pairs: Sequence[Mark]) -> Span:
+    """Return the seconds of one mark.
+
+    Args:
+        pairs: marks such as [0:10] that are ranges.
+    """
+    one, other = mark.one.split(":") if mark in pairs else (mark.one, mark.other)
+    if other in ("end", "onward", "onwards", "+"):
+        other = None
+    try:
+        if other is None:
+            return how.seconds(one), None
+        unit = unit_of(other)
+        if unit and not unit_of(one) and ":" not in one:  # 0-5s
+            one += unit
+        return how.seconds(one), how.seconds(other)
+    except ValueError:
+        raise ValueError(
+            "times in brackets must be like [0:10], [10] or [00:10-00:20], got "
+            f"{line_at(text, mark.begin)}"
+        ) from None

@@ -44,11 +44,12 @@ class PromptSchedule:
         return replace(self, texts=tuple(prepare(text) for text in self.texts))
 
     def at(self, frame: int) -> object:
-        return self.texts[self._index(frame)]
+        return self.texts[self.number(frame)]
 
     def cuts_at(self, frame: int) -> bool:
         """Whether what rules a frame began with a cut."""
-        return self.starts[self._index(frame)] in self.cuts
+        return self.starts[self.number(frame)] in self.cuts
 
-    def _index(self, frame: int) -> int:
+    def number(self, frame: int) -> int:
+        """Return which prompt rules a frame, counted from 0."""
         return bisect_right(self.starts, frame) - 1

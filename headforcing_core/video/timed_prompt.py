@@ -6,7 +6,21 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-TIME = re.compile(r"\d+(?:\.\d+)?\s*(?:[a-z]+|秒)?|(?:\d+:)?\d+:\d+(?:\.\d+)?")
+NUMBER = r"\d+(?:\.\d+)?"
+# 2,5 s; without a unit a comma is no decimal point
+EXACT = r"\d+(?:[.,]\d+)?"
+SECOND = r"(?:seconds?|secs?|s|\u79d2\u949f?|\ucd08)"
+UNITS = {
+    SECOND: 1.0,
+    r"(?:minutes?|mins?|m|\u5206\u949f?|\ubd84)": 60.0,
+    r"(?:milliseconds?|msecs?|ms)": 0.001,
+}
+PICTURE = r"(?:frames?|f|\u5e27|\u30d5\u30ec\u30fc\u30e0)"
+UNIT = rf"(?:{'|'.join([*UNITS, PICTURE])})(?![A-Za-z])"
+CLOCK = r"\d+:\d{2}(?::\d{2}){0,2}(?:[.,]\d+)?(?!:?\d)"
+# 12, 12s, 1m30s, 1:30
+MOMENT = rf"(?:{CLOCK}|{EXACT}\ ?{UNIT}(?:\ ?{EXACT}\ ?{UNIT})?|{NUMBER})"
+PART = re.compile(rf"({EXACT})\ ?({UNIT})?\ ?", re.IGNORECASE)
 
 
 class Unit(Enum):
@@ -44,21 +58,30 @@ class Reading:
     unit: Unit
 
     def seconds(self, value: str, counts_pictures: bool = False) -> float:
-        """Return the seconds of ``12``, ``12s``, ``1:30`` or ``1:02:03``.
+        """Return the seconds of ``12``, ``12s``, ``1m30s``, ``80 frames``, ``1:30``, ``1:02:03``.
 
         Raises:
             ValueError: if it is none of these.
         """
-        value = value.strip()
-        if not TIME.fullmatch(value):
+        value = value.strip().lower()
+        if not re.fullmatch(MOMENT, value) or value.count(":") > 2:
             raise ValueError(f"a time must be like 12, 12s, 1:30 or 1:02:03, got {value[:40]!r}")
         if ":" in value:
-            *hours, minutes, seconds = value.split(":")
+            *hours, minutes, seconds = value.replace(",", ".").split(":")
             return 3600 * float(hours[0] if hours else 0) + 60 * float(minutes) + float(seconds)
-        number = value.rstrip(" abcdefghijklmnopqrstuvwxyz秒")
-        if number != value:
-            return float(number)
-        unit = self.unit
-        if unit is Unit.AUTO:
-            unit = Unit.PICTURES if counts_pictures else Unit.SECONDS
-        return float(value) / self.fps if unit is Unit.PICTURES else float(value)
+        parts = [PART.fullmatch(found[0]) for found in PART.finditer(value)]
+        return sum(self._counted(part[1], part[2], counts_pictures) for part in parts)
+
+    def _counted(self, number: str, unit: str | None, counts_pictures: bool) -> float:
+        count = float(number.replace(",", "."))
+        for names, factor in UNITS.items():
+            if unit and re.fullmatch(names, unit):
+                return factor * count
+        auto = self.unit is Unit.AUTO and counts_pictures
+        return count / self.fps if unit or auto or self.unit is Unit.PICTURES else count
+
+
+def unit_of(value: str) -> str:
+    """Return the unit that a time is written with, or nothing; a clock needs none."""
+    found = re.search(rf"{UNIT}\Z", value.strip(), re.IGNORECASE)
+    return found[0] if found else ""

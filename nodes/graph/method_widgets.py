@@ -73,15 +73,20 @@ def _tooltip(setting: str, settings: MethodSettings) -> str:
     *path, last = setting.split(".")
     for part in path:
         owner = getattr(owner, part)
-    said = _documented(type(owner)).get(last) or _documented(type(settings)).get(
-        path[0] if path else last
-    )
+    said = _documented(owner).get(last) or _documented(settings).get(path[0] if path else last)
     return f"{said or setting} (Frames are latent frames: a quarter of a second.)"
 
 
-def _documented(owner: type) -> dict[str, str]:
-    """Return {argument: text} of a docstring's Args."""
-    _, _, block = (owner.__doc__ or "").partition("Args:\n")
+def _documented(owner: object) -> dict[str, str]:
+    """Return {argument: text} of the Args of a class and of those it is made from."""
+    found: dict[str, str] = {}
+    for one in reversed(type(owner).__mro__):
+        found |= _arguments(one.__doc__ or "")
+    return found
+
+
+def _arguments(doc: str) -> dict[str, str]:
+    _, _, block = doc.partition("Args:\n")
     block = re.split(r"\n\s*\n", block)[0]
     found: dict[str, str] = {}
     names: list[str] = []

@@ -6,53 +6,18 @@ import pytest
 import torch
 from plans import bank_for, map_for
 from toy_backbone import ToyBackbone
+from toy_rollout import LEVELS, THREE_PROMPTS, X, Y, every_method, rollout_of, video
 
 from headforcing.headforcing_core import (
     CLEAN,
-    CacheBank,
     CachePlan,
     Chunk,
-    ChunkClock,
     PromptSchedule,
-    Rollout,
     Rope,
-    SeededNoise,
-    noise_levels,
 )
 from headforcing.headforcing_core.memory import group_heads
-from headforcing.headforcing_core.methods import NAMES, Full, HeadForcing, HeadMap, settings_named
+from headforcing.headforcing_core.methods import Full, HeadForcing, HeadMap, settings_named
 from headforcing.headforcing_core.methods.middles import Descriptor, Episodes, Scope
-
-Y, X = 3, 4
-LEVELS = noise_levels((1000, 500), 5)
-THREE_PROMPTS = ("rain", "sun", "snow")
-
-
-def rollout_of(method, frames, prompts=None, head_map=None, seed=1):
-    toy = ToyBackbone()
-    fitted = method.fitted(frames, 3)
-    head_map = head_map or map_for(method)
-    rope = Rope(toy.geometry.head_dim, toy.grid(Y, X))
-    groups = group_heads(fitted, head_map, toy.geometry)
-    plan = CachePlan(toy.geometry, rope, groups, 3, 21, method=fitted)
-    return Rollout(
-        backbone=toy,
-        clock=ChunkClock(frames, 3),
-        prompts=prompts or PromptSchedule.constant("rain"),
-        bank=CacheBank(plan),
-        levels=LEVELS,
-        noise=SeededNoise(seed, 1, toy.channels, Y, X),
-        on_switch=fitted.on_switch,
-        switch_frames=fitted.switch_frames,
-    )
-
-
-def video(method, frames, given=None, **kwargs):
-    rollout = rollout_of(method, frames, **kwargs)
-    return torch.cat([done.latent for done in rollout.run(given)], 2)
-
-
-every_method = pytest.mark.parametrize("name", NAMES)
 
 
 @every_method
@@ -156,18 +121,8 @@ def test_a_new_prompt_computes_the_last_chunks_again_but_never_the_sink(name, at
     sun = [sigma for sigma, text in rollout.backbone.calls if text == "sun"]
     again = sun.index(LEVELS[0].sigma)  # clean calls before the first noisy one
     assert set(sun[:again]) <= {CLEAN.sigma}
-    assert again == min(4, at // 3 - 1)  # the first chunk holds the sink
-
-
-def test_a_cut_forgets_what_is_neither_sink_nor_recent_and_recomputes_nothing():
-    cut = PromptSchedule((0, 45), THREE_PROMPTS[:2], frozenset({45}))
-    rollout = rollout_of(HeadForcing().build(), 60, cut)
-    held = {}
-    for done in rollout.run():
-        held[done.chunk.start] = [len(ledger.past.middle) for ledger in rollout.bank.ledgers]
-    assert max(held[42]) == 6 and max(held[45]) <= 1
-    sun = [sigma for sigma, text in rollout.backbone.calls if text == "sun"]
-    assert sun[0] == LEVELS[0].sigma  # no clean call before the first noisy one
+    most = {"head_forcing": 1, "longlive": 4}[name]
+    assert again == min(most, at // 3 - 1)  # the first chunk holds the sink
 
 
 @every_method

@@ -51,14 +51,14 @@ class Scores:
         steady, away: per length in frames.
         curves: per measure, one value per STEP.
         shown: per kind of story, pictures of the first prompt and seed, one per LOOK frames.
-        seconds: of every chunk of every rollout, for the whole batch.
+        seconds: of every chunk of one video made alone.
     """
 
     steady: dict[int, list[list[Steady]]] = field(default_factory=dict)
     away: dict[int, list[list[Away]]] = field(default_factory=dict)
     curves: dict[str, list[list[list[float]]]] = field(default_factory=dict)
     shown: dict[str, Tensor] = field(default_factory=dict)
-    seconds: list[tuple[float, ...]] = field(default_factory=list)
+    seconds: tuple[float, ...] = ()
 
 
 @dataclass
@@ -92,9 +92,9 @@ class Comparison:
 
     @property
     def work(self) -> int:
-        """Frames to be made in all."""
+        """Frames to be made in all, those of the videos that are timed among them."""
         frames = request_for(self.methods[0], self.frames, 0).clock.total_frames
-        return frames * len(self.kinds) * len(self.seeds) * len(self.methods)
+        return frames * (1 + len(self.kinds) * len(self.seeds)) * len(self.methods)
 
     @property
     def has_scores(self) -> bool:
@@ -105,19 +105,28 @@ class Comparison:
         """Make and score everything; yield the frames made, as they are."""
         for kind in self.kinds:
             stories = [self._story(kind, trial) for trial in self.trials]
-            self._keep(kind, self._truth(stories), {})
+            self._keep(kind, self._truth(stories))
             for seed in self.seeds:
                 made = yield from roll_side_by_side(
                     self.model, stories, self.methods, self.frames, seed
                 )
                 videos = {r.method.name: self._videos(r) for r in made}
-                self._keep(kind, videos, {r.method.name: r.seconds for r in made})
+                self._keep(kind, videos)
                 if kind == STEADY:
                     first = videos[self.methods[0].name]
                     self.beginnings.append(
                         [look_at(video.pictures[:FIRST].clone()) for video in first]
                     )
+        yield from self._time()
         self.complete = True
+
+    def _time(self) -> Iterator[int]:
+        """Make one video with every method, alone: some methods make a batch one by one."""
+        story = self._story(STEADY, self.trials[0])
+        seed = self.seeds[0]
+        made = yield from roll_side_by_side(self.model, [story], self.methods, self.frames, seed)
+        for rolled in made:
+            self.scores[rolled.method.name].seconds = rolled.seconds
 
     def _story(self, kind: str, trial: Trial) -> Story:
         story = trial.steady if kind == STEADY else trial.away
@@ -139,13 +148,11 @@ class Comparison:
         self,
         kind: str,
         videos: dict[str, list[Sight]],
-        seconds: dict[str, tuple[float, ...]],
     ) -> None:
         """Score a seed's videos of all methods, then keep the scores: all of them or none."""
         done = {name: self._scored(kind, of_one) for name, of_one in videos.items()}
         for name, by_length in done.items():
             scores = self.scores.setdefault(name, Scores())
-            scores.seconds += [seconds[name]] if name in seconds else []
             for frames, prompts in by_length.items():
                 known = scores.steady if kind == STEADY else scores.away
                 if kind == STEADY and name != TRUTH:
@@ -202,11 +209,11 @@ class Comparison:
         """Return the bytes of one video's caches."""
         return request_for(method, frames, 0).plan(self.model.wan).bytes
 
-    def chunk_seconds(self, method: Compared, frames: int) -> float:
-        """Return the median time of a chunk in the second half of a video, for the whole batch."""
+    def chunk_seconds(self, method: Compared, frames: int) -> float | None:
+        """Return the median time of a chunk in the second half of a video; None if not timed."""
         chunks = frames // FAMILY.frames_per_chunk
-        runs = self.scores[method.name].seconds
-        return median(second for run in runs for second in run[chunks // 2 : chunks])
+        late = self.scores[method.name].seconds[chunks // 2 : chunks]
+        return median(late) if late else None
 
     def curves(self) -> dict[str, dict[str, list[Spread]]]:
         """Return, per measure and row, the mean over prompts after every STEP frames."""

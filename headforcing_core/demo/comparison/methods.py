@@ -101,4 +101,4 @@ def _uniform(method: Method, head_map: HeadMap) -> Method:
     total = sum(n * method.rules[type_].policy.seen for type_, n in counts.items())
     window = total // sum(counts.values()) + FAMILY.frames_per_chunk
     alike = SinkWindow(window=window).build(FAMILY.frames_per_chunk)
-    return replace(alike, on_switch=method.on_switch, switch_frames=method.switch_frames)
+    return replace(alike, switch=method.switch)

@@ -58,7 +58,8 @@ obeyed, delay: share of prompt changes that were obeyed, and after how many chun
 back: share of things that were away and came back when called. thing, ground: how far off its
   shade is then; later ground: of one first seen after 11 s. "stranger" is what a shade drawn anew
   scores, as the world draws it, and as the model does with another seed
-cache: of one video. time: of a chunk in the second half, relative to the first method
+cache: of one video. time: of a chunk in the second half of a video made alone, relative to the
+  first method
 +-: standard deviation over seeds
 """
 
@@ -69,7 +70,7 @@ class Row:
 
     Args:
         cache_bytes: of one video; None where there is no cache.
-        seconds: of a late chunk of all prompts at once; None where nothing is timed.
+        seconds: of a late chunk of one video made alone; None where nothing is timed.
         time: the same as a multiple of the first method's.
     """
 
@@ -91,7 +92,8 @@ def rows_of(comparison: Comparison, frames: int) -> list[Row]:
             continue
         seconds = comparison.chunk_seconds(methods[name], frames)
         cache_bytes = comparison.cache_bytes(methods[name], frames)
-        rows.append(Row(name, scores, cache_bytes, seconds, seconds / against))
+        time = seconds / against if seconds and against else None
+        rows.append(Row(name, scores, cache_bytes, seconds, time))
     if any("ground_return" in row.scores for row in rows):
         rows += [Row(name, scores) for name, scores in comparison.strangers().items()]
     return rows

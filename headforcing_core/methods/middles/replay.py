@@ -42,15 +42,25 @@ class Replay(Middle):
     def take(
         self, held: tuple[Page, ...], leaving: Sequence[int], event: Commit
     ) -> tuple[Page, ...]:
-        if not held and leaving and leaving[0] > 0:
-            return ()  # the first frames were flushed
+        known = self.aside(held)
+        new = [frame_page(frame) for frame in leaving if frame < self.cycle]
+        kept = [*known, *(page for page in new if page not in known)]
         last = max([*(page.at for page in held), *leaving], default=-1)
         places = range(max(0, last + 1 - self.count), last + 1)
-        return tuple(Page(Kind.COPY, (self.frame_at(at),), at) for at in places)
+        # a frame that a new prompt had forgotten leaves its places empty
+        shown = [(self.frame_at(at), at) for at in places]
+        frames = {page.at for page in kept}
+        copies = (Page(Kind.COPY, (frame,), at) for frame, at in shown if frame in frames)
+        return (*kept, *copies)
+
+    def in_slots(self, held: tuple[Page, ...]) -> tuple[Page, ...]:
+        return tuple(page for page in held if page.kind is Kind.COPY)
 
     def aside(self, held: tuple[Page, ...]) -> tuple[Page, ...]:
-        first = min(self.cycle, 1 + max((page.at for page in held), default=-1))
-        return tuple(map(frame_page, range(first)))
+        return tuple(page for page in held if page.kind is Kind.FRAME)
+
+    def read(self, held: tuple[Page, ...], frame: int) -> tuple[Page, ...]:
+        return self.in_slots(held)
 
     def frame_at(self, place: int) -> int:
         """Return the frame that is shown in a place."""

@@ -172,7 +172,8 @@ def test_a_row_has_the_caches_and_the_time_of_its_length(model):
     per_frame = short["full"].cache_bytes / 36
     assert long["full"].cache_bytes == 60 * per_frame
     assert short["rolling"].cache_bytes == long["rolling"].cache_bytes == 21 * per_frame
-    (seconds,) = comparison.scores["full"].seconds
+    seconds = comparison.scores["full"].seconds
+    assert len(seconds) == 20
     assert short["full"].seconds == median(seconds[6:12])
     assert long["full"].seconds == median(seconds[10:20])
 
@@ -206,11 +207,11 @@ def test_maps_that_are_wrong_have_the_same_budget():
     were = zip(MAPS["head_forcing"].types, inverse.head_map.types, strict=True)
     for before, after in were:
         assert before[0] == "hf.local" and after[0] == "hf.memory" and after[1] == "hf.anchor"
-    # 1 + 4 + 18 + 18 frames of the past for four heads, and the current chunk
+    # 1 + 1 + 18 + 18 frames of the past for four heads, and the current chunk
     uniform = Spec.parse("head_forcing,map=uniform").on(MAPS).method
     (rule,) = uniform.rules.values()
-    assert rule.policy.sink + rule.policy.recent == 41 // 4
-    assert (uniform.on_switch.value, uniform.switch_frames) == ("recache", 12)
+    assert rule.policy.sink + rule.policy.recent == 38 // 4
+    assert (uniform.switch.rule.value, uniform.switch.recache_frames) == ("recache", 3)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_maps_that_are_wrong_have_the_same_budget():
     [
         ("head_forcing,magic=1", "a setting must be one of anchor_recent"),
         ("head_forcing,anchor_recent", "must be name=value"),
-        ("head_forcing,anchor_recent=x", "anchor_recent must be like 3, got 'x'"),
+        ("head_forcing,anchor_recent=x", "anchor_recent must be like 0, got 'x'"),
         ("head_forcing,positions=x", "positions must be one of absolute"),
         ("head_forcing,memory_recent=12", "at most horizon=21 frames"),
         ("head_forcing,map=x", "map must be one of profile"),

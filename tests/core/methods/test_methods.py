@@ -13,6 +13,7 @@ from headforcing.headforcing_core.methods import (
     MemRope,
     PositionRule,
     Pyramid,
+    Switch,
     SwitchRule,
     settings_named,
 )
@@ -78,7 +79,7 @@ def test_full_keeps_everything():
         assert pages == {(f,): f for f in range(start)}
 
 
-@pytest.mark.parametrize(("type_", "sink", "recent"), [("hf.local", 0, 1), ("hf.anchor", 1, 3)])
+@pytest.mark.parametrize(("type_", "sink", "recent"), [("hf.local", 0, 1), ("hf.anchor", 1, 0)])
 def test_head_forcing_local_and_anchor(type_, sink, recent):
     for start, _, pages in reads(HeadForcing(), type_):
         kept = sorted({*last(start, recent), *range(min(sink, start))})
@@ -253,10 +254,10 @@ def test_head_frames_are_those_of_the_papers():
         return total
 
     nominal = {"hf.local": 54, "hf.anchor": 90, "hf.memory": 216}
-    assert seen("head_forcing", nominal) == 5382
+    assert seen("head_forcing", nominal) == 5112
     assert seen("head_forcing:paper_min", nominal) == 5058
-    assert seen("head_forcing:anchor3", nominal) == 5562
-    assert seen("head_forcing:compact", nominal) == 3438
+    assert seen("head_forcing:anchor3", nominal) == 5292
+    assert seen("head_forcing:compact", nominal) == 3168
     published = {"pyramid.wave": 156, "pyramid.anchor": 172, "pyramid.veil": 32}
     assert seen("pyramid", published) == 3552
     assert seen("forcing_kv", {"fk.static": 12 + 129, "fk.dynamic": 219}) == 2019
@@ -264,7 +265,9 @@ def test_head_frames_are_those_of_the_papers():
 
 
 def test_positions_that_spread_and_clamp():
-    for start, _, pages in reads(HeadForcing(positions=PositionRule.SPREAD), "hf.anchor"):
+    for start, _, pages in reads(
+        HeadForcing(positions=PositionRule.SPREAD, anchor_recent=3), "hf.anchor"
+    ):
         begin = max(0, start + 3 - 21)
         kept = last(start, 3)
         sink = {} if 0 in kept or not start else {(0,): begin}
@@ -280,7 +283,7 @@ def test_positions_that_spread_and_clamp():
 
 def test_a_switch_recomputes_the_recent_past_and_keeps_the_sink():
     method = HeadForcing().build()
-    assert (method.on_switch, method.switch_frames) == (SwitchRule.RECACHE, 12)
+    assert method.switch == Switch(SwitchRule.RECACHE, 3)
     plain, switched = (
         [pages for _, _, pages in reads(HeadForcing(), "hf.memory", switches=s)]
         for s in ((), (90,))
@@ -300,16 +303,16 @@ def test_one_episode_per_scene_is_protected():
 
 
 @pytest.mark.parametrize(
-    ("rule", "frames", "left"),
+    ("rule", "left"),
     [
-        (SwitchRule.KEEP, 0, 18),
-        (SwitchRule.FLUSH_RECENT, 2, 3 + 6 + 2),
-        (SwitchRule.FLUSH_MEMORY, 0, 3 + 9),
-        (SwitchRule.FLUSH_ALL, 0, 1),
+        (SwitchRule.KEEP, 18),
+        (SwitchRule.FLUSH_RECENT, 3 + 6 + 2),
+        (SwitchRule.FLUSH_MEMORY, 3 + 9),
+        (SwitchRule.FLUSH_ALL, 1),
     ],
 )
-def test_what_a_switch_flushes(rule, frames, left):
-    settings = HeadForcing(on_switch=rule, recache_frames=frames)
+def test_what_a_switch_flushes(rule, left):
+    settings = HeadForcing(on_switch=rule)
     held = [pages for _, _, pages in reads(settings, "hf.memory", switches=(90,))]
     assert (len(held[29]), len(held[30])) == (18, left)
     assert len(held[-1]) == (18 if rule is not SwitchRule.FLUSH_ALL else 16)

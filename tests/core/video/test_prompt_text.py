@@ -1,5 +1,9 @@
 """Prompt schedules in the forms that people already type."""
 
+import json
+import time
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -14,9 +18,12 @@ from headforcing.headforcing_core.video import (
     schedule_of,
     with_prefix,
 )
-from headforcing.headforcing_core.video.prompt_text import snapped
+from headforcing.headforcing_core.video.prompt_plan import snapped
 
 MINUTE = ChunkClock(240, 3)
+
+
+CASES = json.loads(Path(__file__).with_name("prompt_cases.json").read_text())
 
 
 def parsed(text, unit=Unit.AUTO):
@@ -68,6 +75,33 @@ TWO = [("a cat", 0, False), ("a dog, running", 10, False)]
 )
 def test_forms_that_mean_the_same(text):
     assert parsed(text) == TWO
+
+
+def answer(text):
+    """What a text is: refused, plain, or its prompts and their seconds."""
+    try:
+        prompts = parse_prompts(text, 16)
+    except ValueError as error:
+        assert "\n" not in str(error) and " got " in str(error)
+        return "refused"
+    if len(prompts) == 1 and prompts[0].start is None and prompts[0].text == text.strip():
+        return "plain"
+    return [[p.start and round(p.start, 6), p.text] for p in prompts]
+
+
+def test_texts_that_people_write_are_read_with_certainty_or_refused():
+    """Each has the answers that are right; most may also be refused."""
+    wrong = [case["text"] for case in CASES if answer(case["text"]) not in case["accepted"]]
+    assert len(CASES) > 700 and not wrong
+
+
+@pytest.mark.parametrize(
+    "sign", ["[", " ", "\n", "*\n", "0:00 a ", "(1", "|", '{"a":', "- ", "[0:1"]
+)
+def test_no_text_takes_long(sign):
+    begin = time.perf_counter()
+    answer("a" + sign * 5000 + "x")
+    assert time.perf_counter() - begin < 20
 
 
 def test_a_minute_mark_needs_a_dash():
@@ -176,8 +210,8 @@ def test_prompts_begin_with_the_nearest_chunk():
     # of two edges that are as near the later one
     assert snapped((TimedPrompt("a", 0), TimedPrompt("b", 0.375)), MINUTE, WAN_VIDEO) == [0, 3]
     plan = plan_text(prompts, MINUTE, WAN_VIDEO).splitlines()
-    assert plan[1] == "9.75 s to 20.25 s, frames 39 to 80 (asked for 10 s): b"
-    assert plan[0] == "0 s to 9.75 s, frames 0 to 38: a"
+    assert plan[1] == "9.75 s to 20.25 s, latent frames 39 to 80 (asked for 10 s): b"
+    assert plan[0] == "0 s to 9.75 s, latent frames 0 to 38: a"
 
 
 @given(st.lists(st.floats(0.76, 50), min_size=1, max_size=8))
@@ -189,8 +223,8 @@ def test_snapping_never_moves_a_prompt_by_more_than_half_a_chunk(steps):
     times = [t for t in times if t < 59]
     starts = snapped([TimedPrompt("x", t) for t in times], MINUTE, WAN_VIDEO)
     assert all(start % 3 == 0 for start in starts) and starts == sorted(set(starts))
-    for start, time in zip(starts, times, strict=True):
-        assert abs(start / 4 - time) <= 0.375 + 1e-9 or start == 237
+    for start, wanted in zip(starts, times, strict=True):
+        assert abs(start / 4 - wanted) <= 0.375 + 1e-9 or start == 237
 
 
 def test_the_same_words_before_every_prompt():

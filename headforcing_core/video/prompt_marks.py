@@ -1,0 +1,251 @@
+"""What in a text looks like a time, whether or not it is in a form that is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from .prompt_signs import CLOSES, OPENS, plain_signs, segments
+from .timed_prompt import MOMENT, UNIT
+
+SHOTS = r"(?:shot|scene|part|clip|segment|prompt|\u955c\u5934|\u573a\u666f)\ ?\#?\d+(?=\W|$)"
+TOKEN = re.compile(
+    rf"(?P<lead>\b{SHOTS}|(?:frames?|f|t)_?(?=\d+\b))"
+    rf"|(?P<time>(?<!\d\.){MOMENT}(?![A-Za-z_]|\.?\d))"
+    r"|(?P<word>[A-Za-z_]\w*|[^\W\d]+|\w+)"
+    r"|(?P<to>-+>|=>|\u2192|\.\.+|\u2026|[-~/])"
+    r"|(?P<sign>\S)",
+    re.IGNORECASE,
+)
+BETWEEN = {"to", "until", "till", "\u00e0", "\u5230", "\u81f3", "\u304b\u3089"}
+LEADING = {"from", "between", "at", "then", "and", "time", "timestamp", "second", "seconds", "t"}
+LEADING |= {"frame", "frames", "f", "\u7b2c", "\u4ece", "\u5728", "\u524d", "\u540e"}
+OPEN_END = {"end", "onward", "onwards", "+"}
+HALF_DAY = re.compile(r"\ ?(?:[ap]\.?m\b|o'clock)", re.IGNORECASE)
+# units in other tongues; they are not read
+FOREIGN = re.compile(r"(?:sek|seg|\u0441\u0435\u043a)\w*|percent|%", re.IGNORECASE)
+# signs between a time and its text
+BEHIND = {*":=|@;,-)", "=>", "->", "-->"}
+LIST = re.compile(r"[^\w\n]{0,8}(?:\d{1,2}|[a-z])[.)]\ ", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something like a time: ``[0:10]``, ``0-5s:``, ``at 0:05``.
+
+    Args:
+        begin, end: its place, with brackets and the sign that follows.
+        one, other: when it begins, and to when it lasts, as written, perhaps in a word.
+        box: the bracket around it, or nothing.
+        cut: a # asks for a cut.
+        begins: a line begins with it, perhaps behind signs and a few words.
+        clean: there are no such signs and words.
+        called: it is told by more than itself: by ``at`` in front of it, or a colon behind.
+        ends: a line ends with it.
+        sign: what stands between it and its text, such as a colon.
+        says: there is more to it than a number in a sentence.
+        says: there is more to it than a number in a sentence.
+    """
+
+    begin: int
+    end: int
+    one: str
+    other: str | None = None
+    box: str = ""
+    cut: bool = False
+    begins: bool = False
+    clean: bool = True
+    called: bool = False
+    ends: bool = False
+    sign: str = ""
+    says: bool = False
+
+    @property
+    def first(self) -> float:
+        """What it counts from, whatever the unit."""
+        return _counted(self.one)
+
+    @property
+    def last(self) -> float | None:
+        return None if self.other is None else _counted(self.other)
+
+    @property
+    def is_clock(self) -> bool:
+        return ":" in self.one
+
+    @property
+    def has_unit(self) -> bool:
+        """Whether it says what it counts; a clock does."""
+        both = f"{self.one} {self.other or ''}"
+        return self.is_clock or re.search(rf"\d\ ?{UNIT}", both, re.IGNORECASE) is not None
+
+
+def _counted(written: str) -> float:
+    """Return what a time counts, its unit aside; of a word, nan."""
+    found = re.match(r"\d+(?::\d+)*(?:[.,]\d+)?", written)
+    value = 0.0
+    for part in found[0].replace(",", ".").split(":") if found else ["nan"]:
+        value = 60 * value + float(part)
+    return value
+
+
+def marks(text: str) -> list[Mark]:
+    """Return all that looks like a time, in order."""
+    signs = plain_signs(text)
+    return [mark for part in segments(text) for mark in _Line(signs, part.begin, part.end).marks()]
+
+
+class _Token(NamedTuple):
+    """kind: time, word, to or sign."""
+
+    kind: str
+    text: str
+    begin: int
+    end: int
+
+
+class _Line:
+    """The tokens of a line, or of a part of it between bars."""
+
+    def __init__(self, signs: str, begin: int, end: int):
+        self.signs = signs
+        self.tokens = [
+            _Token(each.lastgroup, each[0].lower(), each.start(), each.end())
+            for each in TOKEN.finditer(signs, begin, end)
+        ]
+        closing = [at for at, token in enumerate(self.tokens) if token.text in CLOSES]
+        self.last_close = closing[-1] if closing else -1
+
+    def marks(self) -> Iterator[Mark]:
+        head, at = self._head(), 0
+        while at < len(self.tokens):
+            boxed = self._boxed(at)
+            mark, after = boxed or self._bare(at)
+            if mark is None:
+                at += 1
+                continue
+            mark, after = self._signed(replace(mark, begins=at == head), after)
+            mark = replace(
+                mark,
+                clean=mark.clean and (at == 0 or not mark.begins),
+                called=self._called(mark, at),
+                ends=after == len(self.tokens),
+            )
+            yield replace(mark, says=self._says(mark, after))
+            at = after
+
+    def _text(self, at: int) -> str:
+        return self.tokens[at].text if 0 <= at < len(self.tokens) else "\n"
+
+    def _is(self, at: int, kind: str) -> bool:
+        return 0 <= at < len(self.tokens) and self.tokens[at].kind == kind
+
+    def _space_after(self, at: int) -> bool:
+        return self.signs[self.tokens[at].end : self.tokens[at].end + 1].strip() == ""
+
+    def _half_day(self, at: int) -> bool:
+        return HALF_DAY.match(self.signs, self.tokens[at].end) is not None
+
+    def _leads(self, at: int) -> bool:
+        return self._is(at, "lead") or self._text(at) in LEADING
+
+    def _head(self) -> int:
+        """Return the token with which the line begins, behind signs of lists and a few words."""
+        at, listed = 0, LIST.match(self.signs, self.tokens[0].begin) if self.tokens else None
+        while listed and at < len(self.tokens) and self.tokens[at].begin < listed.end():
+            at += 1
+        while at < len(self.tokens) and not self._is(at, "time") and not self._boxed(at):
+            if self._is(at, "word") and not self._leads(at):
+                break
+            at += 1
+        return at
+
+    def _bare(self, at: int) -> tuple[Mark | None, int]:
+        if not self._is(at, "time") or self._half_day(at):
+            return None, at
+        other, after = self._other(at)
+        foreign = FOREIGN.fullmatch(self._text(after)) is not None
+        after += foreign
+        mark = Mark(
+            self.tokens[at].begin,
+            self.tokens[after - 1].end,
+            self._text(at),
+            other,
+            clean=not foreign,
+        )
+        return mark, after
+
+    def _boxed(self, at: int) -> tuple[Mark, int] | None:
+        """Return the time that is alone in brackets, and the token after them."""
+        box, first = self._text(at), at + 1
+        if box not in OPENS:
+            return None
+        while self._leads(first) or self._text(first) in (":", "=", ",", "-"):
+            first += 1
+        if not self._is(first, "time") or self._half_day(first):
+            return None
+        other, after = self._other(first, boxed=True)
+        foreign = FOREIGN.fullmatch(self._text(after)) is not None
+        cut = self._text(after + foreign) == "#"
+        close = after + foreign + cut
+        closed = self._text(close) in CLOSES
+        told = other is not None or ":" in self._text(first)
+        if not closed and (box != "[" or not told or close <= self.last_close):
+            return None
+        close -= not closed
+        plain = first == at + 1 and not foreign and closed
+        place = self.tokens[at].begin, self.tokens[close].end
+        return Mark(*place, self._text(first), other, box, cut, clean=plain), close + 1
+
+    def _other(self, at: int, boxed: bool = False) -> tuple[str | None, int]:
+        """Return to when a time lasts, if that is told, and the token after it."""
+        link = self._text(at + 1)
+        if link in OPEN_END:
+            return link, at + 2
+        both = link == "and" and self._text(at - 1) == "between"
+        if self._is(at + 1, "to") or link in BETWEEN or both or (boxed and link in (":", ",", ";")):
+            if self._is(at + 2, "time") or self._text(at + 2) in OPEN_END:
+                return self._text(at + 2), at + 3
+            if boxed:
+                return self._text(at + 2), at + 2 + self._is(at + 2, "word")
+        return None, at + 1
+
+    def _signed(self, mark: Mark, after: int) -> tuple[Mark, int]:
+        """Return a mark with the sign behind it, and the token after that."""
+        if self.signs[mark.end : mark.end + 1] == "\t":  # a table
+            return replace(mark, end=mark.end + 1, sign="\t"), after
+        sign = self._text(after)
+        ratio = sign in ":-" and self._is(after + 1, "time") and not self._space_after(after)
+        if sign not in BEHIND or ratio or (sign == "-" and not self._space_after(after)):
+            return mark, after
+        return replace(mark, end=self.tokens[after].end, sign=sign), after + 1
+
+    def _called(self, mark: Mark, at: int) -> bool:
+        front = self._text(at - 1)
+        if front == "the":  # the 80s: big hair
+            return False
+        space = self.signs[mark.end : mark.end + 1].strip() == ""
+        last = mark.end >= self.tokens[-1].end
+        return (
+            front in ("at", "@")
+            or (mark.sign == ":" and space)
+            or (front in (",", ":", "-", "@") and (last or mark.sign == "-"))
+        )
+
+    def _says(self, mark: Mark, after: int) -> bool:
+        if mark.box or mark.is_clock or (mark.called and mark.ends):
+            return True
+        if not mark.begins:
+            return mark.has_unit and (mark.other is not None or mark.called)
+        # a cell of a table, a unit in any tongue
+        alone = mark.begin == self.tokens[0].begin and mark.ends and "|" in self.signs
+        named = self._is(after, "word") and self._text(after + 1) == ":" and mark.other is not None
+        return bool(mark.sign) or mark.has_unit or not mark.clean or alone or named
+
+
+def parts_of(found: Sequence[Mark], length: int) -> list[tuple[int, int]]:
+    """Return the places of the texts that follow marks."""
+    ends = [*(mark.begin for mark in found[1:]), length]
+    return [(mark.end, end) for mark, end in zip(found, ends, strict=True)]

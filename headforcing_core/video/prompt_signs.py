@@ -1,0 +1,93 @@
+"""The signs of a text as keyboards and programs write them, and where it may be divided."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import pairwise
+from typing import NamedTuple
+
+# one for one, so that places in a text stay
+WIDE = str.maketrans(
+    "\u3010\u3011\u3016\u3017\u3014\u3015\u2014\u2013\u2012\u2011\u2010\u2212\u301c\u201c\u201d"
+    "\u201e\u2018\u2019\u3001\u00a0",
+    '[][][]------~"""\'\', ',
+)
+NOTHING = re.compile("[\ufeff\u200b\u200c\u200d\u2060]")
+ENDS_LINE = re.compile("\r\n|[\r\u2028\u2029\v\f\x85]")
+FENCE = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
+OPENS, CLOSES = "([{\u300c\u300a", ")]}\u300d\u300b"
+FACE = re.compile(r"[:;]-?[()]")
+
+
+class Segment(NamedTuple):
+    """A part of a text between line ends and dividing bars.
+
+    number: of its line, from 1.
+    """
+
+    begin: int
+    end: int
+    number: int
+
+
+def plain_signs(text: str) -> str:
+    """Return a text with the signs of other keyboards as ours, character for character."""
+    return "".join(map(_ours, text)).translate(WIDE)
+
+
+def _ours(sign: str) -> str:
+    alike = unicodedata.normalize("NFKC", sign) if sign > "~" else sign
+    return alike if len(alike) == 1 else sign
+
+
+def cleaned(text: str) -> str:
+    """Return a text without what nobody sees: marks of encodings, fences of code around it."""
+    text = ENDS_LINE.sub("\n", NOTHING.sub("", text)).strip()
+    fenced = FENCE.fullmatch(text)
+    return fenced[1].strip() if fenced else text
+
+
+def bars(text: str) -> list[int]:
+    """Return where a text is divided by |: outside of brackets and quotes that are closed."""
+    signs = FACE.sub("__", plain_signs(text)).ljust(len(text), "_")
+    inside = [False] * len(signs)
+    opened: list[tuple[str, int]] = []
+    for at, sign in enumerate(signs):
+        if sign in OPENS:
+            opened.append((sign, at))
+        elif sign in CLOSES:
+            wanted = OPENS[CLOSES.index(sign)]
+            while opened and wanted in [one for one, _ in opened]:
+                one, begin = opened.pop()
+                if one == wanted:
+                    inside[begin:at] = [True] * (at - begin)
+                    break
+    for quoted in re.finditer(r'"[^"\n]*"', signs):
+        inside[quoted.start() : quoted.end()] = [True] * len(quoted[0])
+    return [at for at, sign in enumerate(signs) if sign == "|" and not inside[at]]
+
+
+def divided(text: str) -> list[str]:
+    """Divide a text at its bars; what is empty is left out."""
+    edges = [-1, *bars(text), len(text)]
+    parts = [text[one + 1 : other].strip() for one, other in pairwise(edges)]
+    return [part for part in parts if part]
+
+
+def segments(text: str) -> list[Segment]:
+    """Return the parts of a text that stand on lines of their own or between bars."""
+    edges = sorted({*bars(text), *(found.start() for found in re.finditer("\n", text)), len(text)})
+    parts, begin, number = [], 0, 1
+    for edge in edges:
+        parts.append(Segment(begin, edge, number))
+        begin, number = edge + 1, number + (text[edge : edge + 1] == "\n")
+    return parts
+
+
+def line_at(text: str, place: int) -> str:
+    """Name the line in which a place is, for a sentence."""
+    number = text.count("\n", 0, place) + 1
+    line = text.split("\n")[number - 1].strip()
+    shown = line if len(line) <= 40 else line[:40] + "..."
+    return repr(shown) if "\n" not in text else f"{shown!r} in line {number}"
