@@ -1,6 +1,7 @@
 """From measured attention to head types, on heads whose type is known because it was planted."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -112,6 +113,24 @@ def test_equal_heads_are_taken_in_order():
     types = HeadForcingTypes().types({"sink": same, "current": same})
     assert types[0] == ("hf.anchor", "hf.anchor", "hf.local", "hf.local")
     assert set(types[1]) == {"hf.memory"}
+
+
+def test_the_share_of_each_rule_is_of_what_it_says():
+    """One head with nearly all on the first frame, one that has none there; by hand."""
+    mass = torch.tensor(
+        [[[0.80, 0.02, 0.02, 0.04, 0.04, 0.04, 0.04], [0.0, 0.3, 0.1, 0.1, 0.1, 0.2, 0.2]]],
+        dtype=torch.float64,
+    )
+    sample = SimpleNamespace(mass=mass, past=4)
+    of_forcing_kv = ForcingKVTypes().statistics(sample)["recent"]
+    torch.testing.assert_close(of_forcing_kv, torch.tensor([[0.16 / 0.2, 0.6]], dtype=mass.dtype))
+    wider = ForcingKVTypes(sink_frames=2, last=3).statistics(sample)["recent"]
+    expected = torch.tensor([[0.12 / 0.18, 0.5 / 0.7]], dtype=mass.dtype)
+    torch.testing.assert_close(wider, expected)
+    shares = HeadForcingTypes().statistics(sample)
+    for name, values in {"sink": (0.8, 0.0), "middle": (0.08, 0.5), "current": (0.12, 0.5)}.items():
+        expected = torch.tensor([values], dtype=mass.dtype)
+        torch.testing.assert_close(shares[name], expected)
 
 
 def test_forcing_kv_heads_are_static_from_the_threshold_on():

@@ -7,6 +7,7 @@ import pytest
 from PIL import ImageChops
 from planted import planted_profile
 
+from headforcing.headforcing_core.demo.networks import SHIPPED
 from headforcing.headforcing_core.heads import CLASSIFIERS, COLOURS, classify, draw_types
 from headforcing.headforcing_core.heads.head_map_pictures import INK, draw_bars
 from headforcing.headforcing_core.methods import (
@@ -159,3 +160,44 @@ def test_bars_are_as_long_as_their_values():
 def test_maps_from_elsewhere_have_pictures_too():
     picture = draw_types(HeadMap("mine", (("x.a", "x.b"), ("x.b", "x.b"))))
     assert INK.upper() in colours(picture)
+
+
+def test_layers_are_lines_and_heads_stand_in_their_order(tmp_path):
+    """In every kind of file: no row and no column has the same types backwards."""
+    (tmp_path / "labels.csv").write_text("-1,1,2,2\n1,1,-1,2\n2,-1,-1,-1\n")
+    csv = read_head_map(tmp_path / "labels.csv")
+    wave, anchor, veil = (f"pyramid.{name}" for name in ("wave", "anchor", "veil"))
+    assert csv.types == (
+        (wave, anchor, veil, veil),
+        (anchor, anchor, wave, veil),
+        (veil, wave, wave, wave),
+    )
+    layers = [
+        {"layer_idx": 1, "static_head": [0, 3], "dynamic_head": [1, 2]},
+        {"layer_idx": 0, "static_head": [0], "dynamic_head": [1, 2, 3]},
+        {"layer_idx": 2, "static_head": [1], "dynamic_head": [0, 2, 3]},
+    ]
+    (tmp_path / "kv.json").write_text(json.dumps({"num_heads": 4, "layers": layers}))
+    static, dynamic = "fk.static", "fk.dynamic"
+    kv = read_head_map(tmp_path / "kv.json")
+    assert kv.types == (
+        (static,) * 4,
+        (static, dynamic, dynamic, static),
+        (dynamic, static, dynamic, dynamic),
+    )
+    for number, head_map in enumerate((csv, kv)):
+        path = tmp_path / f"ours{number}.json"
+        write_head_map(path, head_map)
+        assert read_head_map(path).types == head_map.types
+        assert json.loads(path.read_text())["types"] == [list(row) for row in head_map.types]
+
+
+def test_the_maps_of_the_demo_model_are_of_their_heads():
+    """The map that ships is what its own statistics say, head by head."""
+    head_map = read_head_map(SHIPPED / "head_maps" / "head_forcing.json")
+    sink = head_map.evidence.statistics["sink"]
+    places = [(layer, head) for layer, row in enumerate(sink) for head in range(len(row))]
+    most = sorted(places, key=lambda at: sink[at[0]][at[1]], reverse=True)
+    anchors = {(x, y) for x, y in places if head_map.types[x][y] == "hf.anchor"}
+    # a quarter of the heads, but for those in doubt
+    assert anchors and anchors <= set(most[: len(places) // 4])
