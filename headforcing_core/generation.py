@@ -102,15 +102,17 @@ class VideoRequest:
     def plan(self, model: VideoModel, batch: int = 1) -> CachePlan:
         """Return what the caches will hold; nothing is allocated."""
         family, geometry = self.family, model.config.geometry
+        grid = model.config.grid(self.rows, self.columns)
+        method = self.fitted_method.on_grid(grid.tokens_per_frame)
         return CachePlan(
             geometry=geometry,
-            rope=Rope(geometry.head_dim, model.config.grid(self.rows, self.columns)),
-            groups=group_heads(self.fitted_method, self.head_map, geometry),
+            rope=Rope(geometry.head_dim, grid),
+            groups=group_heads(method, self.head_map, geometry),
             frames_per_chunk=family.frames_per_chunk,
             horizon=family.horizon,
             batch=batch,
             dtype=model.dtype,
-            method=self.fitted_method,
+            method=method,
         )
 
     def rollout(

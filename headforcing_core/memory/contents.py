@@ -140,7 +140,7 @@ class Maker:
         pieces = []
         for frame, band in page.bands:
             content = self._frame(frame)
-            size = content.k.shape[2] // self.arena.plan.rule.policy.middle.bands
+            size = content.k.shape[2] // self.arena.plan.rule.policy.middle.pieces
             own = slice(band * size, (band + 1) * size)
             pieces.append((content.k[:, :, own], content.v[:, :, own]))
         k, v = (torch.cat(parts, 2) for parts in zip(*pieces, strict=True))

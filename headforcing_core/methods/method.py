@@ -80,6 +80,14 @@ class Method:
         }
         return replace(self, rules=rules)
 
+    def on_grid(self, tokens: int) -> Method:
+        """Return the method for frames of so many tokens."""
+        rules = {}
+        for type_, rule in self.rules.items():
+            policy = replace(rule.policy, middle=rule.policy.middle.on_grid(tokens))
+            rules[type_] = replace(rule, policy=policy)
+        return replace(self, rules=rules)
+
     @property
     def looks(self) -> bool:
         """Whether what is kept depends on what the video shows."""

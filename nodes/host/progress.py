@@ -9,7 +9,10 @@ from pathlib import Path
 
 import latent_preview
 import torch
+from comfy.model_patcher import ModelPatcher
+from comfy.utils import ProgressBar
 from comfy_execution.utils import get_executing_context
+from latent_preview import LatentPreviewer
 from torch import Tensor
 
 from ...headforcing_core.rollout import FinishedChunk
@@ -19,6 +22,20 @@ from .unfinished import Video
 log = logging.getLogger("headforcing")
 # a host that dies loses at most this much of its work, in seconds
 SAVE_EVERY = 60.0
+
+
+def _previewer(model: ModelPatcher) -> LatentPreviewer | None:
+    """Return what shows latents: what was chosen in the host; where that is none, a fast one.
+
+    A host shows none unless it is asked to, and a video of minutes is not to be waited for blind.
+    """
+    latents = model.model.latent_format
+    chosen = latent_preview.get_previewer(model.load_device, latents)
+    if chosen is not None or latents.latent_rgb_factors is None:
+        return chosen
+    factors = latents.latent_rgb_factors, latents.latent_rgb_factors_bias
+    reshape = getattr(latents, "latent_rgb_factors_reshape", None)
+    return latent_preview.Latent2RGBPreviewer(*factors, reshape)
 
 
 @dataclass
@@ -47,13 +64,17 @@ class Progress:
         self.total = len(request.clock) + made * len(request.family.levels)
         self.done, self.begin, self.made = 0, time.monotonic(), 0
         self.saved = self.begin
-        self._show = latent_preview.prepare_callback(self.video.model, self.total)
+        self._bar, self._previewer = ProgressBar(self.total), _previewer(self.video.model)
 
     def called(self, clean: Tensor, noisy: Tensor) -> None:
         """Count a model call, and show its newest frame."""
         # a new prompt may have the recent past computed again: those calls are not in the total
-        self._show(min(self.done, self.total - 1), clean[:, :, -1:], noisy, self.total)
-        self.done += 1
+        self.done = min(self.done + 1, self.total)
+        picture = None
+        if self._previewer is not None:
+            newest = clean[:, :, -1:]
+            picture = self._previewer.decode_latent_to_preview_image("JPEG", newest)
+        self._bar.update_absolute(self.done, self.total, picture)
 
     def finished(self, done: FinishedChunk) -> None:
         """Keep a chunk, say how long the rest will take, and save what there is once a minute.

@@ -33,7 +33,7 @@ class BandScores:
         """
         arena, ledger = self._share.arena, self._share.ledger
         policy, slots = ledger.rule.policy, ledger.slots.places
-        bands = policy.middle.bands
+        bands = policy.middle.pieces
         _, frames, _ = policy.split(ledger.past, chunk, scene)
         if not frames:
             return Scores([], arena.k.new_zeros(0, dtype=torch.float32))

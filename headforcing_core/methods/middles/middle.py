@@ -57,6 +57,10 @@ class Middle:
         """
         return ()
 
+    def on_grid(self, tokens: int) -> Middle:
+        """Return the rule for frames of so many tokens, with what was left to be chosen by that."""
+        return self
+
     def check(self, tokens: int) -> None:
         """Refuse frames of so many tokens, if it cannot divide them.
 

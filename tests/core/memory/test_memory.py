@@ -24,7 +24,7 @@ EPISODES = (
     "episodes.pool=2",
     "episodes.unit=chunk episodes.pool=2 episodes.update=redundancy_evict",
     "episodes.scope=head episodes.descriptor=keys",
-    "scene_sink=true anchor_sink=2",
+    "scene_sink=true anchor_sink=2 anchor_recent=3",
 )
 VARIANTS = [(name, "") for name in NAMES] + [("head_forcing", values) for values in EPISODES]
 # one of every kind of page
@@ -35,8 +35,8 @@ CPU = torch.device("cpu")
 FRAMES, CHANNELS = 48, 16
 # by position, from as far in front of the first frame, and place in the picture
 TURNS = torch.stack([ROPE.frames([at], CPU)[:, 0] for at in range(-FRAMES, FRAMES)])
-# the second in the middle of a full past, a third soon after it, then a cut
-PROMPTS = PromptSchedule((0, 9, 27, 30, 39), tuple("abcde"), frozenset({39}))
+# while the first frames are recent still, in the middle of a full past, soon after that; then a cut
+PROMPTS = PromptSchedule((0, 3, 18, 27, 30, 39), tuple("abcdef"), frozenset({39}))
 
 
 @dataclass
@@ -102,7 +102,7 @@ class ByHand:
                 return Tokens(k[:, None].expand(-1, P, -1), v[:, None].expand(-1, P, -1), every,
                               torch.full((P,), page.at))  # fmt: skip
             case Kind.BANDS:
-                size = P // rule.bands
+                size = P // rule.pieces
                 f, p = torch.tensor(
                     [(f, band * size + i) for f, band in page.bands for i in range(size)]
                 ).T
@@ -253,7 +253,9 @@ def test_caches_compute_what_their_pages_say(name, values):
 
 
 @pytest.mark.parametrize("rule", ["flush_recent", "flush_memory", "flush_all"])
-@pytest.mark.parametrize("name", [*FLUSHED, "head_forcing scene_sink=true anchor_sink=2"])
+@pytest.mark.parametrize(
+    "name", [*FLUSHED, "head_forcing scene_sink=true anchor_sink=2 anchor_recent=3"]
+)
 def test_caches_compute_what_their_pages_say_after_they_forgot(name, rule):
     name, _, values = name.partition(" ")
     check(name, f"{values} on_switch={rule}")
