@@ -8,6 +8,7 @@ from .load_ar_lora import HeadForcingLoadARLora
 from .load_ar_model import HeadForcingLoadARModel
 from .load_demo import HeadForcingLoadDemo
 from .load_head_map import HeadForcingLoadHeadMap
+from .measure_drift import HeadForcingMeasureDrift
 from .profile_heads import HeadForcingProfileHeads
 from .prompt_schedule import HeadForcingPromptSchedule
 from .sampler import HeadForcingSampler
@@ -22,6 +23,7 @@ NODES: list[type[io.ComfyNode]] = [
     HeadForcingCacheMethod,
     HeadForcingPromptSchedule,
     HeadForcingSampler,
+    HeadForcingMeasureDrift,
 ]
 
 

@@ -7,7 +7,7 @@ import re
 from comfy_api.latest import io
 
 from ..headforcing_core.methods import NAMES, MethodSettings, settings_named, with_values
-from .graph import CATEGORY, CacheMethodSocket, settings_from, widgets_of
+from .graph import CATEGORY, CacheMethodSocket, aliases, settings_from, widgets_of
 
 
 class HeadForcingCacheMethod(io.ComfyNode):
@@ -26,6 +26,14 @@ class HeadForcingCacheMethod(io.ComfyNode):
                 ),
                 io.String.Output("says", display_name="says", tooltip="What it does, in words."),
             ],
+            **aliases(
+                "kv cache",
+                "head forcing",
+                "pyramid forcing",
+                "rolling window",
+                "attention sink",
+                "memory",
+            ),
         )
 
     @classmethod

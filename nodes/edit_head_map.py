@@ -7,7 +7,7 @@ from comfy_api.latest import io
 
 from ..headforcing_core.heads import COLOURS
 from ..headforcing_core.methods import HeadMap
-from .graph import CATEGORY, HeadMapSocket, head_map_output, head_map_outputs
+from .graph import CATEGORY, HeadMapSocket, aliases, head_map_output, head_map_outputs
 
 
 class HeadForcingEditHeadMap(io.ComfyNode):
@@ -29,6 +29,7 @@ class HeadForcingEditHeadMap(io.ComfyNode):
                 io.Model.Input("model", optional=True, tooltip="A model to attach the map to."),
             ],
             outputs=head_map_outputs(),
+            **aliases("head types", "attention heads"),
         )
 
     @classmethod

@@ -6,7 +6,7 @@ import folder_paths
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from .graph import CATEGORY
+from .graph import CATEGORY, aliases
 from .host import check_model, with_adapter
 
 
@@ -36,6 +36,7 @@ class HeadForcingLoadARLora(io.ComfyNode):
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The model with the adapter on it.")],
+            **aliases("lora", "longlive lora", "adapter", "lokr", "dora"),
         )
 
     @classmethod

@@ -7,7 +7,7 @@ import torch
 from comfy_api.latest import io
 
 from ..headforcing_core.models import SUPPORTED, choose_family
-from .graph import AUTO, CATEGORY
+from .graph import AUTO, CATEGORY, aliases
 from .host import load_model
 
 DEFAULT = "default"
@@ -53,6 +53,14 @@ class HeadForcingLoadARModel(io.ComfyNode):
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The model, unpatched, with its family noted.")],
+            **aliases(
+                "self forcing",
+                "causal forcing",
+                "longlive",
+                "autoregressive",
+                "wan loader",
+                "unet loader",
+            ),
         )
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from .graph import CATEGORY
+from .graph import CATEGORY, aliases
 
 
 class HeadForcingLoadDemo(io.ComfyNode):
@@ -23,6 +23,7 @@ class HeadForcingLoadDemo(io.ComfyNode):
                 io.Clip.Output(tooltip="Knows the words of the demo world."),
                 io.Vae.Output(tooltip="For VAE Decode."),
             ],
+            **aliases("head forcing demo", "small model", "test model"),
         )
 
     @classmethod

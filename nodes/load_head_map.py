@@ -9,7 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..headforcing_core.methods import PUBLISHED, read_head_map
-from .graph import CATEGORY, head_map_output, head_map_outputs
+from .graph import CATEGORY, aliases, head_map_output, head_map_outputs
 
 SHIPPED = "published: "
 SUFFIXES = (".json", ".csv")
@@ -32,6 +32,7 @@ class HeadForcingLoadHeadMap(io.ComfyNode):
                 io.Model.Input("model", optional=True, tooltip="A model to attach the map to."),
             ],
             outputs=head_map_outputs(),
+            **aliases("pyramid forcing", "forcing kv", "head types"),
         )
 
     @classmethod

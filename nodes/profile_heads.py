@@ -36,6 +36,7 @@ from .graph import (
     EncodedPrompts,
     HeadMapSocket,
     ScheduleSocket,
+    aliases,
     as_image,
     encoded,
     family_of,
@@ -75,6 +76,7 @@ class HeadForcingProfileHeads(io.ComfyNode):
                     "report", display_name="report", tooltip="Counts, and how sure they are."
                 ),
             ],
+            **aliases("attention heads", "head types", "analyze model"),
         )
 
     @classmethod

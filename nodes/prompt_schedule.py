@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..headforcing_core.models import WAN_VIDEO
 from ..headforcing_core.video import FORMS, Unit, parse_prompts, times_text, with_prefix
-from .graph import CATEGORY, EncodedPrompts, ScheduleSocket
+from .graph import CATEGORY, EncodedPrompts, ScheduleSocket, aliases
 
 
 class HeadForcingPromptSchedule(io.ComfyNode):
@@ -29,6 +29,13 @@ class HeadForcingPromptSchedule(io.ComfyNode):
                     tooltip="What begins when, as it was read; the sampler's, as it will be.",
                 ),
             ],
+            **aliases(
+                "prompt travel",
+                "batch prompt schedule",
+                "timed prompts",
+                "prompt timeline",
+                "storyboard",
+            ),
         )
 
     @classmethod

@@ -21,6 +21,7 @@ from .graph import (
     EncodedPrompts,
     HeadMapSocket,
     ScheduleSocket,
+    aliases,
     encoded,
     family_of,
     maps_on,
@@ -60,6 +61,14 @@ class HeadForcingSampler(io.ComfyNode):
                     "plan", display_name="plan", tooltip="Which prompt ruled from when to when."
                 ),
             ],
+            **aliases(
+                "long video",
+                "self forcing",
+                "autoregressive sampler",
+                "longlive",
+                "infinite video",
+                "ksampler video",
+            ),
         )
 
     @classmethod

@@ -23,7 +23,7 @@ FLOORS = {
     "nodes": (
         (
             *("load_ar_model", "load_ar_lora", "load_demo", "profile_heads", "load_head_map"),
-            *("edit_head_map", "cache_method", "prompt_schedule", "sampler"),
+            *("edit_head_map", "cache_method", "prompt_schedule", "sampler", "measure_drift"),
         ),
         ("host",),
         ("graph",),

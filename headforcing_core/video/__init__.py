@@ -1,7 +1,7 @@
 """What a video is made of: sizes, chunks, prompts, noise levels, noise, positions."""
 
 from .clock import Chunk, ChunkClock
-from .drift import appearance, drift, seam_ratio
+from .drift import Drift, appearance, drift, seam_ratio
 from .geometry import LatentGrid, ModelGeometry, VideoFormat
 from .noise import NoiseSource, SeededNoise, check_seed
 from .prompt_plan import plan_text, schedule_of, times_text
@@ -27,6 +27,7 @@ __all__ = [
     "TRAINING_STEPS",
     "Chunk",
     "ChunkClock",
+    "Drift",
     "LatentGrid",
     "ModelGeometry",
     "NoiseLevel",

@@ -3,6 +3,7 @@
 from .head_map_outputs import as_image, head_map_output, head_map_outputs
 from .method_widgets import settings_from, widgets_of
 from .model_notes import AUTO, family_of, maps_on, note_family, note_maps, with_maps
+from .search import aliases
 from .sockets import (
     CATEGORY,
     CacheMethodSocket,
@@ -19,6 +20,7 @@ __all__ = [
     "EncodedPrompts",
     "HeadMapSocket",
     "ScheduleSocket",
+    "aliases",
     "as_image",
     "encoded",
     "family_of",

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from ui_workflow import build
+from ui_workflow import CLOSED, Column, Model, build
 
 OUT = Path(__file__).parents[2] / "workflows"
 RED, YELLOW = (
@@ -16,23 +16,25 @@ RED, YELLOW = (
     for colour in ("red", "yellow")
 )
 SMALL = {"width": 64, "height": 64}
-DEMO_METHOD = {
-    "method": "head_forcing:compact",
-    "method.anchor_recent": 0,
-    "method.on_switch": "keep",
+DEMO_METHOD = {"method": "head_forcing:compact", "method.on_switch": "keep"}
+DEMO = ("HeadForcingLoadDemo", {})
+MODEL = ("HeadForcingLoadARModel", {"model_name": "self_forcing_dmd.pt", "weight_dtype": "bf16"})
+CLIP = ("CLIPLoader", {"clip_name": "umt5_xxl_fp8_e4m3fn_scaled.safetensors", "type": "wan"})
+VAE = ("VAELoader", {"vae_name": "wan_2.1_vae.safetensors"})
+REPACKAGED = "https://huggingface.co/Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files"
+FILES = {
+    "Model": Model(
+        "self_forcing_dmd.pt",
+        "https://huggingface.co/gdhe17/Self-Forcing/resolve/main/checkpoints/self_forcing_dmd.pt",
+        "diffusion_models",
+    ),
+    "Text encoder": Model(
+        CLIP[1]["clip_name"],
+        f"{REPACKAGED}/text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors",
+        "text_encoders",
+    ),
+    "VAE": Model(VAE[1]["vae_name"], f"{REPACKAGED}/vae/wan_2.1_vae.safetensors", "vae"),
 }
-DEMO = ("HeadForcingLoadDemo", {}, (0, 0))
-MODEL = (
-    "HeadForcingLoadARModel",
-    {"model_name": "self_forcing_dmd.pt", "weight_dtype": "bf16"},
-    (0, 0),
-)
-CLIP = (
-    "CLIPLoader",
-    {"clip_name": "umt5_xxl_fp8_e4m3fn_scaled.safetensors", "type": "wan"},
-    (0, 3),
-)
-VAE = ("VAELoader", {"vae_name": "wan_2.1_vae.safetensors"}, (0, 6))
 MINUTE = "A corgi runs along a beach at sunset, waves behind it, film grain."
 STORY = (
     "[0:10] A fox walks through a snowy forest.\n"
@@ -40,211 +42,258 @@ STORY = (
     "[20:30] The fox runs away between the trees.\n"
     "[30:40#] The sea at night under a full moon."
 )
+NOTHING_NEEDED = "**Needs** nothing: the small model comes with the pack. Queue it."
+WEIGHTS = "**Needs** three files (ComfyUI offers to load them; then press R):\n\n" + "\n".join(
+    f"- [{file.name}]({file.url}) in `models/{file.directory}`" for file in FILES.values()
+)
+OTHERS = (
+    " Another model of the kind (Causal-Forcing, LongLive, yours): choose it in Load AR Model; "
+    "for a LoRA such as LongLive's put *Load AR LoRA* behind it."
+)
+RESULT = Column("4  Result", 300, {"Decode": 46, "Video": 106, "Save": 330})
 
 
-def saved(pictures, prefix, column, row=0):
+def saved(pictures, prefix):
     return {
-        "Decode": ("VAEDecode", pictures, (column, row)),
-        "Video": ("CreateVideo", {"images": ("Decode", 0), "fps": 16.0}, (column, row + 2)),
-        "Save": (
-            "SaveVideo",
-            {"video": ("Video", 0), "filename_prefix": prefix},
-            (column, row + 4),
-        ),
+        "Decode": ("VAEDecode", pictures),
+        "Video": ("CreateVideo", {"images": ("Decode", 0), "fps": 16.0}),
+        "Save": ("SaveVideo", {"video": ("Video", 0), "filename_prefix": prefix}),
     }
+
+
+def sampler(model, prompts, seconds, **more):
+    inputs = {"model": model, "prompts": prompts, "seconds": seconds, **more}
+    return ("HeadForcingSampler", inputs)
 
 
 def demo():
     story = f"[0:10] {RED}\n[10:20] {YELLOW}\n[20:30] {RED}"
-    return {
+    note = (
+        f"## A video from a small model\n\n{NOTHING_NEEDED}\n\n**Change** the prompts (a red ball, "
+        "a green ring, on plain navy, ...; an unknown word is answered with those it knows), "
+        "**seconds**, or the **method** of the cache. Memory stays the same at any length."
+    )
+    graph = {
+        "Read me": note,
         "Demo model": DEMO,
-        "Prompts": (
-            "HeadForcingPromptSchedule",
-            {"clip": ("Demo model", 1), "text": story, "seconds": 30.0},
-            (1, 0),
-        ),
-        "Method": ("HeadForcingCacheMethod", DEMO_METHOD, (1, 5)),
-        "Sampler": (
-            "HeadForcingSampler",
-            {
-                "model": ("Demo model", 0),
-                "prompts": ("Prompts", 0),
-                "method": ("Method", 0),
-                "seconds": 30.0,
-                **SMALL,
-            },
-            (2, 0),
-        ),
-        "Plan": ("PreviewAny", {"source": ("Prompts", 1)}, (2, 6)),
-        **saved({"samples": ("Sampler", 0), "vae": ("Demo model", 2)}, "head_forcing/demo", 3),
+        "Prompts": ("HeadForcingPromptSchedule", {"clip": ("Demo model", 1), "text": story}),
+        "Method": ("HeadForcingCacheMethod", DEMO_METHOD),
+        "Sampler": sampler(("Demo model", 0), ("Prompts", 0), 30.0, method=("Method", 0), **SMALL),
+        "What ruled when": ("PreviewAny", {"source": ("Sampler", 1)}),
+        **saved({"samples": ("Sampler", 0), "vae": ("Demo model", 2)}, "head_forcing/demo"),
     }
+    columns = [
+        Column("1  Model", 360, {"Read me": 250, "Demo model": 90, "Prompts": 320}),
+        Column("2  What heads remember", 320, {"Method": 712}),
+        Column("3  Video", 330, {"Sampler": 580}),
+        Column("4  Result", 300, {"Decode": 46, "Video": 106, "Save": 330, "What ruled when": 130}),
+    ]
+    app = [("Prompts", "text"), ("Sampler", "seconds"), ("Sampler", "seed")]
+    return graph, columns, {}, (app, ["Save"])
 
 
 def minute():
-    return {
+    note = (
+        f"## A minute from Self-Forcing\n\n{WEIGHTS}\n\n**Change** the prompt, **seconds** and the "
+        f"seed.{OTHERS}"
+    )
+    graph = {
+        "Read me": note,
         "Model": MODEL,
         "Text encoder": CLIP,
         "VAE": VAE,
-        "Prompt": ("CLIPTextEncode", {"clip": ("Text encoder", 0), "text": MINUTE}, (1, 0)),
-        "Heads": (
-            "HeadForcingProfileHeads",
-            {"model": ("Model", 0), "prompts": ("Prompt", 0)},
-            (1, 2),
+        "Prompt": ("CLIPTextEncode", {"clip": ("Text encoder", 0), "text": MINUTE}),
+        "Heads": ("HeadForcingProfileHeads", {"model": ("Model", 0), "prompts": ("Prompt", 0)}),
+        "Method: head_forcing (open to change)": (
+            "HeadForcingCacheMethod",
+            {"method": "head_forcing"},
         ),
-        "Method": ("HeadForcingCacheMethod", {"method": "head_forcing"}, (2, 2)),
-        "Sampler": (
-            "HeadForcingSampler",
-            {
-                "model": ("Heads", 0),
-                "prompts": ("Prompt", 0),
-                "method": ("Method", 0),
-                "seconds": 60.0,
-            },
-            (3, 0),
+        "Head types": ("PreviewImage", {"images": ("Heads", 2)}),
+        "Sampler": sampler(
+            *(("Heads", 0), ("Prompt", 0), 60.0),
+            method=("Method: head_forcing (open to change)", 0),
         ),
-        "Head types": ("PreviewImage", {"images": ("Heads", 2)}, (1, 8)),
-        **saved({"samples": ("Sampler", 0), "vae": ("VAE", 0)}, "head_forcing/minute", 4),
+        **saved({"samples": ("Sampler", 0), "vae": ("VAE", 0)}, "head_forcing/minute"),
     }
+    columns = [
+        Column(
+            *("1  Model", 370),
+            {"Read me": 340, "Model": 106, "Text encoder": 106, "VAE": 58},
+        ),
+        Column(
+            "2  Prompt and heads",
+            340,
+            {"Prompt": 130, "Heads": 346, "Method: head_forcing (open to change)": CLOSED},
+        ),
+        Column("3  Video", 330, {"Sampler": 560, "Head types": 190}),
+        RESULT,
+    ]
+    app = [("Prompt", "text"), ("Sampler", "seconds"), ("Sampler", "seed")]
+    return graph, columns, FILES, (app, ["Save"])
 
 
 def story():
-    return {
+    note = (
+        f"## Prompts that change\n\n{WEIGHTS}\n\n**Change** the times and texts; `#` is a cut: the "
+        "scene before is forgotten. Other ways to write them are on the help page of *Prompts*."
+    )
+    graph = {
+        "Read me": note,
         "Model": MODEL,
         "Text encoder": CLIP,
         "VAE": VAE,
         "Prompts": (
             "HeadForcingPromptSchedule",
-            {
-                "clip": ("Text encoder", 0),
-                "text": STORY,
-                "prefix": "Nature documentary.",
-                "seconds": 40.0,
-            },
-            (1, 0),
+            {"clip": ("Text encoder", 0), "text": STORY, "prefix": "Nature documentary."},
         ),
-        "Method": ("HeadForcingCacheMethod", {"method": "sink_window"}, (1, 5)),
-        "Plan": ("PreviewAny", {"source": ("Prompts", 1)}, (2, 6)),
-        "Sampler": (
-            "HeadForcingSampler",
-            {
-                "model": ("Model", 0),
-                "prompts": ("Prompts", 0),
-                "method": ("Method", 0),
-                "seconds": 40.0,
-            },
-            (2, 0),
-        ),
-        **saved({"samples": ("Sampler", 0), "vae": ("VAE", 0)}, "head_forcing/story", 3),
+        "Method": ("HeadForcingCacheMethod", {"method": "sink_window"}),
+        "Sampler": sampler(("Model", 0), ("Prompts", 0), 40.0, method=("Method", 0)),
+        "What ruled when": ("PreviewAny", {"source": ("Sampler", 1)}),
+        **saved({"samples": ("Sampler", 0), "vae": ("VAE", 0)}, "head_forcing/story"),
     }
+    columns = [
+        Column(
+            *("1  Model", 370),
+            {"Read me": 340, "Model": 106, "Text encoder": 106, "VAE": 58},
+        ),
+        Column("2  Prompts and memory", 370, {"Prompts": 380, "Method": 190}),
+        Column("3  Video", 330, {"Sampler": 580}),
+        Column("4  Result", 300, {"Decode": 46, "Video": 106, "Save": 330, "What ruled when": 150}),
+    ]
+    return graph, columns, FILES, None
 
 
 def profile():
     words = f"{RED} | a green ring moving fast on plain navy | a blue cross on plain brown"
-    return {
+    note = (
+        f"## Which head is what\n\n{NOTHING_NEEDED}\n\n*Heads* makes short videos, measures where "
+        "each head looks, and types it. **Change** the method's scheme, or one head by hand. With "
+        "your model: *Load AR Model* and its text encoder in place of the demo's."
+    )
+    graph = {
+        "Read me": note,
         "Demo model": DEMO,
-        "Prompts": (
-            "HeadForcingPromptSchedule",
-            {"clip": ("Demo model", 1), "text": words},
-            (1, 0),
-        ),
+        "Prompts": ("HeadForcingPromptSchedule", {"clip": ("Demo model", 1), "text": words}),
         "Heads": (
             "HeadForcingProfileHeads",
             {"model": ("Demo model", 0), "prompts": ("Prompts", 0), **SMALL},
-            (2, 0),
         ),
-        "Head types": ("PreviewImage", {"images": ("Heads", 2)}, (3, 0)),
-        "How sure": ("PreviewAny", {"source": ("Heads", 3)}, (3, 4)),
         "One head changed": (
             "HeadForcingEditHeadMap",
             {"head_map": ("Heads", 1), "layer": 0, "head": 0, "type": "hf.anchor"},
-            (2, 6),
         ),
-        "After the change": ("PreviewImage", {"images": ("One head changed", 1)}, (3, 7)),
+        "Head types": ("PreviewImage", {"images": ("Heads", 2)}),
+        "After the change": ("PreviewImage", {"images": ("One head changed", 1)}),
+        "How sure": ("PreviewAny", {"source": ("Heads", 3)}),
     }
+    columns = [
+        Column("1  Model", 360, {"Read me": 250, "Demo model": 90, "Prompts": 320}),
+        Column("2  Heads", 330, {"Heads": 346}),
+        Column("3  What they are", 330, {"Head types": 300, "How sure": 330}),
+        Column("4  By hand", 330, {"One head changed": 130, "After the change": 300}),
+    ]
+    graph["One head changed"][1]["head_map"] = ("Heads", 1)
+    return graph, columns, {}, None
 
 
 def methods():
+    note = (
+        f"## Three memories side by side\n\n{NOTHING_NEEDED}\n\nThe table says how much the last "
+        "seconds differ from the first; the video shows the three beside each other. **Change** "
+        "seconds and seed once for all; open a closed node with the dot at its left."
+    )
     graph = {
+        "Read me": note,
         "Demo model": DEMO,
-        "Prompts": (
-            "HeadForcingPromptSchedule",
-            {"clip": ("Demo model", 1), "text": RED, "seconds": 30.0},
-            (0, 2),
-        ),
+        "Prompt": ("CLIPTextEncode", {"clip": ("Demo model", 1), "text": RED}),
+        "Seconds": ("PrimitiveFloat", {"value": 30.0}),
+        "Seed": ("PrimitiveInt", {"value": 0}),
     }
-    for row, name in enumerate(("rolling", "head_forcing", "pyramid")):
-        graph |= {
-            f"Method {name}": ("HeadForcingCacheMethod", {"method": name}, (1, 9 * row)),
-            name: (
-                "HeadForcingSampler",
-                {
-                    "model": ("Demo model", 0),
-                    "prompts": ("Prompts", 0),
-                    "method": (f"Method {name}", 0),
-                    "seconds": 30.0,
-                    **SMALL,
-                },
-                (2, 9 * row),
-            ),
-            f"Decode {name}": (
-                "VAEDecode",
-                {"samples": (name, 0), "vae": ("Demo model", 2)},
-                (3, 9 * row),
-            ),
-        }
-    graph["Two"] = (
-        "ImageStitch",
-        {"image1": ("Decode rolling", 0), "image2": ("Decode head_forcing", 0)},
-        (4, 0),
-    )
-    graph["Three"] = (
-        "ImageStitch",
-        {"image1": ("Two", 0), "image2": ("Decode pyramid", 0)},
-        (4, 3),
-    )
-    graph["Video"] = ("CreateVideo", {"images": ("Three", 0), "fps": 16.0}, (5, 0))
+    names = ("rolling", "head_forcing:compact", "pyramid")
+    before = None
+    for name in names:
+        settings = {"method.on_switch": "keep"} if name != "rolling" else {}
+        graph[f"Method {name}"] = ("HeadForcingCacheMethod", {"method": name, **settings})
+        graph[f"Video of {name}"] = sampler(
+            *(("Demo model", 0), ("Prompt", 0), ("Seconds", 0)),
+            **{"seed": ("Seed", 0), "method": (f"Method {name}", 0), **SMALL},
+        )
+        graph[f"Decode {name}"] = (
+            "VAEDecode",
+            {"samples": (f"Video of {name}", 0), "vae": ("Demo model", 2)},
+        )
+    for name in names:
+        row = {"images": (f"Decode {name}", 0), "name": name}
+        graph[f"Drift of {name}"] = (
+            "HeadForcingMeasureDrift",
+            {**row, "table": (before, 0)} if before else row,
+        )
+        before = f"Drift of {name}"
+    first, second, third = (f"Decode {name}" for name in names)
+    graph["Two beside"] = ("ImageStitch", {"image1": (first, 0), "image2": (second, 0)})
+    graph["Three beside"] = ("ImageStitch", {"image1": ("Two beside", 0), "image2": (third, 0)})
+    graph["Drift"] = ("PreviewAny", {"source": (before, 0)})
+    graph["Video"] = ("CreateVideo", {"images": ("Three beside", 0), "fps": 16.0})
     graph["Save"] = (
         "SaveVideo",
         {"video": ("Video", 0), "filename_prefix": "head_forcing/methods"},
-        (5, 2),
     )
-    return graph
+    closed = {part: {f"{part} {name}": CLOSED for name in names} for part in ("Method", "Decode")}
+    columns = [
+        Column("1  Model", 320, {"Read me": 290, "Demo model": 90, "Prompt": 130}),
+        Column("2  For all three", 230, {"Seconds": 58, "Seed": 82, **closed["Method"]}),
+        Column(
+            *("3  Videos", 230),
+            {**{f"Video of {name}": CLOSED for name in names}, **closed["Decode"]},
+        ),
+        Column(
+            "4  Drift",
+            240,
+            {f"Drift of {name}": 110 for name in names}
+            | {"Two beside": CLOSED, "Three beside": CLOSED},
+        ),
+        Column("5  Result", 340, {"Drift": 150, "Video": 106, "Save": 330}),
+    ]
+    return graph, columns, {}, None
 
 
 def image():
-    return {
+    note = (
+        f"## From an image\n\n{NOTHING_NEEDED}\n\nThe image is the first frame. Here it is made by "
+        "the model itself; **put your own in**: *Load Image* into *Encode*, of the video's size. A "
+        "video that is connected to **start** is gone on with."
+    )
+    own = "An image (put yours here)"
+    graph = {
+        "Read me": note,
         "Demo model": DEMO,
-        "First": (
-            "HeadForcingSampler",
-            {"model": ("Demo model", 0), "prompts": ("Prompt", 0), "seconds": 0.75, **SMALL},
-            (1, 2),
-        ),
-        "Prompt": ("CLIPTextEncode", {"clip": ("Demo model", 1), "text": RED}, (0, 2)),
-        "Its pictures": ("VAEDecode", {"samples": ("First", 0), "vae": ("Demo model", 2)}, (2, 0)),
-        "An image (put your own here)": (
+        "Prompt": ("CLIPTextEncode", {"clip": ("Demo model", 1), "text": RED}),
+        "Another video": sampler(("Demo model", 0), ("Prompt", 0), 0.75, **SMALL),
+        "Its pictures": ("VAEDecode", {"samples": ("Another video", 0), "vae": ("Demo model", 2)}),
+        own: (
             "ImageFromBatch",
             {"image": ("Its pictures", 0), "batch_index": 0, "length": 1},
-            (2, 2),
         ),
-        "Encode": (
-            "VAEEncode",
-            {"pixels": ("An image (put your own here)", 0), "vae": ("Demo model", 2)},
-            (2, 4),
+        "The image": ("PreviewImage", {"images": (own, 0)}),
+        "Encode": ("VAEEncode", {"pixels": (own, 0), "vae": ("Demo model", 2)}),
+        "Sampler": sampler(
+            *(("Demo model", 0), ("Prompt", 0), 10.0), start=("Encode", 0), seed=7, **SMALL
         ),
-        "Sampler": (
-            "HeadForcingSampler",
-            {
-                "model": ("Demo model", 0),
-                "prompts": ("Prompt", 0),
-                "start": ("Encode", 0),
-                "seconds": 10.0,
-                "seed": 7,
-                **SMALL,
-            },
-            (3, 0),
-        ),
-        **saved({"samples": ("Sampler", 0), "vae": ("Demo model", 2)}, "head_forcing/image", 4),
+        **saved({"samples": ("Sampler", 0), "vae": ("Demo model", 2)}, "head_forcing/image"),
     }
+    columns = [
+        Column("1  Model", 350, {"Read me": 250, "Demo model": 90, "Prompt": 130}),
+        Column(
+            "2  Image",
+            300,
+            {"Another video": CLOSED, "Its pictures": CLOSED, own: 82, "The image": 260,
+             "Encode": CLOSED},
+
+        ),
+        Column("3  Video", 330, {"Sampler": 580}),
+        RESULT,
+    ]  # fmt: skip
+    return graph, columns, {}, None
 
 
 WORKFLOWS = {
@@ -260,8 +309,8 @@ WORKFLOWS = {
 def main():
     info = json.loads(Path(sys.argv[1]).read_text())
     OUT.mkdir(exist_ok=True)
-    for name, graph in WORKFLOWS.items():
-        workflow = build(graph(), info)
+    for name, described in WORKFLOWS.items():
+        workflow = build(*described(), info)
         (OUT / f"{name}.json").write_text(json.dumps(workflow, indent=1) + "\n")
 
 

@@ -55,7 +55,7 @@ class LiveHost:
             [
                 *(host_python(), "main.py", "--cpu", "--port", str(self.port)),
                 *("--disable-auto-launch", "--disable-api-nodes", "--dont-print-server"),
-                *("--preview-method", "latent2rgb", "--base-directory", self.base),
+                *("--base-directory", self.base),
                 *("--database-url", "sqlite:///:memory:"),
                 *(("--front-end-root", PAGE) if PAGE else ()),
             ],

@@ -1,7 +1,8 @@
 """Workflows as the host's page saves them: built from a short description, and read back."""
 
+from typing import NamedTuple
+
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COMFY_DYNAMICCOMBO_V3"}
-WIDE, HIGH = 420, 110
 
 
 def is_widget(spec):
@@ -28,71 +29,149 @@ def nested(spec, key):
     return [*inputs.get("required", {}).items(), *inputs.get("optional", {}).items()]
 
 
-def build(graph, info):
+# a node of which only the title is shown
+CLOSED = None
+TITLE, GAP, EDGE = 30, 34, 30
+CLOSED_SIZE = (225, 0)
+# of the oldest host that has been tried with these
+CORE = {"cnr_id": "comfy-core", "ver": "0.8.0"}
+OURS = {"cnr_id": "headforcing", "ver": "0.1.0"}
+
+
+class Model(NamedTuple):
+    """A file that a workflow needs, for the page to offer it."""
+
+    name: str
+    url: str
+    directory: str
+
+
+class Column(NamedTuple):
+    """A group of nodes under each other.
+
+    heights: title of a node -> height under its title; None: closed.
+    stairs: how much further right each stands than the one above, so that links run forward.
+    """
+
+    title: str
+    width: int
+    heights: dict
+    stairs: int = 12
+
+
+def places_of(columns):
+    """Return {title: (x, y, width, height)} and the groups around the columns."""
+    places, groups, x = {}, [], 0
+    for number, column in enumerate(columns, start=1):
+        y, right = 0, x + column.width
+        for step, (title, height) in enumerate(column.heights.items()):
+            at = x + step * column.stairs
+            size = CLOSED_SIZE if height is CLOSED else (column.width, height)
+            places[title] = (at, y, *size)
+            right = max(right, at + size[0])
+            y += size[1] + TITLE + GAP
+        bounding = [x - 10, -TITLE - 44, right - x + 20, y - GAP + 58]
+        groups.append(
+            {"id": number, "title": column.title, "bounding": bounding, "color": "#3f789e",
+             "font_size": 22, "flags": {}}
+        )  # fmt: skip
+        x = right + EDGE
+    return places, groups
+
+
+def build(graph, columns, files, app, info):
     """Return a UI workflow.
 
     Args:
-        graph: {title: (type, {input: value, or (title, output number)}, (column, row))}.
+        graph: {title: (type, {input: value, or (title, output number)})}, or the text of a note.
+        columns: where the nodes stand.
+        files: {title: the Model that this node loads}.
+        app: ([(title, widget)], [titles]): what App mode shows and what it makes; or None.
     """
     ids = {title: number for number, title in enumerate(graph, start=1)}
+    places, groups = places_of(columns)
     links, nodes = [], []
-    for title, (kind, given, place) in graph.items():
-        known, values, inputs = info[kind], [], []
-        for name, spec in fields(known):
-            value = given.get(name)
-            linked = isinstance(value, tuple)
-            if linked or not is_widget(spec):
-                link = None
-                if linked:
-                    source, slot = value
-                    type_ = info[graph[source][0]]["output"][slot]
-                    link = len(links) + 1
-                    links.append([link, ids[source], slot, ids[title], len(inputs), type_])
-                entry = {"name": name, "type": spec[0], "link": link}
-                inputs.append(entry | ({"widget": {"name": name}} if is_widget(spec) else {}))
-            if is_widget(spec):
-                shown = default_of(spec) if value is None or linked else value
-                if spec[0] == "COMFY_DYNAMICCOMBO_V3":
-                    key = value if isinstance(value, str) else spec[1]["options"][0]["key"]
-                    values.append(key)
-                    for inner, inner_spec in nested(spec, key):
-                        values.append(given.get(f"{name}.{inner}", default_of(inner_spec)))
-                    continue
-                values.append(shown)
-                if has_control(name, spec):
-                    values.append("fixed")
-        column, row = place
+    for title, described in graph.items():
+        x, y, width, height = places[title]
+        common = {"id": ids[title], "title": title, "pos": [x, y], "size": [width, height]}
+        common |= {"flags": {}, "order": ids[title] - 1, "mode": 0}
+        if isinstance(described, str):
+            note = {"type": "MarkdownNote", "inputs": [], "outputs": [], "properties": {}}
+            note |= {"widgets_values": [described], "color": "#222", "bgcolor": "#000"}
+            nodes.append(common | note)
+            continue
+        kind, given = described
+        values, inputs = _filled(kind, given, title, graph, ids, links, info)
+        if columns and height == 0:
+            common |= {"flags": {"collapsed": True}, "size": [340, 90 + 26 * len(values)]}
+        properties = {"Node name for S&R": kind}
+        properties |= OURS if kind.startswith("HeadForcing") else CORE
+        if title in files:
+            properties["models"] = [files[title]._asdict()]
+        known = info[kind]
         nodes.append(
-            {
-                "id": ids[title],
+            common
+            | {
                 "type": kind,
-                "title": title,
-                "pos": [40 + column * WIDE, 60 + row * HIGH],
-                "size": [360, 90 + 26 * len(values) + 70 * texts(known)],
-                "flags": {},
-                "order": ids[title] - 1,
-                "mode": 0,
                 "inputs": inputs,
                 "outputs": [
                     {"name": name, "type": type_, "links": []}
                     for name, type_ in zip(known["output_name"], known["output"], strict=True)
                 ],
-                "properties": {"Node name for S&R": kind},
+                "properties": properties,
                 "widgets_values": values,
             }
         )
     for link, source, slot, *_ in links:
         nodes[source - 1]["outputs"][slot]["links"].append(link)
+    extra = {"workflowRendererVersion": "LG"}
+    if app is not None:
+        shown, made = app
+        shown = [[str(ids[title]), widget] for title, widget in shown]
+        extra["linearData"] = {"inputs": shown, "outputs": [str(ids[title]) for title in made]}
     return {
         "last_node_id": len(nodes),
         "last_link_id": len(links),
         "nodes": nodes,
         "links": links,
-        "groups": [],
+        "groups": groups,
         "config": {},
-        "extra": {},
+        "extra": extra,
         "version": 0.4,
     }
+
+
+def _filled(kind, given, title, graph, ids, links, info):
+    """Return the values of a node's widgets, and its inputs, whose links are added."""
+    values, inputs = [], []
+    for name, spec in fields(info[kind]):
+        value = given.get(name)
+        linked = isinstance(value, tuple)
+        if linked or not is_widget(spec):
+            link = None
+            if linked:
+                source, slot = value
+                type_ = info[graph[source][0]]["output"][slot]
+                link = len(links) + 1
+                links.append([link, ids[source], slot, ids[title], len(inputs), type_])
+            entry = {"name": name, "type": _socket(spec), "link": link}
+            inputs.append(entry | ({"widget": {"name": name}} if is_widget(spec) else {}))
+        if is_widget(spec):
+            shown = default_of(spec) if value is None or linked else value
+            if spec[0] == "COMFY_DYNAMICCOMBO_V3":
+                key = value if isinstance(value, str) else spec[1]["options"][0]["key"]
+                values.append(key)
+                for inner, inner_spec in nested(spec, key):
+                    values.append(given.get(f"{name}.{inner}", default_of(inner_spec)))
+                continue
+            values.append(shown)
+            if has_control(name, spec):
+                values.append("fixed")
+    return values, inputs
+
+
+def _socket(spec):
+    return "COMBO" if isinstance(spec[0], list) else spec[0]
 
 
 def texts(known):
@@ -114,6 +193,8 @@ def as_prompt(workflow, info):
     prompt, problems = {}, []
     for node in workflow["nodes"]:
         known = info.get(node["type"])
+        if node["type"] == "MarkdownNote":  # of the page alone
+            continue
         if known is None:
             problems.append(f"unknown type {node['type']}")
             continue
