@@ -44,10 +44,11 @@ COMPARED = (
     *("rolling", "rolling:short", "sink_window", "sink_window:short", "full"),
     *("head_forcing", "head_forcing:compact", "pyramid"),
 )
+WIDTH = 2 + max(map(len, NAMES))
 EPILOG = (
     "A method is a name, perhaps with settings: head_forcing:compact,episodes.count=3,map=random\n"
     "(map: profile, random, inverse or uniform, at the same budget). Methods:\n"
-    + "\n".join(f"  {name:22}{settings_named(name).build().says}" for name in NAMES)
+    + "\n".join(f"  {name:<{WIDTH}}{settings_named(name).build().says}" for name in NAMES)
 )
 
 

@@ -87,11 +87,9 @@ class LongLive(Switching):
 
     def build(self, frames_per_chunk: int = 3) -> Method:
         policy = HeadPolicy.of_window(self.window, self.sink, frames_per_chunk)
-        says = (
-            f"the first {self.sink} frames and the last ones, {self.window} in all; a new prompt "
-        )
-        says += "recomputes the last"
+        says = f"the first {self.sink} frames and the last ones, {self.window} in all"
         switch = self.switch(frames_per_chunk)
+        says += f"; a new prompt recomputes the last {switch.again}" if switch.again else ""
         return _alike("longlive", says, policy, switch, self.positions, "arXiv 2509.22622")
 
 

@@ -29,8 +29,10 @@ def with_values(settings: Settings, assignments: list[str]) -> Settings:
 
 def setting_names(settings: object, inside: str = "") -> Iterator[tuple[str, object]]:
     """Yield (name, value) of everything that can be set: its own, then what it shares."""
-    own = type(settings).__annotations__
-    for field in sorted(fields(settings), key=lambda field: field.name not in own):
+    own = list(type(settings).__annotations__)
+    shared = [field.name for field in fields(settings) if field.name not in own]
+    order = [*own, *shared].index
+    for field in sorted(fields(settings), key=lambda field: order(field.name)):
         value = getattr(settings, field.name)
         if is_dataclass(value):
             yield from setting_names(value, f"{inside}{field.name}.")

@@ -19,7 +19,8 @@ def fields(info, section=("required", "optional")):
 def default_of(spec):
     options = spec[1] if len(spec) > 1 else {}
     choices = spec[0] if isinstance(spec[0], list) else options.get("options", [None])
-    return options.get("default", choices[0])
+    first = choices[0]["key"] if isinstance(choices[0], dict) else choices[0]
+    return options.get("default", first)
 
 
 def nested(spec, key):

@@ -24,7 +24,7 @@ from headforcing.headforcing_core.demo.evaluate import main as evaluate_command
 from headforcing.headforcing_core.demo.networks import FAMILY, SHIPPED, DemoModel
 from headforcing.headforcing_core.demo.profiles import maps_of
 from headforcing.headforcing_core.demo.scores import Spread, trial
-from headforcing.headforcing_core.methods import HeadMap, PositionRule
+from headforcing.headforcing_core.methods import NAMES, HeadMap, PositionRule
 
 STRANGERS = ("stranger (world)", "stranger (model)")
 
@@ -272,3 +272,11 @@ def test_the_evaluation_command(tmp_path, capsys):
     ):
         assert evaluate_command(wrong) == 2
         assert rule in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_defaults_of_every_method_run_on_the_demo_model(model, name):
+    compared = Spec.parse(name).on(maps_of(model))
+    story = trial(0).steady
+    (made,) = finished(roll_side_by_side(model, [story], [compared], 30, 0))
+    assert made.latents.shape[2] == 30 and made.latents.isfinite().all()

@@ -15,6 +15,7 @@ from headforcing.headforcing_core.methods import (
     Pyramid,
     Switch,
     SwitchRule,
+    setting_names,
     settings_named,
 )
 from headforcing.headforcing_core.methods.middles import (
@@ -316,6 +317,26 @@ def test_what_a_switch_flushes(rule, left):
     held = [pages for _, _, pages in reads(settings, "hf.memory", switches=(90,))]
     assert (len(held[29]), len(held[30])) == (18, left)
     assert len(held[-1]) == (18 if rule is not SwitchRule.FLUSH_ALL else 16)
+
+
+def test_settings_stand_where_they_stood():
+    """Saved workflows hold values in this order: what is new comes last."""
+    names = {n: [name for name, _ in setting_names(settings_named(n))] for n in NAMES}
+    assert names["head_forcing"][:4] == [
+        "local_sink",
+        "local_recent",
+        "anchor_sink",
+        "anchor_recent",
+    ]
+    assert names["head_forcing"][-6:] == [
+        *("positions", "on_switch", "recache_frames", "warm_up", "scene_sink", "flushed_to")
+    ]
+    shared = ["on_switch", "recache_frames", "flushed_to"]
+    for name in ("rolling", "sink_window", "full", "deep", "memrope", "rolling_sink", "longlive"):
+        assert names[name][-3:] == shared
+    assert names["infinity_rope"][-4:] == ["positions", "on_switch", "flushed_to", "recache_frames"]
+    for name in ("pyramid", "forcing_kv", "dummy"):
+        assert names[name][-3:] == shared
 
 
 @pytest.mark.parametrize("update", EpisodeUpdate)
