@@ -38,7 +38,7 @@ HAS_MODEL_NUMBERS = (
     *("headforcing_core/models/families.py", "headforcing_core/demo/"),
     # the budgets their authors chose for them
     *(f"headforcing_core/methods/{noun}.py" for noun in ("baselines",)),
-    *(f"headforcing_core/methods/{noun}.py" for noun in ("head_forcing", "registry")),
+    *(f"headforcing_core/methods/{noun}.py" for noun in ("registry",)),
 )
 # code that runs inside the loop reads nothing back from the device
 LOOP = (
