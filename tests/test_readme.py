@@ -11,14 +11,15 @@ README = (ROOT / "README.md").read_text("utf-8")
 RESULTS = ROOT / "benchmarks" / "results"
 COLUMNS = (
     *(("ground_drift", 4), ("shade_drift", 3), ("ground_return", 4), ("later_return", 4)),
-    *(("obeyed", 2), ("shape", 2)),
+    *(("obeyed", 2), ("found", 2), ("shape", 2), ("speed", 2), ("motion", 2)),
 )
 NAMES = {"the world itself": "truth", "a shade drawn anew by the model": "stranger (model)"}
 
 
 def measured():
     rows = {}
-    for file in ("demo_compare_cpu.json", "demo_default_cpu.json", "demo_candidates_cpu.json"):
+    for file in ("head_forcing", "compare", "default", "candidates"):
+        file = f"demo_{file}_cpu.json"
         results = json.loads((RESULTS / file).read_text())["results"]["240"]
         rows = {**results, **rows}  # the first file wins where both have a row
     return rows
@@ -50,6 +51,19 @@ def test_a_row_of_the_readme_is_what_was_measured(row):
 
 def test_all_methods_are_in_the_table():
     assert len(table()) >= 20
+
+
+def test_what_going_back_costs_is_what_was_measured():
+    """One chunk, two, and the twelve frames that were the default, against keep; both presets."""
+    words = README.partition("of the prompts obeyed;")
+    said = re.findall(r"\d\.\d\d", words[0][-60:] + words[2].partition(")")[0])
+    rows = []
+    for file, preset in (("recache", ""), ("recache_compact", ":compact")):
+        results = json.loads((RESULTS / f"demo_{file}_cpu.json").read_text())["results"]["120"]
+        name = f"head_forcing{preset},anchor_recent=0,"
+        settings = (*(f"recache_frames={n}" for n in (3, 6, 12)), "on_switch=keep")
+        rows.append([f"{results[name + one]['obeyed']['mean']:.2f}" for one in settings])
+    assert said == [each for pair in zip(*rows, strict=True) for each in pair]
 
 
 def test_shares_of_time_are_what_was_measured():
