@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import re
+import tokenize
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from io import StringIO
 from typing import Any
 
 from .prompt_signs import line_at, plain_signs
-from .timed_prompt import CLOCK, EXACT, UNIT, Reading, TimedPrompt
+from .timed_prompt import CLOCK, EXACT, UNIT, Reading, TimedPrompt, Unit
 
 TIME = rf"(?:{CLOCK}|{EXACT}\ ?(?:{UNIT})?)"
 KEY = re.compile(rf"""\s{{0,99}}(["'])\s?({TIME})\s?\1\s?:\s?""", re.IGNORECASE)
@@ -20,23 +23,37 @@ VALUES = {
 DATA = re.compile(r"""(?:\{\s*(?:["']|\d+\s*:)|\[\s*(?:[{"']|[\[(]\s*["'\d]))""")
 # what only data has, anywhere in a text
 INSIDE = re.compile(
-    rf"""(?:^|[{{,]|:\s)\s{{0,9}}["'`](?:{TIME}|frame_?\d+|prompts?|prompt_map)["'`]\s?:|^\w+\s?=\s?[\[{{]"""
-    r"""|^\s*-?\s*(?:start|frame|time)\s?:\s?\d+\s*$|^\[?\[\d+,\s?["']""",
+    rf"""(?:^|[{{,]|:\s)[ \t]{{0,9}}["'`](?:{TIME}|frame_?\d+|prompts?|prompt_map)["'`]\ ?:"""
+    r"""|^\w+\ ?=\ ?[\[{]|^\[?\[\d+,\ ?["']|-{2,}\ ?\|\ ?-{2,}""",
     re.MULTILINE | re.IGNORECASE,
 )
+TIMES = re.compile(
+    r"^[ \t]{0,40}(?:-[ \t])?(?:start|frame|time|duration|end)\ ?:\ ?\d",
+    re.MULTILINE | re.IGNORECASE,
+)
+TEXTS = re.compile(r"^[ \t]{0,40}(?:-[ \t])?(?:prompt|text)\ ?:", re.MULTILINE | re.IGNORECASE)
+# of what begins like data: that it is
+SURE = re.compile(
+    r"""["'][\w ]{1,40}["']\s?:\s?["'\d\[{]|["']\s?,\s?["'].*[\]}]\s*\Z|^\{\s*\d+\s*:\s*["']"""
+    r"""|\A\[\s*["'].*["']\s*,?\s*\]\s*\Z""",
+    re.DOTALL,
+)
 SAYS = ("prompt", "text", "description", "caption")
-STARTS = {
-    False: ("start", "time", "at", "begin", "from", "start_time", "startTime", "start_seconds",
-            "timestamp", "t", "seconds"),
-    True: ("key", "frame", "start_frame", "startFrame", "frame_start", "keyframe"),
-}  # fmt: skip
-ENDS = {
-    False: ("end", "to", "end_time", "endTime", "end_seconds"),
-    True: ("end_frame", "endFrame", "frame_end"),
-}
-LASTS = {False: ("duration", "lasts", "duration_seconds"), True: ("num_frames", "frames")}
+# names, and what they count if they say it themselves
+STARTS = dict.fromkeys(
+    ("start", "time", "at", "begin", "from", "start_time", "startTime"), Unit.AUTO
+)
+STARTS |= dict.fromkeys(("timestamp", "t", "seconds"), Unit.AUTO) | {"start_seconds": Unit.SECONDS}
+STARTS |= dict.fromkeys(
+    ("frame", "start_frame", "startFrame", "frame_start", "keyframe"), Unit.PICTURES
+)
+ENDS = dict.fromkeys(("end", "to", "end_time", "endTime"), Unit.AUTO)
+ENDS |= {"end_seconds": Unit.SECONDS}
+ENDS |= dict.fromkeys(("end_frame", "endFrame", "frame_end"), Unit.PICTURES)
+LASTS = {"duration": Unit.AUTO, "lasts": Unit.AUTO, "duration_seconds": Unit.SECONDS}
+LASTS |= {"num_frames": Unit.PICTURES, "frames": Unit.PICTURES}
 # they number the prompts, and change nothing
-NUMBERS = ("id", "index", "cut")
+NUMBERS = ("id", "index", "cut", "key")
 LISTS = ("prompts", "schedule", "prompt_map", "prompts_list", "shots", "scenes", "segments")
 LISTS += ("timeline", "clips", "multi_prompt")
 FORM = '{"0": "text", "24": "text"}, ["text", "text"] or [{"start": 0, "prompt": "text"}]'
@@ -48,9 +65,9 @@ def keyed(text: str, how: Reading) -> list[TimedPrompt] | None:
     Raises:
         ValueError: if it begins so and goes on otherwise, or a time comes twice.
     """
-    if KEY.match(plain_signs(text)):
-        signs = plain_signs(text)
-    else:
+    # quotes of other keyboards may stand in texts: only where it begins with them are they ours
+    signs = text if KEY.match(text) else plain_signs(text)
+    if not KEY.match(signs):
         return None
     found, at = [], 0
     while at < len(signs.rstrip()):
@@ -62,10 +79,18 @@ def keyed(text: str, how: Reading) -> list[TimedPrompt] | None:
                 'a keyed schedule must be like "0": "text", "24": "text", got '
                 f"{line_at(text, at + len(signs[at:]) - len(signs[at:].lstrip()))}"
             )
-        said = re.sub(r"\\(.)", r"\1", text[value.start(1) : value.end(1)]).strip()
-        found.append((key[2], said))
+        found.append((key[2], _unescaped(text[value.start(1) : value.end(1)], quote).strip()))
         at = value.end()
     return [TimedPrompt(said, how.seconds(key, counts_pictures=True)) for key, said in _once(found)]
+
+
+def _unescaped(text: str, quote: str) -> str:
+    if quote == '"':
+        try:
+            return json.loads(f'"{text}"', strict=False)
+        except ValueError:
+            pass  # \\( of a prompt is no escape of JSON, and stays
+    return re.sub(r"""\\(["'\\])""", r"\1", text)
 
 
 def from_data(text: str, how: Reading) -> list[TimedPrompt] | None:
@@ -77,6 +102,8 @@ def from_data(text: str, how: Reading) -> list[TimedPrompt] | None:
     if not DATA.match(text):
         return None
     found = _loaded(text)
+    if found is None:
+        return None
     if isinstance(found, Mapping) and len(found) == 1:
         ((name, inside),) = found.items()
         if name in LISTS and isinstance(inside, (dict, list)):
@@ -90,9 +117,13 @@ def from_data(text: str, how: Reading) -> list[TimedPrompt] | None:
 
 def looks_like_data(text: str) -> str | None:
     """Return the line that only data has, of a text that was read as none."""
-    found = INSIDE.search(plain_signs(text))
-    begin = found and found.start() + len(found[0]) - len(found[0].lstrip())
-    return None if found is None else line_at(text, begin)
+    signs = plain_signs(text)
+    found, lines = INSIDE.search(signs), list(TIMES.finditer(signs))
+    if found is None and len(lines) + bool(TEXTS.search(signs)) > 1:
+        found = lines[0] if lines else None
+    if found is None:
+        return None
+    return line_at(text, found.start() + len(found[0]) - len(found[0].lstrip()))
 
 
 def _loaded(text: str) -> object:
@@ -103,12 +134,33 @@ def _loaded(text: str) -> object:
     except RecursionError:
         reason = "lists in lists without an end"
     try:
-        return _keys_as_text(ast.literal_eval(text))
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return _keys_as_text(_evaluated(text))
+    except (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError):
+        if not SURE.search(text):
+            return None  # a prompt that begins with a bracket
         raise ValueError(
             f"prompts in JSON must be whole, got {line_at(text, 0)}: {reason[:1].lower()}"
             f"{reason[1:]}; write {FORM}"
         ) from None
+
+
+def _evaluated(text: str) -> object:
+    """Return what a Python literal says; texts that lack a comma, and keys that come twice, do not.
+
+    Raises:
+        ValueError, SyntaxError: if it is none.
+    """
+    nodes = list(ast.walk(ast.parse(text, mode="eval")))
+    texts = sum(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in nodes)
+    tokens = tokenize.generate_tokens(StringIO(text).readline)
+    if sum(token.type == tokenize.STRING for token in tokens) != texts:
+        raise ValueError("a comma is missing between two texts")
+    for node in nodes:
+        if isinstance(node, ast.Dict):
+            keys = [ast.unparse(key) for key in node.keys if key is not None]
+            if len(set(keys)) < len(keys):
+                raise ValueError("a key comes twice")
+    return ast.literal_eval(text)
 
 
 def _keys_as_text(found: object) -> object:
@@ -141,17 +193,9 @@ def _read(found: Sequence[object], how: Reading, text: str) -> list[TimedPrompt]
         if not said:
             raise _unknown(text)
         start, end, lasts = (_time(each, names, how) for names in (STARTS, ENDS, LASTS))
-        known = {
-            said,
-            *NUMBERS,
-            *(n for kind in (STARTS, ENDS, LASTS) for ns in kind.values() for n in ns),
-        }
-        if not known >= set(each):
-            (odd, *_) = set(each) - known
-            raise ValueError(
-                f"a prompt in JSON must have a prompt, a start, an end or a duration, got {odd!r} "
-                "as well; leave that out"
-            )
+        if "key" in each:
+            start = how.seconds(str(each["key"]), counts_pictures=True)
+        _check(each, said, start, end)
         if start is None and lasts is not None:
             start, end = at, at + lasts
             at = end
@@ -163,16 +207,34 @@ def _read(found: Sequence[object], how: Reading, text: str) -> list[TimedPrompt]
     return prompts
 
 
-def _time(
-    each: Mapping[str, Any], names: Mapping[bool, Sequence[str]], how: Reading
-) -> float | None:
-    for pictures, known in names.items():
-        for name in known:
-            if name in each:
-                try:
-                    return how.seconds(str(each[name]), counts_pictures=pictures)
-                except ValueError as error:
-                    raise ValueError(f"{name} in JSON: {error}") from None
+def _check(each: Mapping[str, Any], said: str, start: float | None, end: float | None) -> None:
+    """Refuse what would be passed over.
+
+    Raises:
+        ValueError: what must hold.
+    """
+    odd = sorted(set(each) - {said, *NUMBERS, *STARTS, *ENDS, *LASTS})
+    if odd:
+        raise ValueError(
+            f"a prompt in JSON must have a prompt, a start, an end or a duration, got {odd[0]!r} "
+            "as well; leave that out"
+        )
+    if end is not None and start is None:
+        raise ValueError(f"a prompt in JSON must say when it begins, got its end, {end:g} s, alone")
+    if not isinstance(each.get("cut", False), bool):
+        raise ValueError(f"cut in JSON must be true or false, got {each['cut']!r}")
+
+
+def _time(each: Mapping[str, Any], names: Mapping[str, Unit], how: Reading) -> float | None:
+    given = [name for name in names if name in each]
+    if len(given) > 1:
+        raise ValueError(f"a time in JSON must be told once, got {' and '.join(given)}")
+    for name in given:
+        reading = how if names[name] is Unit.AUTO else replace(how, unit=names[name])
+        try:
+            return reading.seconds(str(each[name]))
+        except ValueError as error:
+            raise ValueError(f"{name} in JSON: {error}") from None
     return None
 
 

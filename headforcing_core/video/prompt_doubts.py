@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .prompt_marks import Mark, marks
+from .prompt_signs import segments
 
 
 def suspicious(text: str) -> Mark | None:
     """Return what was meant as a time in a text that has been read as none, if anything was."""
-    found = [mark for mark in marks(text) if mark.says]
+    everything = marks(text)
+    unclosed = [mark for mark in everything if not mark.closed]
+    if unclosed:
+        return unclosed[0]
+    found = [mark for mark in everything if mark.says and not mark.is_weak]
+    if any(mark.first == 0 and mark.says for mark in everything) or _at_all_ends(everything, text):
+        found = [mark for mark in everything if mark.says]
     begun: Mark | None = None
     ends: dict[float, Mark] = {}
     for mark in found:
@@ -18,6 +27,9 @@ def suspicious(text: str) -> Mark | None:
         begun = mark if mark.first == 0 and begun is None else begun
         if mark.last is not None and mark.last > mark.first:
             ends.setdefault(mark.last, mark)
+    later = [m for m in everything if m.has_unit and m.first > 0 and not m.is_clock]
+    if begun is not None and begun.begins and begun.has_unit and len(later) > 1:
+        return begun
     for told in (
         [m for m in found if m.begins and m.box and (m.has_unit or m.other or m.box in "[<{")],
         [m for m in found if m.has_unit and (m.box or m.called) and not m.is_clock],
@@ -26,6 +38,13 @@ def suspicious(text: str) -> Mark | None:
         if len(told) > 1:
             return told[0]
     return next((m for m in found if _alone(m, text)), None)
+
+
+def _at_all_ends(found: Sequence[Mark], text: str) -> bool:
+    """Whether every line, or part between bars, ends with a time in brackets: how long it lasts."""
+    parts = [part for part in segments(text) if text[part.begin : part.end].strip()]
+    ends = [mark for mark in found if mark.box and mark.ends]
+    return len(ends) == len(parts) > 1
 
 
 def _alone(mark: Mark, text: str) -> bool:
@@ -49,6 +68,10 @@ def left_over(text: str, start: float, end: float | None, beyond: float) -> Mark
 
 def _left(mark: Mark, start: float, end: float | None, beyond: float) -> bool:
     lasts = mark.other is not None
+    if not mark.closed:
+        return True
+    if mark.is_weak and not mark.begins:
+        return False
     if mark.box and (mark.has_unit or (lasts and not mark.last <= mark.first)):
         return True
     if mark.begins and (mark.says or mark.first == end):

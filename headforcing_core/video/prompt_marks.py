@@ -21,13 +21,19 @@ TOKEN = re.compile(
 )
 BETWEEN = {"to", "until", "till", "\u00e0", "\u5230", "\u81f3", "\u304b\u3089"}
 LEADING = {"from", "between", "at", "then", "and", "time", "timestamp", "second", "seconds", "t"}
+LEADING |= {"de", "von", "ab", "desde", "in", "after", "segundo", "\u043e\u0442", "\u0441"}
 LEADING |= {"frame", "frames", "f", "\u7b2c", "\u4ece", "\u5728", "\u524d", "\u540e"}
+BOXES, BOXED = OPENS + "<", CLOSES + ">"
 OPEN_END = {"end", "onward", "onwards", "+"}
 HALF_DAY = re.compile(r"\ ?(?:[ap]\.?m\b|o'clock)", re.IGNORECASE)
 # units in other tongues; they are not read
-FOREIGN = re.compile(r"(?:sek|seg|\u0441\u0435\u043a)\w*|percent|%", re.IGNORECASE)
+FOREIGN = re.compile(r"(?:sek|seg|\u0441\u0435\u043a)\w*|\u0441|percent|%", re.IGNORECASE)
+WEAK = re.compile(r"(?:[2-9]|1[89]|20)\d?0s|\d+\ ?(?:[mf]|frames?|\u5e27)")
+# what words grow behind units in tongues without spaces
+GROWN = {"\u76ee", "\u6642\u70b9", "\uc5d0", "\ubd80\ud130", "\u304b\u3089", "\u65f6"}
+LENGTHS = {"\u65f6\u957f", "duration", "length"}
 # signs between a time and its text
-BEHIND = {*":=|@;,-)", "=>", "->", "-->"}
+BEHIND = {*":=|@;,-).", "=>", "->", "-->"}
 LIST = re.compile(r"[^\w\n]{0,8}(?:\d{1,2}|[a-z])[.)]\ ", re.IGNORECASE)
 
 
@@ -39,6 +45,7 @@ class Mark:
         begin, end: its place, with brackets and the sign that follows.
         one, other: when it begins, and to when it lasts, as written, perhaps in a word.
         box: the bracket around it, or nothing.
+        closed: the bracket is.
         cut: a # asks for a cut.
         begins: a line begins with it, perhaps behind signs and a few words.
         clean: there are no such signs and words.
@@ -54,6 +61,7 @@ class Mark:
     one: str
     other: str | None = None
     box: str = ""
+    closed: bool = True
     cut: bool = False
     begins: bool = False
     clean: bool = True
@@ -74,6 +82,13 @@ class Mark:
     @property
     def is_clock(self) -> bool:
         return ":" in self.one
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether it may be no time at all: an age, a decade (40s, 1980s), metres (25m), a seat."""
+        # (30s), (30s-40s), (30s, tired), (80s:1.2)
+        alone = self.other is None or re.fullmatch(r"[^\W\d]\w*|\d+\.\d+", self.other)
+        return bool(WEAK.fullmatch(self.one) and (alone or WEAK.fullmatch(self.other)))
 
     @property
     def has_unit(self) -> bool:
@@ -115,7 +130,7 @@ class _Line:
             _Token(each.lastgroup, each[0].lower(), each.start(), each.end())
             for each in TOKEN.finditer(signs, begin, end)
         ]
-        closing = [at for at, token in enumerate(self.tokens) if token.text in CLOSES]
+        closing = [at for at, token in enumerate(self.tokens) if token.text in BOXED]
         self.last_close = closing[-1] if closing else -1
 
     def marks(self) -> Iterator[Mark]:
@@ -167,20 +182,16 @@ class _Line:
             return None, at
         other, after = self._other(at)
         foreign = FOREIGN.fullmatch(self._text(after)) is not None
+        grown = self._text(after) in GROWN
         after += foreign
-        mark = Mark(
-            self.tokens[at].begin,
-            self.tokens[after - 1].end,
-            self._text(at),
-            other,
-            clean=not foreign,
-        )
-        return mark, after
+        place = self.tokens[at].begin, self.tokens[after - 1].end
+        clean = not (foreign or grown) and not self._divides(at)
+        return Mark(*place, self._text(at), other, clean=clean), after
 
     def _boxed(self, at: int) -> tuple[Mark, int] | None:
         """Return the time that is alone in brackets, and the token after them."""
         box, first = self._text(at), at + 1
-        if box not in OPENS:
+        if box not in BOXES:
             return None
         while self._leads(first) or self._text(first) in (":", "=", ",", "-"):
             first += 1
@@ -190,14 +201,19 @@ class _Line:
         foreign = FOREIGN.fullmatch(self._text(after)) is not None
         cut = self._text(after + foreign) == "#"
         close = after + foreign + cut
-        closed = self._text(close) in CLOSES
+        closed = self._text(close) in BOXED
         told = other is not None or ":" in self._text(first)
         if not closed and (box != "[" or not told or close <= self.last_close):
             return None
+        if box == "<" and other is None and not re.search(UNIT, self._text(first), re.IGNORECASE):
+            return None
         close -= not closed
-        plain = first == at + 1 and not foreign and closed
+        plain = first == at + 1 and not foreign and closed and not self._divides(first)
         place = self.tokens[at].begin, self.tokens[close].end
-        return Mark(*place, self._text(first), other, box, cut, clean=plain), close + 1
+        return Mark(*place, self._text(first), other, box, closed, cut, clean=plain), close + 1
+
+    def _divides(self, at: int) -> bool:
+        return self._text(at + 1) == "/"  # 40/81 is a part, not a range
 
     def _other(self, at: int, boxed: bool = False) -> tuple[str | None, int]:
         """Return to when a time lasts, if that is told, and the token after it."""
@@ -217,8 +233,13 @@ class _Line:
         if self.signs[mark.end : mark.end + 1] == "\t":  # a table
             return replace(mark, end=mark.end + 1, sign="\t"), after
         sign = self._text(after)
-        ratio = sign in ":-" and self._is(after + 1, "time") and not self._space_after(after)
-        if sign not in BEHIND or ratio or (sign == "-" and not self._space_after(after)):
+        if sign not in BEHIND:
+            return mark, after
+        apart = self.signs[mark.end : mark.end + 1] == " "
+        close = not self._space_after(after)
+        # 16:9, a face after a space, a hyphen, a decimal point
+        part = sign in ":-" and (self._is(after + 1, "time") or apart)
+        if (close and (part or sign in "-.")) or (sign == "." and not mark.has_unit):
             return mark, after
         return replace(mark, end=self.tokens[after].end, sign=sign), after + 1
 
@@ -231,7 +252,9 @@ class _Line:
         return (
             front in ("at", "@")
             or (mark.sign == ":" and space)
-            or (front in (",", ":", "-", "@") and (last or mark.sign == "-"))
+            or (front in (",", ":", "-", "@", ";", "=") and (last or mark.sign == "-"))
+            or front in LENGTHS
+            or "\t" in (self.signs[mark.begin - 1 : mark.begin], mark.sign)
         )
 
     def _says(self, mark: Mark, after: int) -> bool:
@@ -239,6 +262,8 @@ class _Line:
             return True
         if not mark.begins:
             return mark.has_unit and (mark.other is not None or mark.called)
+        if mark.other is not None and not (mark.clean or mark.sign or mark.has_unit):
+            return self._leads(0)  # 1/2 cup of milk
         # a cell of a table, a unit in any tongue
         alone = mark.begin == self.tokens[0].begin and mark.ends and "|" in self.signs
         named = self._is(after, "word") and self._text(after + 1) == ":" and mark.other is not None

@@ -10,8 +10,8 @@ from typing import NamedTuple
 # one for one, so that places in a text stay
 WIDE = str.maketrans(
     "\u3010\u3011\u3016\u3017\u3014\u3015\u2014\u2013\u2012\u2011\u2010\u2212\u301c\u201c\u201d"
-    "\u201e\u2018\u2019\u3001\u00a0",
-    '[][][]------~"""\'\', ',
+    "\u201e\u2018\u2019\u3001\u3002\u00a0",
+    '[][][]------~"""\'\',. ',
 )
 NOTHING = re.compile("[\ufeff\u200b\u200c\u200d\u2060]")
 ENDS_LINE = re.compile("\r\n|[\r\u2028\u2029\v\f\x85]")

@@ -14,25 +14,27 @@ from itertools import pairwise
 from .prompt_data import from_data, keyed, looks_like_data
 from .prompt_doubts import suspicious
 from .prompt_signs import bars, cleaned, divided, line_at, plain_signs
-from .prompt_times import timed
+from .prompt_times import check_closed, timed
 from .timed_prompt import EXACT, SECOND, Reading, TimedPrompt, Unit
 
 AT = re.compile(rf"({EXACT}(?:\ ?{SECOND})?|\d+:\d\d)\s?@\s?(.*)", re.DOTALL | re.IGNORECASE)
 LASTING = re.compile(
-    rf"\[\ ?(?P<lasts>{EXACT}\ ?(?P<unit>{SECOND})?|\d+:\d\d)\ ?(?P<cut>\#?)\ ?\]\Z", re.IGNORECASE
+    rf"\[\ ?(?P<lasts>{EXACT}\ ?(?P<unit>{SECOND})?)\ ?(?P<cut>\#?)\ ?\]\Z", re.IGNORECASE
 )
 # how long, where no text ends
 INSIDE = re.compile(rf"\[\ ?{EXACT}\ ?{SECOND}", re.IGNORECASE)
 NAMES = r"(?:shot|scene|part|clip|segment|prompt|\u955c\u5934|\u573a\u666f|\u5206\u955c)"
 SHOT = re.compile(
-    rf"^[ ]{{0,8}}(?P<box>\[\ ?)?{NAMES}\ ?(?P<number>\d+)(?:\ ?(?:[\]:.\u2014)|-]|$)){{1,2}}\ ?",
+    rf"^[ ]{{0,8}}(?:\[\ ?{NAMES}\ ?(?P<boxed>\d+)\ ?\](?:\ ?[:.,;\u2014-](?=\s))?"
+    rf"|{NAMES}\ ?(?P<number>\d+)(?:\ ?[:\u2014)](?!\d)|\ -(?=\ )|\.(?=\s)|\ ?$))\ ?",
     re.IGNORECASE | re.MULTILINE,
 )
 # written in other ways, which are not read
 OTHERS = "|".join(
     (
         rf"^[^\w\n]{{0,8}}(?:{NAMES}|\u30ab\u30c3\u30c8|\u30b7\u30fc\u30f3)\ ?\#?"
-        r"(?:\d+|one|two|[\u4e00-\u5341])[ \])*]{0,3}(?:[:|)\]]|$)",
+        r"(?:\d+|one|two|[\u4e00-\u5341])(?:[.-]\d+)?[ \])*]{0,3}(?:[:|)\]]|$)",
+        rf"^[^\w\n]{{0,8}}\[\ ?{NAMES}\ ?\d+\ ?[:.,;-]",
         r"\u7b2c[\d\u4e00-\u5341]+\u4e2a(?:\u955c\u5934|\u573a\u666f)",
         rf"\b{NAMES}\ \d+:\ ",
         rf"\[{NAMES}\ \d+\]",
@@ -133,7 +135,9 @@ def _shots(text: str) -> list[TimedPrompt] | None:
     signs = plain_signs(text)
     found = list(SHOT.finditer(signs))
     others = list(SHOTS.finditer(signs))
-    in_order = [int(one["number"]) for one in found] == list(range(1, len(found) + 1))
+    in_order = [int(one["number"] or one["boxed"]) for one in found] == list(
+        range(1, len(found) + 1)
+    )
     if len(found) > 1 and in_order and len(others) <= len(found):
         heading = " ".join(text[: found[0].start()].split())
         ends = [*(one.start() for one in found[1:]), len(text)]
@@ -153,6 +157,7 @@ def _check_plain(text: str) -> None:
     line = looks_like_data(text)
     mark = suspicious(text)
     if line is None and mark is not None:
+        check_closed(text, 0, mark)
         line = line_at(text, mark.begin)
     if line is not None:
         raise ValueError(

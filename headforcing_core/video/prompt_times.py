@@ -12,8 +12,11 @@ from .prompt_signs import Segment, bars, line_at, segments
 from .timed_prompt import Reading, TimedPrompt, Unit, unit_of
 
 Span = tuple[float, float | None]
-SUBTITLES = re.compile(r"(?:\AWEBVTT[^\n]*\n\s*)?^(?:\d+[ \t]*\n)?(?=[\d:.,]+ --> )", re.MULTILINE)
-READ = {"", "\t", ":", "-", ",", ";", "=", "->", "=>", "-->"}
+HEADER = re.compile(r"\AWEBVTT\b[^\n]*\n(?:[^\n]*[^\s\n][^\n]*\n)*")
+NUMBERED = re.compile(r"^\d+[ \t]*\n(?=[\d:.,]+ --> )", re.MULTILINE)
+# subtitles with names and places of their own
+STYLED = re.compile(r"^[^\n]*\S[^\n]*\n[\d:.,]+ --> |^[\d:.,]+ --> \S+[ \t]+\S", re.MULTILINE)
+READ = {"", "\t", ".", ":", "-", ",", ";", "=", "->", "=>", "-->"}
 HOW = 'write "[0:10] text" or "0-10s: text" on every line'
 
 
@@ -23,7 +26,13 @@ def timed(text: str, how: Reading) -> list[TimedPrompt] | None:
     Raises:
         ValueError: if a line begins with what looks like a time and cannot be read.
     """
-    text = SUBTITLES.sub("", text)
+    text = NUMBERED.sub("", HEADER.sub("", text)).strip()
+    styled = STYLED.search(text) if " --> " in text else None
+    if styled:
+        raise ValueError(
+            "subtitles must have times and texts alone, with an empty line between them, got "
+            f"{line_at(text, styled.start())}; {HOW}"
+        )
     found = [mark for mark in marks(text) if mark.says]
     for style, chosen in (
         (_bracketed, [m for m in found if m.box == "[" and m.clean]),
@@ -76,6 +85,8 @@ def _bare(text: str, found: Sequence[Mark], how: Reading) -> list[Mark]:
         ValueError: if numbers before a colon do not say what they count.
     """
     told = [m for m in found if (m.has_unit or m.sign == ":") and m.sign in READ]
+    if all(m.is_weak for m in told):  # 0m: sea level
+        return []
     unsaid = [m for m in told if not m.has_unit and m.other is None]
     begins = bool(told) and told[0].first == 0
     if unsaid and how.unit is Unit.AUTO:
@@ -120,7 +131,7 @@ def _between(text: str, found: Sequence[Mark], how: Reading) -> list[TimedPrompt
     for mark, (begin, end), span, beyond in zip(
         found, parts_of(found, len(text)), spans, nexts, strict=True
     ):
-        said = text[begin:end].strip(" \t\r\n|,\u3000\xa0").lstrip(":\u3001\uff0c \t\u3000\xa0")
+        said = text[begin:end].strip(" \t\r\n|,\u3000\xa0")
         _refuse(text, begin, left_over(text[begin:end], span[0], mark.last, beyond))
         inner = [at for at in divides if begin < at < begin + len(text[begin:end].rstrip(" \t\n|"))]
         if inner and text[begin : inner[0]].strip(" |\n"):
@@ -133,8 +144,22 @@ def _between(text: str, found: Sequence[Mark], how: Reading) -> list[TimedPrompt
     return prompts
 
 
+def check_closed(text: str, begin: int, mark: Mark) -> None:
+    """Say of a bracket that it is not closed, if that is what is wrong.
+
+    Raises:
+        ValueError: if it is.
+    """
+    if not mark.closed:
+        raise ValueError(
+            "a bracket with a time must be closed, got "
+            f"{line_at(text, begin + mark.begin)}; write [0:10] text"
+        )
+
+
 def _refuse(text: str, begin: int, mark: Mark | None) -> None:
     if mark is not None:
+        check_closed(text, begin, mark)
         raise ValueError(
             "times must all be in one form that is read, in front of their texts, got "
             f"{line_at(text, begin + mark.begin)}; {HOW}"
@@ -150,7 +175,6 @@ def _spans(text: str, found: Sequence[Mark], how: Reading) -> list[Span]:
         ValueError: if that cannot be told, or a time cannot be read.
     """
     pairs = [m for m in found if m.box and m.other is None and re.fullmatch(r"\d+:\d{2}", m.one)]
-    ranges = [m for m in found if m.box and m.other is not None and not m.is_clock]
     ranges = [m for m in found if m.box and m.other is not None and not m.is_clock]
     certain = [m for m in found if m.is_clock and m not in pairs]
     as_clocks = [_span(text, mark, how, ()) for mark in found]

@@ -73,6 +73,8 @@ class Reading:
         return sum(self._counted(part[1], part[2], counts_pictures) for part in parts)
 
     def _counted(self, number: str, unit: str | None, counts_pictures: bool) -> float:
+        if re.search(r",\d{3}$", number):
+            raise ValueError(f"a time must have no comma for thousands, got {number!r}")
         count = float(number.replace(",", "."))
         for names, factor in UNITS.items():
             if unit and re.fullmatch(names, unit):

@@ -92,7 +92,7 @@ def answer(text):
 def test_texts_that_people_write_are_read_with_certainty_or_refused():
     """Each has the answers that are right; most may also be refused."""
     wrong = [case["text"] for case in CASES if answer(case["text"]) not in case["accepted"]]
-    assert len(CASES) > 700 and not wrong
+    assert len(CASES) > 1000 and not wrong
 
 
 @pytest.mark.parametrize(
@@ -241,25 +241,31 @@ def test_the_same_words_before_every_prompt():
         ("[0:10] a cat [5:10] ", "must have a text, got none at 5 s"),
         ("[1:10] a cat", "the first prompt must begin at 0, got 1 s"),
         ("[0:10] a cat [0:10] a dog", "one after the other, got 0 s after 0 s"),
-        ("[10:0] a cat", "must end after it begins"),
-        ("[0:ten] a cat", "a line that looks timed must be in a form that is read"),
-        ("[0:5] a cat\n[5;10] a dog", "times in brackets must be like .* got '.5;10. a dog'"),
+        ("[0:5] a cat\n[10:5] a dog", "must end after it begins, got .*10:5. a dog. in line 2"),
+        ("[0:ten] a cat", "times in brackets must be like .* got .*0:ten. a cat"),
+        ("[0:5] a cat\n[5%] a dog", "times must all be in one form .* got '.5%. a dog' in line 2"),
         ("[0:5 a cat", "a bracket with a time must be closed, got '.0:5 a cat'"),
-        ("0: a cat\n160: a dog", "must say what they count, got '0: a cat'; write 0s: for seconds"),
-        ("a cat (0-5s), a dog (5-10s)", "times must stand in front of their texts, got 'a cat"),
+        (
+            "0: a cat\n160: a dog",
+            "must say what they count, got '0: a cat' in line 1; write 0s: for",
+        ),
+        (
+            "a cat (0-5s), a dog (5-10s)",
+            "what looks like times must be in a form that is read, got 'a cat",
+        ),
         ('{"0": "a cat", "24": "a dog"', "prompts in JSON must be whole"),
         ('[{"start": "soon", "prompt": "a cat"}]', "a time must be like 12, .*, got 'soon'"),
-        ('[{"start": null, "prompt": "a cat"}]', "a time must be like 12, .*, got 'None'"),
+        (
+            '[{"start": null, "prompt": "a cat"}]',
+            "start in JSON: a time must be like 12, .*, got 'none'",
+        ),
         (
             "Scene 1 (0-5s): a cat\nScene 2 (5-10s): a dog",
-            "times must stand in front of their texts",
+            "what looks like times must be in a form that is read",
         ),
-        ("- [0:5] a cat\n- [5:10] a dog", "times must stand in front of their texts"),
-        ("**0:00** a cat\n**0:10** a dog", "times must stand in front of their texts"),
-        (
-            "1\n00:00:00,000 --> 00:00:05,000\na cat\n\n2\n00:00:05,000 --> 00:00:10,000\na dog",
-            "times must stand in front of their texts",
-        ),
+        ("- [0:5] a cat\n- [5:10] a dog", "what looks like times must be in a form that is read"),
+        ("**0:00** a cat\n**0:10** a dog", "what looks like times must be in a form that is read"),
+        ("0:00 --> 0:05 align:left\na cat", "subtitles must have times and texts alone"),
         ('{"a": 1, "b": 2}', "prompts in JSON must be like"),
         ('[{"start": 0, "prompt": "a cat"}, "a dog"]', "must all have a time or none"),
         ("0@a cat\na dog", "every line must be like 24@text"),
