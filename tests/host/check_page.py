@@ -15,6 +15,7 @@ URL, WORKFLOW, FOLDER, RENDERER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[
 ELEMENTS = "Comfy.VueNodes.Enabled"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
 RUN = "[data-testid=queue-button]"
+METHOD = "HeadForcingCacheMethod"
 WATCH = """() => {
   window.seen = {ended: [], previews: 0, said: [], progress: 0};
   for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
@@ -29,11 +30,23 @@ DROP = """text => {
   const at = {dataTransfer: data, bubbles: true, cancelable: true, clientX: 400, clientY: 300};
   document.querySelector("#graph-canvas, canvas").dispatchEvent(new DragEvent("drop", at));
 }"""
-SET = """([kind, name, value]) => {
-  const node = app.graph._nodes.find(node => node.type === kind);
+SET = """([kind, name, value, which]) => {
+  const node = app.graph._nodes.filter(node => node.type === kind)[which];
   const widget = node.widgets.find(widget => widget.name === name);
   widget.value = value;
   widget.callback?.(value, app.canvas, node);
+}"""
+# what every node of a kind shows
+SETTINGS = """kind => app.graph._nodes.filter(node => node.type === kind).map(
+  node => Object.fromEntries(node.widgets.map(widget => [widget.name, widget.value])))"""
+ADD = "kind => { app.graph.add(LiteGraph.createNode(kind)); }"
+ALONE = f"kind => {{ app.graph.clear(); ({ADD})(kind); }}"
+COPY = """kind => {
+  app.canvas.copyToClipboard([app.graph._nodes.find(node => node.type === kind)]);
+  app.canvas.pasteFromClipboard();
+}"""
+RELOAD = """async () => {
+  await app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize())));
 }"""
 
 
@@ -65,8 +78,16 @@ class Page:
         kind, detail = self.page.evaluate("() => seen.ended.at(-1)")
         return kind, detail.get("exception_message", "")
 
-    def set(self, kind, widget, value):
-        self.page.evaluate(SET, [kind, widget, value])
+    def set(self, kind, widget, value, which=0):
+        self.page.evaluate(SET, [kind, widget, value, which])
+
+    def settings(self):
+        return self.page.evaluate(SETTINGS, METHOD)
+
+    def press(self, key):
+        """Press a key; the page looks for changes that can be undone whenever one is."""
+        self.page.keyboard.press(key)
+        self.page.wait_for_timeout(1000)
 
     def picture(self, name):
         self.page.evaluate("() => app.canvas.setDirty(true, true)")
@@ -96,7 +117,7 @@ def used(browser, found):
     text = "[0:6] a red ball moving slowly on striped olive\\n[6:10] a blue ball on plain navy"
     page.set("HeadForcingPromptSchedule", "text", text.replace("\\n", "\n"))
     page.set("HeadForcingSampler", "seconds", 10)
-    page.set("HeadForcingCacheMethod", "method", "sink_window:short")
+    page.set(METHOD, "method", "sink_window:short")
     found["widgets"] = page.page.evaluate(
         "() => app.graph._nodes.find(n => n.type === 'HeadForcingCacheMethod')"
         ".widgets.map(w => w.name)"
@@ -115,6 +136,48 @@ def used(browser, found):
     found["run again"] = page.ended(4)
     found["last words"] = page.page.evaluate("() => seen.said.at(-1)")
     found["errors"] = page.errors
+
+
+def chosen_again(browser, found):
+    """Edit a method's settings, choose another and it again; load, add, copy and undo nodes."""
+    page, seen = Page(browser.new_page()), {}
+    page.page.evaluate(ALONE, METHOD)
+    page.set(METHOD, "method", "head_forcing")
+    page.set(METHOD, "method.anchor_recent", 5)
+    page.set(METHOD, "method.on_switch", "keep")
+    page.set(METHOD, "method", "head_forcing:compact")
+    seen["another"] = page.settings()
+    page.set(METHOD, "method.memory_recent", 2)
+    page.set(METHOD, "method", "head_forcing")
+    seen["again"] = page.settings()
+    page.page.evaluate(RELOAD)
+    seen["loaded"] = page.settings()
+    page.set(METHOD, "method", "head_forcing:compact")
+    seen["another, loaded"] = page.settings()
+
+    page.page.evaluate(ADD, METHOD)
+    page.set(METHOD, "method", "head_forcing:compact", 1)
+    page.page.evaluate(COPY, METHOD)
+    seen["added, copied"] = page.settings()
+    page.set(METHOD, "method", "head_forcing", 1)
+    page.set(METHOD, "method", "head_forcing", 2)
+    seen["each its own"] = page.settings()
+
+    page.press(".")
+    page.set(METHOD, "method", "sink_window")
+    page.press(".")
+    page.press("Control+z")
+    seen["undone"] = page.settings()
+    page.set(METHOD, "method", "head_forcing")
+    seen["again, undone"] = page.settings()
+
+    page.drop(WORKFLOW)
+    seen["dropped"] = page.settings()
+    page.set(METHOD, "method", "head_forcing")
+    seen["another, dropped"] = page.settings()
+    page.set(METHOD, "method", "head_forcing:compact")
+    seen["again, dropped"] = page.settings()
+    found["settings"], found["errors"] = seen, found["errors"] + page.errors
 
 
 def read(browser, found):
@@ -148,6 +211,7 @@ def main():
         chosen = json.dumps(RENDERER == "elements")
         browser.request.post(f"{URL}/api/settings/{ELEMENTS}", data=chosen)
         used(browser, found)
+        chosen_again(browser, found)
         read(browser, found)
         chromium.close()
     print("FOUND", json.dumps(found))

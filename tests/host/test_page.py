@@ -1,5 +1,6 @@
 """The demo workflow in the host's page, in a real browser; see check_page.py for what is done."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from comfy_host import HOST, RENDERERS, ROOT, host_python, needs_host
 from host_script import found_by
 from PIL import Image
 
+WORKFLOW = ROOT / "workflows" / "demo_without_downloads.json"
+METHOD = "HeadForcingCacheMethod"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -33,10 +36,18 @@ pytestmark = [*needs_host, pytest.mark.skipif(bool(reason()), reason=f"no page: 
 @pytest.fixture(scope="module", params=CHOSEN)
 def found(request, host, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
-    workflow = ROOT / "workflows" / "demo_without_downloads.json"
     url = f"http://127.0.0.1:{host.port}"
-    seen = found_by("check_page.py", url, workflow, folder, request.param)
-    return {**seen, "folder": folder, "asked": request.param}
+    seen = found_by("check_page.py", url, WORKFLOW, folder, request.param)
+    options = host.info[METHOD]["input"]["required"]["method"][1]["options"]
+    own = {option["key"]: own_settings(option) for option in options}
+    return {**seen, "folder": folder, "asked": request.param, "own": own}
+
+
+def own_settings(option):
+    """What the node shows of a method when nothing has been edited."""
+    widgets = option["inputs"]["required"] | option["inputs"]["optional"]
+    values = {f"method.{name}": spec[1]["default"] for name, spec in widgets.items()}
+    return {"method": option["key"], **values}
 
 
 def test_the_graph_is_drawn_as_asked(found):
@@ -57,7 +68,32 @@ def test_the_demo_workflow_is_dropped_and_runs(found):
 def test_a_new_prompt_time_and_method_run(found):
     assert found["changed run"] == ["execution_success", ""]
     # the widgets are those of the method that was chosen
-    assert found["widgets"] == ["method", "method.window", "method.sink", "method.positions"]
+    assert found["widgets"] == list(found["own"]["sink_window:short"])
+
+
+def test_a_method_chosen_again_has_its_edits(found):
+    one, other = (found["own"][name] for name in ("head_forcing", "head_forcing:compact"))
+    edited = {**one, "method.anchor_recent": 5, "method.on_switch": "keep"}
+    edited_other = {**other, "method.memory_recent": 2}
+    (saved,) = (
+        dict(zip(other, node["widgets_values"], strict=True))
+        for node in json.loads(WORKFLOW.read_text("utf-8"))["nodes"]
+        if node["type"] == METHOD
+    )
+    assert saved["method"] == "head_forcing:compact" and saved != other
+    assert found["settings"] == {
+        "another": [other],
+        "again": [edited],
+        "loaded": [edited],
+        "another, loaded": [edited_other],
+        "added, copied": [edited_other, other, edited_other],
+        "each its own": [edited_other, one, edited],
+        "undone": [edited_other, one, edited],
+        "again, undone": [edited, one, edited],
+        "dropped": [saved],
+        "another, dropped": [one],
+        "again, dropped": [saved],
+    }
 
 
 def test_an_interrupted_run_goes_on(found):
