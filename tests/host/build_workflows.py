@@ -83,7 +83,7 @@ def demo():
         **saved({"samples": ("Sampler", 0), "vae": ("Demo model", 2)}, "head_forcing/demo"),
     }
     columns = [
-        Column("1  Model", 360, {"Read me": 210, "Demo model": 90, "Prompts": 320}),
+        Column("1  Model", 360, {"Read me": 210, "Demo model": 102, "Prompts": 320}),
         Column("2  What heads remember", 320, {"Method": 712}),
         Column("3  Video", 330, {"Sampler": 580}),
         Column("4  Result", 300, {"Decode": 46, "Video": 106, "Save": 330, "What ruled when": 130}),
@@ -118,7 +118,7 @@ def minute():
     columns = [
         Column(
             *("1  Model", 370),
-            {"Read me": 270, "Model": 106, "Text encoder": 106, "VAE": 58},
+            {"Read me": 270, "Model": 146, "Text encoder": 116, "VAE": 66},
         ),
         Column(
             "2  Prompt and heads",
@@ -154,7 +154,7 @@ def story():
     columns = [
         Column(
             *("1  Model", 370),
-            {"Read me": 270, "Model": 106, "Text encoder": 106, "VAE": 58},
+            {"Read me": 270, "Model": 146, "Text encoder": 116, "VAE": 66},
         ),
         Column("2  Prompts and memory", 370, {"Prompts": 380, "Method": 190}),
         Column("3  Video", 330, {"Sampler": 580}),
@@ -187,7 +187,7 @@ def profile():
         "How sure": ("PreviewAny", {"source": ("Heads", 3)}),
     }
     columns = [
-        Column("1  Model", 360, {"Read me": 210, "Demo model": 90, "Prompts": 320}),
+        Column("1  Model", 360, {"Read me": 210, "Demo model": 102, "Prompts": 320}),
         Column("2  Heads", 330, {"Heads": 346}),
         Column("3  What they are", 330, {"Head types": 300, "How sure": 330}),
         Column("4  By hand", 330, {"One head changed": 130, "After the change": 300}),
@@ -240,7 +240,7 @@ def methods():
     )
     closed = {part: {f"{part} {name}": CLOSED for name in names} for part in ("Method", "Decode")}
     columns = [
-        Column("1  Model", 320, {"Read me": 230, "Demo model": 90, "Prompt": 130}),
+        Column("1  Model", 320, {"Read me": 230, "Demo model": 102, "Prompt": 130}),
         Column("2  For all three", 230, {"Seconds": 58, "Seed": 82, **closed["Method"]}),
         Column(
             *("3  Videos", 230),
@@ -249,7 +249,7 @@ def methods():
         Column(
             "4  Drift",
             240,
-            {f"Drift of {name}": 110 for name in names}
+            {f"Drift of {name}": 140 for name in names}
             | {"Two beside": CLOSED, "Three beside": CLOSED},
         ),
         Column("5  Result", 340, {"Drift": 150, "Video": 106, "Save": 330}),
@@ -282,7 +282,7 @@ def image():
         **saved({"samples": ("Sampler", 0), "vae": ("Demo model", 2)}, "head_forcing/image"),
     }
     columns = [
-        Column("1  Model", 350, {"Read me": 210, "Demo model": 90, "Prompt": 130}),
+        Column("1  Model", 350, {"Read me": 210, "Demo model": 102, "Prompt": 130}),
         Column(
             "2  Image",
             300,
