@@ -1,4 +1,6 @@
-"""Write the workflows that ship, from the descriptions below and a running host's /object_info.
+"""Write the workflows that ship, from what stands below and the /object_info of a running host.
+
+The oldest host that is supported: its nodes have the fewest widgets.
 
 python tests/host/build_workflows.py OBJECT_INFO.json
 """
