@@ -58,6 +58,8 @@ class HeadForcingMeasureDrift(io.ComfyNode):
     def execute(
         cls, images: Tensor, name: str, stretch: float, table: str | None = None
     ) -> io.NodeOutput:
+        if not name.strip() or any(sign in name for sign in "|\n"):
+            raise ValueError(f"name must be words without | and line breaks, got {name!r}")
         count = round(stretch * WAN_VIDEO.fps)
         if len(images) < 2 * count or count < 2:
             raise ValueError(
@@ -76,6 +78,8 @@ def _table(name: str, measured: Drift, before: str | None) -> str:
     rows = [line.split(" | ") for line in before.splitlines()] if before else []
     rows = rows or [["last against first seconds", *(HEADINGS[each] for each in names)]]
     rows = [[cell.strip() for cell in row] for row in rows]
+    if any(len(row) != 1 + len(names) for row in rows):
+        raise ValueError(f"table must come from another Measure Drift, got {before[:40]!r}")
     rows.append([name, *(f"{getattr(measured, each):.2f}" for each in names)])
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     return "\n".join(

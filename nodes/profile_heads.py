@@ -29,9 +29,8 @@ from ..headforcing_core.heads import (
     write_profile,
 )
 from ..headforcing_core.methods import HeadMap
-from ..headforcing_core.models import SUPPORTED, WAN_VIDEO, Family
+from ..headforcing_core.models import WAN_VIDEO, Family
 from .graph import (
-    AUTO,
     CATEGORY,
     EncodedPrompts,
     HeadMapSocket,
@@ -40,6 +39,8 @@ from .graph import (
     as_image,
     encoded,
     family_of,
+    family_widget,
+    size_widgets,
     with_maps,
 )
 from .host import (
@@ -150,14 +151,8 @@ def _what() -> list[io.Input]:
             default=CLASSIFIERS[0].scheme,
             tooltip="Whose types the head map and the picture show. The model brings all.",
         ),
-        io.Int.Input("width", default=832, min=16, max=8192, step=16, tooltip="In pixels."),
-        io.Int.Input("height", default=480, min=16, max=8192, step=16, tooltip="In pixels."),
-        io.Combo.Input(
-            "family",
-            options=[AUTO, *SUPPORTED],
-            default=AUTO,
-            tooltip="How the model is run. auto: as Load AR Model noted.",
-        ),
+        *size_widgets(),
+        family_widget(),
     ]
 
 

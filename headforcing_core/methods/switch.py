@@ -72,23 +72,20 @@ class Switch:
 
     def left(self, past: Past, policy: HeadPolicy) -> Past:
         """Return what stays of a past. First frames that are recent still are the sink from now."""
-        stays = {
-            SwitchRule.FLUSH_RECENT: self.flushed_to,
-            SwitchRule.FLUSH_MEMORY: policy.recent,
-            SwitchRule.FLUSH_ALL: 0,
-        }
-        if self.rule not in stays:
-            return past
-        recent = past.recent[max(0, len(past.recent) - stays[self.rule]) :]
-        first = range(0 if policy.scene_sink else policy.sink)
-        sink = (*past.sink, *(f for f in past.recent if f in first and f not in recent))
         match self.rule:
             case SwitchRule.FLUSH_RECENT:
-                return Past(sink, past.middle, recent)
+                count, middle = self.flushed_to, past.middle
             case SwitchRule.FLUSH_MEMORY:
-                return Past(sink, (), recent)
-        held = policy.sink and 0 in (*past.sink, *past.recent)
-        return Past((0,) if held else ())
+                count, middle = policy.recent, ()
+            case SwitchRule.FLUSH_ALL:
+                held = policy.sink and 0 in (*past.sink, *past.recent)
+                return Past((0,) if held else ())
+            case _:
+                return past
+        recent = past.recent[max(0, len(past.recent) - count) :]
+        first = range(0 if policy.scene_sink else policy.sink)
+        sink = (*past.sink, *(f for f in past.recent if f in first and f not in recent))
+        return Past(sink, middle, recent)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import tokenize
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -150,7 +151,9 @@ def _evaluated(text: str) -> object:
     Raises:
         ValueError, SyntaxError: if it is none.
     """
-    nodes = list(ast.walk(ast.parse(text, mode="eval")))
+    with warnings.catch_warnings():  # \\( is no escape of Python's; it is a prompt's
+        warnings.simplefilter("ignore")
+        nodes = list(ast.walk(ast.parse(text, mode="eval")))
     texts = sum(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in nodes)
     tokens = tokenize.generate_tokens(StringIO(text).readline)
     if sum(token.type == tokenize.STRING for token in tokens) != texts:
@@ -160,7 +163,7 @@ def _evaluated(text: str) -> object:
             keys = [ast.unparse(key) for key in node.keys if key is not None]
             if len(set(keys)) < len(keys):
                 raise ValueError("a key comes twice")
-    return ast.literal_eval(text)
+    return ast.literal_eval(nodes[0])
 
 
 def _keys_as_text(found: object) -> object:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from .prompt_signs import CLOSES, OPENS, plain_signs, segments
 from .timed_prompt import MOMENT, UNIT
 
-SHOTS = r"(?:shot|scene|part|clip|segment|prompt|\u955c\u5934|\u573a\u666f)\ ?\#?\d+(?=\W|$)"
+# what people number
+SHOTS = r"(?:shot|scene|part|clip|segment|prompt|\u955c\u5934|\u573a\u666f|\u5206\u955c)"
 TOKEN = re.compile(
-    rf"(?P<lead>\b{SHOTS}|(?:frames?|f|t)_?(?=\d+\b))"
+    rf"(?P<lead>\b{SHOTS}\ ?\#?\d+(?=\W|$)|(?:frames?|f|t)_?(?=\d+\b))"
     rf"|(?P<time>(?<!\d\.){MOMENT}(?![A-Za-z_]|\.?\d))"
     r"|(?P<word>[A-Za-z_]\w*|[^\W\d]+|\w+)"
     r"|(?P<to>-+>|=>|\u2192|\.\.+|\u2026|[-~/])"
@@ -52,7 +53,6 @@ class Mark:
         called: it is told by more than itself: by ``at`` in front of it, or a colon behind.
         ends: a line ends with it.
         sign: what stands between it and its text, such as a colon.
-        says: there is more to it than a number in a sentence.
         says: there is more to it than a number in a sentence.
     """
 
@@ -232,6 +232,10 @@ class _Line:
         """Return a mark with the sign behind it, and the token after that."""
         if self.signs[mark.end : mark.end + 1] == "\t":  # a table
             return replace(mark, end=mark.end + 1, sign="\t"), after
+        if self._text(after) == "#" and self.tokens[after].begin == mark.end:
+            end = self.tokens[after].end  # 5-10s#: a cut, and no #hashtag
+            if not self.signs[end : end + 1].isalnum():
+                return self._signed(replace(mark, end=end, cut=True), after + 1)
         sign = self._text(after)
         if sign not in BEHIND:
             return mark, after

@@ -21,14 +21,10 @@ FACE = re.compile(r"[:;]-?[()]")
 
 
 class Segment(NamedTuple):
-    """A part of a text between line ends and dividing bars.
-
-    number: of its line, from 1.
-    """
+    """A part of a text between line ends and dividing bars."""
 
     begin: int
     end: int
-    number: int
 
 
 def plain_signs(text: str) -> str:
@@ -78,11 +74,7 @@ def divided(text: str) -> list[str]:
 def segments(text: str) -> list[Segment]:
     """Return the parts of a text that stand on lines of their own or between bars."""
     edges = sorted({*bars(text), *(found.start() for found in re.finditer("\n", text)), len(text)})
-    parts, begin, number = [], 0, 1
-    for edge in edges:
-        parts.append(Segment(begin, edge, number))
-        begin, number = edge + 1, number + (text[edge : edge + 1] == "\n")
-    return parts
+    return [Segment(one + 1, other) for one, other in pairwise([-1, *edges])]
 
 
 def line_at(text: str, place: int) -> str:

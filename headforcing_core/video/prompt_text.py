@@ -13,34 +13,34 @@ from itertools import pairwise
 
 from .prompt_data import from_data, keyed, looks_like_data
 from .prompt_doubts import suspicious
+from .prompt_marks import SHOTS
 from .prompt_signs import bars, cleaned, divided, line_at, plain_signs
 from .prompt_times import check_closed, timed
 from .timed_prompt import EXACT, SECOND, Reading, TimedPrompt, Unit
 
-AT = re.compile(rf"({EXACT}(?:\ ?{SECOND})?|\d+:\d\d)\s?@\s?(.*)", re.DOTALL | re.IGNORECASE)
+AT = re.compile(rf"({EXACT}(?:\ ?{SECOND})?|\d+:\d\d)(\#?)\s?@\s?(.*)", re.DOTALL | re.IGNORECASE)
 LASTING = re.compile(
     rf"\[\ ?(?P<lasts>{EXACT}\ ?(?P<unit>{SECOND})?)\ ?(?P<cut>\#?)\ ?\]\Z", re.IGNORECASE
 )
 # how long, where no text ends
 INSIDE = re.compile(rf"\[\ ?{EXACT}\ ?{SECOND}", re.IGNORECASE)
-NAMES = r"(?:shot|scene|part|clip|segment|prompt|\u955c\u5934|\u573a\u666f|\u5206\u955c)"
 SHOT = re.compile(
-    rf"^[ ]{{0,8}}(?:\[\ ?{NAMES}\ ?(?P<boxed>\d+)\ ?\](?:\ ?[:.,;\u2014-](?=\s))?"
-    rf"|{NAMES}\ ?(?P<number>\d+)(?:\ ?[:\u2014)](?!\d)|\ -(?=\ )|\.(?=\s)|\ ?$))\ ?",
+    rf"^[ ]{{0,8}}(?:\[\ ?{SHOTS}\ ?(?P<boxed>\d+)\ ?\](?:\ ?[:.,;\u2014-](?=\s))?"
+    rf"|{SHOTS}\ ?(?P<number>\d+)(?:\ ?[:\u2014)](?!\d)|\ -(?=\ )|\.(?=\s)|\ ?$))\ ?",
     re.IGNORECASE | re.MULTILINE,
 )
 # written in other ways, which are not read
 OTHERS = "|".join(
     (
-        rf"^[^\w\n]{{0,8}}(?:{NAMES}|\u30ab\u30c3\u30c8|\u30b7\u30fc\u30f3)\ ?\#?"
+        rf"^[^\w\n]{{0,8}}(?:{SHOTS}|\u30ab\u30c3\u30c8|\u30b7\u30fc\u30f3)\ ?\#?"
         r"(?:\d+|one|two|[\u4e00-\u5341])(?:[.-]\d+)?[ \])*]{0,3}(?:[:|)\]]|$)",
-        rf"^[^\w\n]{{0,8}}\[\ ?{NAMES}\ ?\d+\ ?[:.,;-]",
+        rf"^[^\w\n]{{0,8}}\[\ ?{SHOTS}\ ?\d+\ ?[:.,;-]",
         r"\u7b2c[\d\u4e00-\u5341]+\u4e2a(?:\u955c\u5934|\u573a\u666f)",
-        rf"\b{NAMES}\ \d+:\ ",
-        rf"\[{NAMES}\ \d+\]",
+        rf"\b{SHOTS}\ \d+:\ ",
+        rf"\[{SHOTS}\ \d+\]",
     )
 )
-SHOTS = re.compile(OTHERS, re.IGNORECASE | re.MULTILINE)
+OTHER_SHOTS = re.compile(OTHERS, re.IGNORECASE | re.MULTILINE)
 FORMS = (
     '"[0:10] text", "0-10s: text", "0:00 text", "text [10s] | text [10s#]", "0": "text", '
     '"24": "text", "24@text", JSON, or plain texts with | between them'
@@ -85,12 +85,12 @@ def _at(text: str, how: Reading) -> list[TimedPrompt] | None:
         return None
     prompts = []
     for item, one in zip(items, found, strict=True):
-        if one is None or re.search(r"[,;]\ ?\d+s?\ ?@\ ?\w", item[one.start(2) :]):
+        if one is None or re.search(r"[,;]\ ?\d+s?\ ?@\ ?\w", item[one.start(3) :]):
             raise ValueError(
                 f"every line must be like 24@text once one is, got {line_at(text, text.find(item))}"
             )
         start = how.seconds(one[1], counts_pictures=True)
-        prompts.append(TimedPrompt(item[one.start(2) :].strip(), start))
+        prompts.append(TimedPrompt(item[one.start(3) :].strip(), start, bool(one[2])))
     return prompts
 
 
@@ -111,7 +111,7 @@ def _lasting(text: str, how: Reading) -> list[TimedPrompt] | None:
                 f"{line_at(text, text.find(item))}"
             )
         said = item[: one.start()].rstrip() if one else item
-        if SHOTS.search(said) or INSIDE.search(plain_signs(said)):
+        if OTHER_SHOTS.search(said) or INSIDE.search(plain_signs(said)):
             raise ValueError(
                 "times like [10s] must stand at the ends of texts with | between them, got "
                 f"{line_at(text, text.find(item))}"
@@ -134,7 +134,7 @@ def _shots(text: str) -> list[TimedPrompt] | None:
     """
     signs = plain_signs(text)
     found = list(SHOT.finditer(signs))
-    others = list(SHOTS.finditer(signs))
+    others = list(OTHER_SHOTS.finditer(signs))
     in_order = [int(one["number"] or one["boxed"]) for one in found] == list(
         range(1, len(found) + 1)
     )

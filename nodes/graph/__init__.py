@@ -3,7 +3,7 @@
 from .head_map_outputs import as_image, head_map_output, head_map_outputs
 from .method_widgets import settings_from, widgets_of
 from .model_notes import AUTO, family_of, maps_on, note_family, note_maps, with_maps
-from .sampler_widgets import video_widgets, way_widgets
+from .sampler_widgets import family_widget, size_widgets, video_widgets, way_widgets
 from .search import aliases
 from .sockets import (
     CATEGORY,
@@ -25,12 +25,14 @@ __all__ = [
     "as_image",
     "encoded",
     "family_of",
+    "family_widget",
     "head_map_output",
     "head_map_outputs",
     "maps_on",
     "note_family",
     "note_maps",
     "settings_from",
+    "size_widgets",
     "video_widgets",
     "way_widgets",
     "widgets_of",

@@ -1,4 +1,4 @@
-"""The widgets and inputs of the sampler."""
+"""The widgets and inputs of the sampler, of which Profile Heads has some."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ from .model_notes import AUTO
 from .sockets import CacheMethodSocket, HeadMapSocket, ScheduleSocket
 
 MOST_SEED = 0xFFFFFFFFFFFFFFFF
+
+
+def size_widgets() -> list[io.Input]:
+    return [
+        io.Int.Input(side, default=pixels, min=16, max=8192, step=16, tooltip="In pixels.")
+        for side, pixels in (("width", 832), ("height", 480))
+    ]
+
+
+def family_widget() -> io.Input:
+    return io.Combo.Input(
+        "family",
+        options=[AUTO, *SUPPORTED],
+        default=AUTO,
+        tooltip="How the model is run. auto: as Load AR Model noted.",
+    )
 
 
 def video_widgets() -> list[io.Input]:
@@ -37,20 +53,14 @@ def video_widgets() -> list[io.Input]:
             round=0.01,
             tooltip="Length, rounded up to whole chunks (0.75 s with 3 latent frames).",
         ),
-        io.Int.Input("width", default=832, min=16, max=8192, step=16, tooltip="In pixels."),
-        io.Int.Input("height", default=480, min=16, max=8192, step=16, tooltip="In pixels."),
+        *size_widgets(),
     ]
 
 
 def way_widgets() -> list[io.Input]:
     """Return what decides how it is made."""
     return [
-        io.Combo.Input(
-            "family",
-            options=[AUTO, *SUPPORTED],
-            default=AUTO,
-            tooltip="How the model is run. auto: as Load AR Model noted.",
-        ),
+        family_widget(),
         io.String.Input(
             "steps",
             default="",

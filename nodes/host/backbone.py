@@ -46,14 +46,14 @@ class HostBackbone:
     Args:
         guider: sampling, its model loaded.
         extra_args: what the host passes to every call.
-        watch: is told, after every call, what it made of which noisy latent.
+        watch: is told, after every call, what it made.
     """
 
     def __init__(
         self,
         guider: PromptGuider,
         extra_args: dict[str, Any],
-        watch: Callable[[Tensor, Tensor], None] | None = None,
+        watch: Callable[[Tensor], None] | None = None,
     ):
         self.guider, self.extra_args, self.watch = guider, extra_args, watch
         self.run = Run()
@@ -85,7 +85,7 @@ class HostBackbone:
         sigma = noisy.new_full((noisy.shape[0],), level.sigma)
         clean = self.guider(noisy, sigma, **self.extra_args).float()
         if self.watch is not None:
-            self.watch(clean, noisy)
+            self.watch(clean)
         return clean
 
 

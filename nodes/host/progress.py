@@ -9,7 +9,7 @@ from pathlib import Path
 
 import latent_preview
 import torch
-from comfy.model_patcher import ModelPatcher
+from comfy.latent_formats import LatentFormat
 from comfy.utils import ProgressBar
 from comfy_execution.utils import get_executing_context
 from latent_preview import LatentPreviewer
@@ -24,15 +24,13 @@ log = logging.getLogger("headforcing")
 SAVE_EVERY = 60.0
 
 
-def _previewer(model: ModelPatcher) -> LatentPreviewer | None:
-    """Return what shows latents: what was chosen in the host; where that is none, a fast one.
+def _quick_previewer(latents: LatentFormat) -> LatentPreviewer | None:
+    """Return what shows latents where a host was asked for no previews, as it is by default.
 
-    A host shows none unless it is asked to, and a video of minutes is not to be waited for blind.
+    A video of minutes is not to be waited for blind.
     """
-    latents = model.model.latent_format
-    chosen = latent_preview.get_previewer(model.load_device, latents)
-    if chosen is not None or latents.latent_rgb_factors is None:
-        return chosen
+    if latents.latent_rgb_factors is None:
+        return None
     factors = latents.latent_rgb_factors, latents.latent_rgb_factors_bias
     reshape = getattr(latents, "latent_rgb_factors_reshape", None)
     return latent_preview.Latent2RGBPreviewer(*factors, reshape)
@@ -64,16 +62,21 @@ class Progress:
         self.total = len(request.clock) + made * len(request.family.levels)
         self.done, self.begin, self.made = 0, time.monotonic(), 0
         self.saved = self.begin
-        self._bar, self._previewer = ProgressBar(self.total), _previewer(self.video.model)
+        self._bar = ProgressBar(self.total)
+        model = self.video.model
+        self._chosen = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+        self._quick = None if self._chosen else _quick_previewer(model.model.latent_format)
 
-    def called(self, clean: Tensor, noisy: Tensor) -> None:
-        """Count a model call, and show its newest frame."""
+    def called(self, clean: Tensor) -> None:
+        """Count a model call, and show its newest frame where previews were asked for."""
         # a new prompt may have the recent past computed again: those calls are not in the total
         self.done = min(self.done + 1, self.total)
+        self._show(self._chosen, clean)
+
+    def _show(self, previewer: LatentPreviewer | None, clean: Tensor) -> None:
         picture = None
-        if self._previewer is not None:
-            newest = clean[:, :, -1:]
-            picture = self._previewer.decode_latent_to_preview_image("JPEG", newest)
+        if previewer is not None:
+            picture = previewer.decode_latent_to_preview_image("JPEG", clean[:, :, -1:])
         self._bar.update_absolute(self.done, self.total, picture)
 
     def finished(self, done: FinishedChunk) -> None:
@@ -89,6 +92,8 @@ class Progress:
                 "the dtype may be too narrow for this model: load it as bf16"
             )
         self.chunks.append(latent)
+        if self._quick is not None:  # once per chunk: a look at every call would wait for the GPU
+            self._show(self._quick, latent)
         now = time.monotonic()
         if done.chunk.stop <= self.given:
             self.begin = self.saved = now

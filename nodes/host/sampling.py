@@ -36,7 +36,7 @@ class HostVideo:
         conditioning: the host's conditioning of each name.
         given: latent ``[B, C, n, Y, X]`` of first frames, as the host's nodes have it.
         watch: sees every finished chunk.
-        calls: sees what every call made of which noisy latent, newest frame last.
+        calls: sees what every call made, newest frame last.
         observe: sees the attention of every call.
     """
 
@@ -45,7 +45,7 @@ class HostVideo:
     conditioning: Mapping[str, list]
     given: Tensor | None = None
     watch: Watch | None = None
-    calls: Callable[[Tensor, Tensor], None] | None = None
+    calls: Callable[[Tensor], None] | None = None
     observe: Observer | None = None
 
     def sample(self, model: ModelPatcher) -> Tensor:

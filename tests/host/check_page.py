@@ -106,7 +106,7 @@ def used(browser, found):
         f"() => app.ui.settings.settingsLookup?.['{ELEMENTS}'] !== undefined"
     )
     page.press_run()
-    page.page.wait_for_function("() => seen.previews > 40", timeout=60_000)
+    page.page.wait_for_function("() => seen.previews > 20", timeout=60_000)
     page.picture("running")
     found["first run"] = page.ended(1)
     page.page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")

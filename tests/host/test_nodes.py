@@ -8,6 +8,7 @@ import pytest
 from comfy_host import ROOT, needs_host
 from live_host import errors_of
 from prompts import demo
+from prompts import node as made
 from ui_workflow import as_prompt
 
 pytestmark = needs_host
@@ -127,3 +128,32 @@ def test_a_workflow_runs(host, path):
             with av.open(str(path)) as video:
                 shown = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
             assert len(shown) > 9 and shown[0].std() > 5
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({}, None),
+        ({"table": ["3", 0]}, None),
+        ({"name": "a|b"}, "name must be words without | and line breaks, got 'a|b'"),
+        ({"table": ["4", 0]}, "table must come from another Measure Drift, got 'from 0 s: a cat'"),
+        ({"stretch": 5.0}, "images must be a video of two stretches at least, 160 pictures"),
+    ],
+)
+def test_drift_is_measured_or_refused(host, inputs, message):
+    images = {"images": ["1", 0], "stretch": 3.0}
+    prompt = {
+        "1": made("EmptyImage", width=32, height=32, batch_size=100, color=255),
+        "2": made("HeadForcingMeasureDrift", **{"name": "blue", **images, **inputs}),
+        "3": made("HeadForcingMeasureDrift", name="first", **images),
+        "4": made("PrimitiveString", value="from 0 s: a cat"),
+        "5": made("PreviewAny", source=["2", 0]),
+    }
+    done = host.wait(host.queue(prompt))
+    (said, *_) = [*errors_of(done), ""]
+    assert said.strip().startswith(message or "") and bool(said) == bool(message)
+    if message is None:
+        (text,) = done["outputs"]["5"]["text"]
+        rows = [line.split(" | ") for line in text.splitlines()]
+        assert len(rows) == 2 + ("table" in inputs) and {len(row) for row in rows} == {7}
+        assert rows[-1][0].strip() == "blue" and float(rows[-1][1]) == 0

@@ -183,7 +183,15 @@ def test_a_hash_is_a_cut():
         ("a dog", 10, True),
         ("a cow", 15, False),
     ]
-    assert parsed("[0:10] a cat [10:20#] a dog")[1] == ("a dog", 10, True)
+    for text in (
+        "[0:10] a cat [10:20#] a dog",
+        "[0:10] a cat\n[10:20]# a dog",
+        "0-10s: a cat\n10-20s#: a dog",
+        "0:00 a cat\n0:10# a dog",
+        "0@a cat\n160#@a dog",
+    ):
+        assert parsed(text) == [("a cat", 0, False), ("a dog", 10, True)]
+    assert parsed("[0:10] a cat\n[10:20] #dog")[1] == ("#dog", 10, False)
     prompts = parse_prompts("a cat [10s] | a dog [5s#]", 16)
     schedule = schedule_of(prompts, ["A", "B"], MINUTE, WAN_VIDEO)
     assert schedule.cuts_at(60) and not schedule.cuts_at(0)
