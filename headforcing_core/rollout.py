@@ -105,7 +105,6 @@ class Rollout:
         """Let a new prompt change the past: forget, or compute the last chunks again under it."""
         if self.prompts.cuts_at(chunk.start):
             self.bank.begin_anew(chunk)
-            recent.clear()
             return
         self.bank.forget(chunk.start, self.switch)
         known = {done.chunk: done.latent for done in recent}

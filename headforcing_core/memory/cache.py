@@ -140,7 +140,7 @@ class CacheBank:
 
     @property
     def sink_end(self) -> int:
-        """The first frame after all sinks."""
+        """The first frame after all sinks, and none before the last cut."""
         return self._first.start + max(ledger.sink_end for ledger in self.ledgers)
 
     def rewind(self, start: int) -> None:
