@@ -81,7 +81,9 @@ class HeadPolicy:
     ) -> tuple[tuple[int, ...], list[int], tuple[int, ...]]:
         """Return the sink, the frames that leave, and the recent ones after a chunk's commit."""
         arrived = (*past.recent, *chunk.frames)
-        stay = len(arrived) if chunk.stop <= self.warm_up else self.recent
+        # a past that is computed again had its warm-up: what left then is in the middle
+        warms_up = chunk.stop <= self.warm_up and not past.middle
+        stay = len(arrived) if warms_up else self.recent
         keep = max(0, len(arrived) - stay)
         left, recent = arrived[:keep], arrived[keep:]
         first = scene if self.scene_sink else 0

@@ -84,7 +84,8 @@ class PositionRule(Enum):
                 return own
             case PositionRule.CONTIGUOUS:
                 first = chunk.start - len(own)
-                in_order = sorted(own, key=lambda page: page.at)
+                # a mean may hold later frames than are recent, while those are computed again
+                in_order = [*sorted(moving, key=lambda page: page.at), *recent]
                 return {page: first + i for i, page in enumerate(in_order)}
             case PositionRule.SPREAD:
                 end = recent[0].at if recent else chunk.start

@@ -132,6 +132,19 @@ def test_after_a_cut_the_video_is_one_that_begins(name, rule):
     torch.testing.assert_close(whole[:, :, 30:], later, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("at", [6, 12, 33])
+@every_method
+def test_recache_may_go_back_further_than_there_is_a_past(name, at):
+    """Everything behind the sink is computed again, and no more is held than before."""
+    method = with_values(settings_named(name), ["on_switch=recache", "recache_frames=4096"]).build()
+    prompts = PromptSchedule((0, at), THREE_PROMPTS[:2])
+    assert video(method, 48, prompts=prompts).isfinite().all()
+    bank = watched(name, "on_switch=recache recache_frames=4096", at)
+    sinks = max(ledger.rule.policy.sink for ledger in bank.ledgers)
+    first = -(-sinks // 3) * 3
+    assert bank.again == ([first] if first < at else [])
+
+
 def test_a_cut_between_equal_texts_is_one():
     same = PromptSchedule((0, 30), ("rain", "rain"), frozenset({30}))
     method = HeadForcing().build()

@@ -246,10 +246,11 @@ def check(name, values):
     assert len(list(rollout.run())) == FRAMES // 3 and script.checked
 
 
+@pytest.mark.parametrize("frames", [3, 15])
 @pytest.mark.parametrize(("name", "values"), VARIANTS)
-def test_caches_compute_what_their_pages_say(name, values):
+def test_caches_compute_what_their_pages_say(name, values, frames):
     """Also after the past was computed again under a new prompt, twice, and after a cut."""
-    check(name, f"{values} on_switch=recache")
+    check(name, f"{values} on_switch=recache recache_frames={frames}")
 
 
 @pytest.mark.parametrize("rule", ["flush_recent", "flush_memory", "flush_all"])
