@@ -13,10 +13,12 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .json_text import json_of, named, shown
 from .tensor_files import TensorSource, open_tensors
 
 LATENTS = "latents"
 SETTINGS_KEY = "headforcing"
+SPACE_KEY = "space"
 PARTIAL = ".partial"
 TEXT_NAMES = ("text", "context", "prompt_embeds", "embedding")
 
@@ -51,7 +53,7 @@ def write_latents(path: Path, latents: Tensor, settings: Mapping[str, object]) -
     Raises:
         OSError: if the disk is full or the place is gone; an older file stays as it was.
     """
-    metadata = {SETTINGS_KEY: json.dumps(settings), "space": "normalised"}
+    metadata = {SETTINGS_KEY: json.dumps(settings), SPACE_KEY: "normalised"}
     partial = None
     try:
         partial = _partial(path)
@@ -69,9 +71,9 @@ def is_latent_file(path: Path) -> bool:
     """Tell whether a file was written by ``write_latents``."""
     try:
         source = open_tensors(path)
+        return LATENTS in source.shapes and _settings(source, path) is not None
     except ValueError:
         return False
-    return SETTINGS_KEY in source.metadata and LATENTS in source.shapes
 
 
 def _partial(path: Path) -> Path:
@@ -88,14 +90,38 @@ def _umask() -> int:
 
 
 def read_settings(path: str | Path) -> dict[str, object] | None:
-    """Return what made a file of latents, None if the file does not say."""
-    text = open_tensors(path).metadata.get(SETTINGS_KEY)
+    """Return what made a file of latents, None if the file does not say.
+
+    Raises:
+        ValueError: if the file is damaged, or says it in no JSON object.
+    """
+    return _settings(open_tensors(path), path)
+
+
+def read_space(path: str | Path) -> str | None:
+    """Return in which space a file's latents are, "normalised" if we wrote it; None: not said.
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
+    return open_tensors(path).metadata.get(SPACE_KEY)
+
+
+def _settings(source: TensorSource, path: str | Path) -> dict[str, object] | None:
+    text = source.metadata.get(SETTINGS_KEY)
+    if not text:
+        return None
     try:
-        return json.loads(text) if text else None
+        settings = json_of(text)
     except ValueError as error:
         raise ValueError(
-            f"the settings in {Path(path).name} must be JSON, got {text[:40]!r}"
-        ) from error
+            f"the settings in {named(path)} must be JSON, got {shown(text)}: {error}"
+        ) from None
+    if not isinstance(settings, dict):
+        raise ValueError(
+            f"the settings in {named(path)} must be a JSON object, got {shown(settings)}"
+        )
+    return settings
 
 
 def read_latents(path: str | Path, shape: tuple[int, int, int, int]) -> Tensor:
@@ -113,14 +139,14 @@ def read_latents(path: str | Path, shape: tuple[int, int, int, int]) -> Tensor:
     source = open_tensors(path)
     if LATENTS not in source.shapes:
         raise ValueError(
-            f"{Path(path).name} must hold a tensor named {LATENTS!r}, "
-            f"got {sorted(source.shapes)[:3]}"
+            f"{named(path)} must hold a tensor named {LATENTS!r}, got {_names(source)}"
         )
-    latents = _read(source, LATENTS)
+    there = source.shapes[LATENTS]
     batch, channels, rows, columns = shape
     expected = f"[{batch}, {channels}, frames, {rows}, {columns}]"
-    if latents.ndim != 5 or (*latents.shape[:2], *latents.shape[3:]) != shape:
-        raise ValueError(f"latents to start from must be {expected}, got {list(latents.shape)}")
+    if len(there) != 5 or (*there[:2], *there[3:]) != shape or not there[2]:
+        raise ValueError(f"latents to start from must be {expected}, got {list(there)}")
+    latents = _read(source, LATENTS)
     if not latents.isfinite().all():
         raise ValueError("latents to start from must be finite numbers, got NaN or infinity")
     return latents
@@ -142,23 +168,27 @@ def read_text_embedding(path: str | Path, text_dim: int, tokens: int) -> Tensor:
         ValueError: if no such tensor is there.
     """
     source = open_tensors(path)
-    named = [name for name in TEXT_NAMES if name in source.shapes] or list(source.shapes)
-    if len(named) != 1:
+    found = [name for name in TEXT_NAMES if name in source.shapes] or list(source.shapes)
+    if len(found) != 1:
         raise ValueError(
-            f"{Path(path).name} must hold one tensor, or one named {', '.join(TEXT_NAMES)}, "
-            f"got {sorted(source.shapes)[:3]}"
+            f"{named(path)} must hold one tensor, or one named {', '.join(TEXT_NAMES)}, "
+            f"got {_names(source)}"
         )
-    text = _read(source, named[0])
-    text = text[None] if text.ndim == 2 else text
-    fits = text.ndim == 3 and text.shape[0] >= 1 and 1 <= text.shape[1] <= tokens
-    if not fits or text.shape[2] != text_dim:
+    there = source.shapes[found[0]]
+    batch, rows, width = (1, *there)[-3:] if len(there) in (2, 3) else (0, 0, 0)
+    if batch < 1 or not 1 <= rows <= tokens or width != text_dim:
         raise ValueError(
             f"a text embedding must be [rows, {text_dim}] with 1 to {tokens} rows for this model, "
-            f"got {list(text.shape)}"
+            f"got {[1, *there] if len(there) == 2 else list(there)}"
         )
+    text = _read(source, found[0]).reshape(batch, rows, width)
     if not text.isfinite().all():
         raise ValueError("a text embedding must hold finite numbers, got NaN or infinity")
-    return torch.nn.functional.pad(text, (0, 0, 0, tokens - text.shape[1]))
+    return torch.nn.functional.pad(text, (0, 0, 0, tokens - rows))
+
+
+def _names(source: TensorSource) -> str:
+    return f"[{', '.join(map(shown, sorted(source.shapes)[:3]))}]"
 
 
 def _read(source: TensorSource, name: str) -> Tensor:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
-import struct
-import zipfile
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Protocol
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+
+from .json_text import json_of, named, placed, shown
+from .pickled_calls import Claimed, Foreign
+from .plain_file import check_file, read_text
+from .safetensors_header import check_header, check_names, check_shape
+from .torch_files import load_torch, sentence
 
 SAFETENSORS_SUFFIXES = (".safetensors", ".sft")
 # how files begin
@@ -27,24 +28,14 @@ SEEN = {
 }
 TORCH_SUFFIXES = (".pt", ".pth", ".ckpt", ".bin")
 INDEX_SUFFIX = ".safetensors.index.json"
+# bytes of an index, and the files it may name
+LARGEST_INDEX, MOST_SHARDS = 1 << 24, 1000
 # what trainers call the weights in a torch file
 WRAPPERS = ("generator_ema", "generator", "model", "state_dict", "module", "ema")
-# what torch.load raises on bytes that are no torch file, or half of one
-UNREADABLE = (
-    RuntimeError,
-    OSError,
-    EOFError,
-    LookupError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    AssertionError,
-    ArithmeticError,
-    MemoryError,
-    SafetensorError,
-    struct.error,
-    zipfile.BadZipFile,
-)
+# one in another
+MOST_WRAPPERS = 8
+# what reading a tensor raises if its file is damaged, or was changed since it was opened
+UNREADABLE = (SafetensorError, OSError, RuntimeError, OverflowError, TypeError, AttributeError)
 
 
 class TensorSource(Protocol):
@@ -88,14 +79,20 @@ class SafetensorsFiles:
                     if name in self.shapes:
                         raise ValueError(f"shards must hold each tensor once, got {name} again")
                     self.shapes[name] = tuple(file.get_slice(name).get_shape())
+                    check_shape(path, name, self.shapes[name])
                     self._path[name] = path
+                check_names(path, self.shapes)
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Tensor]:
         # the file is mapped for one tensor at a time: pages of a file that stays mapped would
         # count as memory until the last tensor is read, and double the peak
         with _open_safetensors(self._path[name]) as file:
-            yield file.get_tensor(name)
+            try:
+                tensor = file.get_tensor(name)
+            except UNREADABLE as error:
+                raise _damaged(self._path[name], "safetensors") from error
+            yield tensor
 
 
 def open_tensors(path: str | Path, prefer: Sequence[str] = WRAPPERS) -> TensorSource:
@@ -109,12 +106,9 @@ def open_tensors(path: str | Path, prefer: Sequence[str] = WRAPPERS) -> TensorSo
         ValueError: if the file is missing, truncated, of another kind, or holds more than tensors.
     """
     path = Path(path)
-    if path.is_dir():
+    if _is_folder(path):
         path = _model_in(path)
-    if not path.is_file():
-        raise ValueError(f"the file must exist, got {path}")
-    if not os.access(path, os.R_OK):
-        raise ValueError(f"{path.name} must be readable by this user, got no permission")
+    check_file(path)
     if path.name.endswith(INDEX_SUFFIX):
         return SafetensorsFiles(_shards(path))
     suffix, begins = path.suffix.lower(), _beginning(path)
@@ -123,12 +117,21 @@ def open_tensors(path: str | Path, prefer: Sequence[str] = WRAPPERS) -> TensorSo
     if begins[8:9] == b"{" or (suffix in SAFETENSORS_SUFFIXES and not torch_file):
         return SafetensorsFiles([path])
     if torch_file or suffix in TORCH_SUFFIXES:
-        return TensorDict(_unwrap(_load_torch(path), path, prefer))
+        tensors = _unwrap(_load_torch(path), path, prefer)
+        check_names(path, tensors)
+        return TensorDict(tensors)
     if suffix == ".gguf" or begins[:4] == b"GGUF":
-        raise ValueError(f"GGUF files are not read, got {path.name}; use the safetensors version")
+        raise ValueError(f"GGUF files are not read, got {named(path)}; use the safetensors version")
     raise ValueError(
-        f"the file must be .safetensors or one of {', '.join(TORCH_SUFFIXES)}, got {path.name}"
+        f"the file must be .safetensors or one of {', '.join(TORCH_SUFFIXES)}, got {named(path)}"
     )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):  # the latter of a name with a zero byte
+        return False
 
 
 def _model_in(folder: Path) -> Path:
@@ -136,33 +139,53 @@ def _model_in(folder: Path) -> Path:
     experts = [part for part in ("transformer", "transformer_2") if (folder / part).is_dir()]
     if len(experts) > 1:
         raise ValueError(
-            f"a repository must hold one model, got two in {folder}: {' and '.join(experts)}, the "
-            "experts of a Wan 2.2 14B model, which cannot be run yet"
+            f"a repository must hold one model, got two in {placed(folder)}: "
+            f"{' and '.join(experts)}, the experts of a Wan 2.2 14B model, which cannot be run yet"
         )
     if experts:
         return _model_in(folder / experts[0])
     found = sorted(folder.glob("*" + INDEX_SUFFIX)) or sorted(folder.glob("*.safetensors"))
     if len(found) != 1:
         raise ValueError(
-            f"a folder must hold one safetensors model, got {len(found)} in {folder}; name the file"
+            f"a folder must hold one safetensors model, got {len(found)} in {placed(folder)}; "
+            "name the file"
         )
     return found[0]
 
 
 def _shards(index: Path) -> list[Path]:
+    text = read_text(index, LARGEST_INDEX)
     try:
-        names = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-        shards = [index.parent / Path(name).name for name in names]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{index.name} must be a safetensors index, got {error!r}") from error
+        names = _shard_names(json_of(text))
+    except ValueError as error:
+        raise ValueError(f"{named(index)} must be a safetensors index: {error}") from None
+    shards = [index.parent / name for name in names]
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
-        raise ValueError(f"all shards of {index.name} must be beside it, missing: {missing[:3]}")
+        raise ValueError(f"all shards of {named(index)} must be beside it, missing: {missing[:3]}")
+    for shard in shards:
+        check_file(shard)
     return shards
+
+
+def _shard_names(told: object) -> list[str]:
+    where = told.get("weight_map") if isinstance(told, dict) else None
+    if not isinstance(where, dict) or not where:
+        raise ValueError(f"it must have a weight_map from tensors to files, got {shown(where)}")
+    for name in where.values():
+        # a file of its own folder: paths could lead anywhere
+        plain = isinstance(name, str) and 0 < len(name) <= 250 and name.isprintable()
+        if not plain or name in (".", "..") or set(name) & set("/\\:"):
+            raise ValueError(f"it must name files beside it, got {shown(name)}")
+    names = sorted(set(where.values()))
+    if len(names) > MOST_SHARDS:
+        raise ValueError(f"it must name at most {MOST_SHARDS} files, got {len(names)}")
+    return names
 
 
 def _open_safetensors(path: Path) -> Any:
     try:
+        check_header(path, path.stat().st_size)
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
         raise _damaged(path, "safetensors") from error
@@ -170,20 +193,11 @@ def _open_safetensors(path: Path) -> Any:
 
 def _load_torch(path: Path) -> object:
     try:
-        # mmap works for the zip container only, which torch has written since 1.6
-        if path.suffix.lower() in SAFETENSORS_SUFFIXES:  # by which newer torches go
-            with path.open("rb") as file:
-                return torch.load(file, map_location="cpu", weights_only=True)
-        mmap = zipfile.is_zipfile(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
-    except UnpicklingError as error:
-        if "Unsupported global" in str(error) or "allowed global" in str(error):
-            raise ValueError(
-                f"{path.name} must hold tensors only, but it holds other objects, or is damaged; "
-                "loading those could run code, so it is refused: convert it to safetensors"
-            ) from error
-        raise _damaged(path, "torch") from error
-    except UNREADABLE as error:
+        # by these suffixes newer torches tell another format
+        return load_torch(path, by_path=path.suffix.lower() not in SAFETENSORS_SUFFIXES)
+    except (Foreign, Claimed) as error:
+        raise ValueError(sentence(path, error)) from error
+    except ValueError as error:
         raise _damaged(path, "torch") from error
 
 
@@ -196,34 +210,36 @@ def _damaged(path: Path, kind: str) -> ValueError:
     begins = _beginning(path).lstrip().lower()
     for mark, what in SEEN.items():
         if begins.startswith(mark):
-            return ValueError(f"{path.name} must be a {kind} file, got {what}")
+            return ValueError(f"{named(path)} must be a {kind} file, got {what}")
     return ValueError(
-        f"{path.name} must be a whole {kind} file, got {path.stat().st_size} bytes that are "
+        f"{named(path)} must be a whole {kind} file, got {path.stat().st_size} bytes that are "
         "truncated, damaged or of another kind; download it again"
     )
 
 
-def _unwrap(loaded: object, path: Path, prefer: Sequence[str]) -> dict[str, Tensor]:
+def _unwrap(
+    loaded: object, path: Path, prefer: Sequence[str], within: int = 0
+) -> dict[str, Tensor]:
     """Step into {generator_ema: {...}}-like wrappers down to the named tensors."""
     if isinstance(loaded, Tensor):
         return {"tensor": loaded}
-    if not isinstance(loaded, Mapping):
-        raise ValueError(f"{path.name} must hold named tensors, got {type(loaded).__name__}")
+    if not isinstance(loaded, Mapping) or within > MOST_WRAPPERS:
+        raise ValueError(f"{named(path)} must hold named tensors, got {type(loaded).__name__}")
     tensors = {str(name): x for name, x in loaded.items() if isinstance(x, Tensor)}
     for name in prefer:
         if isinstance(loaded.get(name), Mapping) and loaded[name]:
             # a step or a loss may lie beside; as many as inside are another model
             if len(tensors) > len(loaded[name]) // 2:
                 raise ValueError(
-                    f"{path.name} must hold one set of tensors, got {len(tensors)} beside "
+                    f"{named(path)} must hold one set of tensors, got {len(tensors)} beside "
                     f"{len(loaded[name])} in {name}; save the one you mean alone"
                 )
-            return _unwrap(loaded[name], path, prefer)
+            return _unwrap(loaded[name], path, prefer, within + 1)
     if any(x.is_meta for x in tensors.values()):
-        raise ValueError(f"{path.name} must hold numbers, got tensors that are shapes alone")
+        raise ValueError(f"{named(path)} must hold numbers, got tensors that are shapes alone")
     if not tensors:
         raise ValueError(
-            f"{path.name} must hold named tensors or one of {', '.join(prefer)}, "
-            f"got {[str(name) for name in loaded][:3]}"
+            f"{named(path)} must hold named tensors or one of {', '.join(prefer)}, "
+            f"got [{', '.join(shown(str(name)) for name in [*loaded][:3])}]"
         )
     return tensors

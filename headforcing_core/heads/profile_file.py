@@ -5,15 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
-from ..files import TensorSource, open_tensors
+from ..files import (
+    TensorSource,
+    as_list,
+    as_number,
+    as_object,
+    as_words,
+    entry,
+    json_of,
+    named,
+    open_tensors,
+    shown,
+)
 from ..video import ModelGeometry
 from .head_profile import HeadProfile, Sample
 
 KEY, VERSION = "headforcing.profile", 1
+# far beyond any model, and any video
+MOST_SIZES = {"layers": 1024, "heads": 1024, "head_dim": 65_536}
+MOST_FRAMES, MOST_NUMBER = 100_000, 1 << 31
+# shares are rounded to float32 one by one
+ROUNDED = 1e-3
 
 
 def write_profile(path: str | Path, profile: HeadProfile) -> None:
@@ -44,22 +63,69 @@ def read_profile(path: str | Path) -> HeadProfile:
     """
     source = open_tensors(path)
     try:
-        about = json.loads(source.metadata[KEY])
-        if about["version"] != VERSION:
-            raise ValueError(f"version must be {VERSION}, got {about['version']}")
-        samples = tuple(
-            _sample(listed, source, number) for number, listed in enumerate(about["samples"])
+        if KEY not in source.metadata:
+            raise ValueError(f"it lacks {KEY!r} in its metadata")
+        return _profile(as_object(json_of(source.metadata[KEY]), KEY), source)
+    except ValueError as error:
+        raise ValueError(f"{named(path)} must be a head profile: {error}") from None
+
+
+def _profile(about: Mapping[str, object], source: TensorSource) -> HeadProfile:
+    version = entry(about, "version")
+    if type(version) is not int or version != VERSION:
+        raise ValueError(f"version must be {VERSION}, got {shown(version)}")
+    sizes = as_object(entry(about, "geometry"), "geometry")
+    geometry = ModelGeometry(
+        *(as_number(entry(sizes, name), name, most) for name, most in MOST_SIZES.items())
+    )
+    fingerprint = as_words(entry(about, "fingerprint"), "fingerprint")
+    parameters = as_object(entry(about, "parameters"), "parameters")
+    listed = as_list(entry(about, "samples"), "samples", len(source.shapes) // 2)
+    if not listed or len(source.shapes) != 2 * len(listed):
+        raise ValueError(
+            f"it must have two tensors of each sample, got {len(source.shapes)} of {len(listed)}"
         )
-        geometry = ModelGeometry(**about["geometry"])
-        return HeadProfile(geometry, about["fingerprint"], about["parameters"], samples)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{Path(path).name} must be a head profile: {error}") from None
+    samples = tuple(
+        _sample(as_object(told, "a sample"), geometry, source, number)
+        for number, told in enumerate(listed)
+    )
+    calls = {(s.prompt, s.seed, s.chunk, s.step) for s in samples}
+    if len(calls) < len(samples):
+        raise ValueError("samples must be of different calls, got one of them twice")
+    return HeadProfile(geometry, fingerprint, parameters, samples)
 
 
-def _sample(listed: Mapping[str, object], source: TensorSource, number: int) -> Sample:
-    with source.reading(f"mass.{number}") as mass, source.reading(f"scores.{number}") as scores:
-        frames = tuple(listed["frames"])
-        if mass.shape != scores.shape or mass.shape[2:] != (len(frames),):
-            raise ValueError(f"sample {number} must have a value for each of {len(frames)} frames")
-        known = {**listed, "frames": frames}
-        return Sample(**known, mass=mass.clone(), scores=scores.clone())
+def _sample(
+    told: Mapping[str, object], geometry: ModelGeometry, source: TensorSource, number: int
+) -> Sample:
+    prompt, seed, chunk = (
+        as_number(entry(told, name), name, MOST_NUMBER) for name in ("prompt", "seed", "chunk")
+    )
+    step = entry(told, "step")
+    step = None if step is None else as_number(step, "step", MOST_NUMBER)
+    frames = tuple(
+        as_number(frame, "frames", MOST_NUMBER)
+        for frame in as_list(entry(told, "frames"), "frames", MOST_FRAMES)
+    )
+    if any(after <= before for before, after in pairwise(frames)):
+        raise ValueError(f"frames of sample {number} must ascend")
+    current = as_number(entry(told, "current"), "current", len(frames), 1)
+    shape = (geometry.layers, geometry.heads, len(frames))
+    mass, scores = (_measured(source, f"{name}.{number}", shape) for name in ("mass", "scores"))
+    sums = mass.double().sum(-1)
+    if (mass < 0).any() or (sums - 1).abs().max() > ROUNDED:
+        raise ValueError(f"mass.{number} must be shares that sum to 1, got others")
+    return Sample(prompt, seed, chunk, step, frames, current, mass, scores)
+
+
+def _measured(source: TensorSource, name: str, shape: tuple[int, ...]) -> Tensor:
+    if source.shapes.get(name) != shape:
+        raise ValueError(
+            f"{name} must be {list(shape)}, got {list(source.shapes.get(name, ()))[:4]}"
+        )
+    with source.reading(name) as stored:
+        if stored.dtype != torch.float32 or stored.layout is not torch.strided:
+            raise ValueError(f"{name} must be float32, got {stored.dtype}, {stored.layout}")
+        if not stored.isfinite().all():
+            raise ValueError(f"{name} must be finite numbers, got NaN or infinity")
+        return stored.clone()

@@ -9,6 +9,10 @@ from random import Random
 
 from ..video import ModelGeometry
 
+# of layers, and of heads in each: far beyond any model
+MOST_LAYERS = MOST_HEADS = 1024
+LONGEST_NAME = 100
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -51,8 +55,20 @@ class HeadMap:
         widths = {len(layer) for layer in self.types}
         if len(widths) != 1 or 0 in widths:
             raise ValueError(
-                f"a head map must have as many heads in every layer, got {sorted(widths)}"
+                "a head map must have as many heads in every layer, got "
+                f"{sorted(widths)[:3] or 'no layer'}"
             )
+        if len(self.types) > MOST_LAYERS or max(widths) > MOST_HEADS:
+            raise ValueError(
+                f"a head map must have at most {MOST_LAYERS} layers of {MOST_HEADS} heads, got "
+                f"{len(self.types)} of {max(widths)}"
+            )
+        for name in {self.scheme, *(kind for layer in self.types for kind in layer)}:
+            if not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+                raise ValueError(
+                    f"schemes and types must be names of 1 to {LONGEST_NAME} letters, got "
+                    f"{name[:LONGEST_NAME]!r}"
+                )
 
     @property
     def counts(self) -> dict[str, int]:

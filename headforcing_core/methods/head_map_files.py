@@ -7,15 +7,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from hashlib import sha256
-from io import StringIO
+from math import isfinite
 from pathlib import Path
 
+from ..files import (
+    as_list,
+    as_number,
+    as_object,
+    as_words,
+    entry,
+    json_of,
+    named,
+    read_text,
+    shown,
+)
 from . import forcing_kv, pyramid
-from .head_map import Evidence, HeadMap
+from .head_map import MOST_HEADS, MOST_LAYERS, Evidence, HeadMap
+from .head_map_values import doubted_of, heads_of, statistics_of, types_of, votes_of
 
 FORMAT = "headforcing head map"
 VERSION = 1
-LARGEST = 1 << 24
+LARGEST, MOST_EDITS, LONGEST_SOURCE = 1 << 24, 10_000, 1000
 PUBLISHED = Path(__file__).with_name("maps")
 PYRAMID_LABELS = {"-1": pyramid.WAVE, "1": pyramid.ANCHOR, "2": pyramid.VEIL}
 CHECKSUM, BY_HAND = 8, "types were changed in the file"
@@ -42,19 +54,15 @@ def read_head_map(path: str | Path) -> HeadMap:
         ValueError: if the file is none of them, or is damaged.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"a head map must be a file that exists, got {path}")
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"a head map must be a small text file, got {path.name}")
-    text = path.read_text("utf-8", errors="replace")
+    content = read_text(path, LARGEST)
     try:
-        head_map = _from_json(json.loads(text)) if text.lstrip()[:1] == "{" else _from_csv(text)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        begins = content.lstrip()[:1]
+        return _from_json(json_of(content)) if begins == "{" else _from_csv(content)
+    except ValueError as error:
         raise ValueError(
-            f"{path.name} must be a head map (ours, Forcing-KV's JSON or Pyramid Forcing's CSV): "
-            f"{_why(error)}"
+            f"{named(path)} must be a head map (ours, Forcing-KV's JSON or Pyramid Forcing's "
+            f"CSV): {error}"
         ) from None
-    return head_map
 
 
 def write_head_map(path: str | Path, head_map: HeadMap) -> None:
@@ -63,7 +71,11 @@ def write_head_map(path: str | Path, head_map: HeadMap) -> None:
 
 
 def as_text(head_map: HeadMap) -> str:
-    """Return the text of a head map's file."""
+    """Return the text of a head map's file.
+
+    Raises:
+        ValueError: if what was measured is NaN or infinite.
+    """
     head = {"format": FORMAT, "version": VERSION, "scheme": head_map.scheme}
     head |= {"source": head_map.source, "edits": list(head_map.edits)}
     parts = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
@@ -94,36 +106,57 @@ def _table(rows: list, indent: str = "  ") -> str:
 
 
 def _rounded(values: object) -> object:
-    nested = isinstance(values, list | tuple)
-    return [_rounded(value) for value in values] if nested else round(values, DIGITS)
+    if isinstance(values, list | tuple):
+        return [_rounded(value) for value in values]
+    if not isfinite(values):
+        raise ValueError(f"a head map must have finite numbers, got {values}")
+    return round(values, DIGITS)
 
 
 def _from_json(data: Mapping[str, object]) -> HeadMap:
-    if data.get("format") == FORMAT:
-        if data.get("version") != VERSION:
-            raise ValueError(f"version must be {VERSION}, got {data.get('version')!r}")
-        types = tuple(tuple(map(str, layer)) for layer in data["types"])
-        edits = tuple(map(str, data.get("edits", ())))
-        if data.get("checksum", _checksum(types)) != _checksum(types):
-            edits = (*edits, BY_HAND)
-        plain = HeadMap(str(data["scheme"]), types, str(data.get("source", "")), edits=edits)
-        return replace(plain, evidence=_evidence(data, types))
-    if "layers" in data and "num_heads" in data:
-        return _from_forcing_kv(data)
-    raise ValueError(f"format must be {FORMAT!r}, got {data.get('format')!r}")
+    if data.get("format") != FORMAT:
+        if "layers" in data and "num_heads" in data:
+            return _from_forcing_kv(data)
+        raise ValueError(f"format must be {FORMAT!r}, got {shown(data.get('format'))}")
+    version = data.get("version")
+    if type(version) is not int or version != VERSION:
+        raise ValueError(f"version must be {VERSION}, got {shown(version)}")
+    types = types_of(entry(data, "types"))
+    edits = tuple(
+        as_words(edit, "edits") for edit in as_list(data.get("edits", []), "edits", MOST_EDITS)
+    )
+    as_written = as_words(data.get("checksum", _checksum(types)), "checksum") == _checksum(types)
+    if not as_written:
+        edits = (*edits, BY_HAND)
+    plain = HeadMap(
+        as_words(entry(data, "scheme"), "scheme"),
+        types,
+        as_words(data.get("source", ""), "source"),
+        edits=edits,
+    )
+    _check_counts(data, plain, as_written)
+    return replace(plain, evidence=_evidence(data, types))
+
+
+def _check_counts(data: Mapping[str, object], head_map: HeadMap, as_written: bool) -> None:
+    """Refuse counts of other types; who changes a type in the file need not count again."""
+    counts = as_object(data.get("counts", head_map.counts), "counts")
+    for kind, count in counts.items():
+        as_number(count, f"the count of {shown(kind)}", MOST_LAYERS * MOST_HEADS)
+    if as_written and counts != head_map.counts:
+        raise ValueError(f"counts must be those of types, got {shown(counts)} of other numbers")
 
 
 def _evidence(data: Mapping[str, object], types: tuple[tuple[str, ...], ...]) -> Evidence | None:
     if "fingerprint" not in data:
         return None
-    votes = tuple(tuple(map(float, row)) for row in data.get("votes", ()))
-    statistics = dict(data.get("statistics", {}))
-    for name, rows in {"votes": votes, **statistics}.items():
-        if [len(row) for row in rows] != [len(row) for row in types]:
-            raise ValueError(f"{name} must have a value for every head, as types has")
-    doubted = tuple((int(layer), int(head)) for layer, head in data.get("doubted", ()))
-    parameters = dict(data.get("parameters", {}))
-    return Evidence(str(data["fingerprint"]), parameters, statistics, votes, doubted)
+    return Evidence(
+        as_words(entry(data, "fingerprint"), "fingerprint"),
+        as_object(data.get("parameters", {}), "parameters"),
+        statistics_of(data.get("statistics", {}), types),
+        votes_of(data.get("votes", []), types),
+        doubted_of(data.get("doubted", []), types),
+    )
 
 
 def _from_forcing_kv(data: Mapping[str, object]) -> HeadMap:
@@ -131,39 +164,50 @@ def _from_forcing_kv(data: Mapping[str, object]) -> HeadMap:
 
     Its code does not group layer 0: all heads there see what static ones see.
     """
-    heads, layers = range(int(data["num_heads"])), {}
-    for layer in data["layers"]:
-        static, dynamic = set(layer["static_head"]), set(layer["dynamic_head"])
-        index = layer["layer_idx"]
-        if static & dynamic or static | dynamic != set(heads):
-            raise ValueError(f"layer {index} must name each of {len(heads)} heads once")
-        first = index == 0
+    heads = as_number(data["num_heads"], "num_heads", MOST_HEADS, 1)
+    rows = as_list(data["layers"], "layers", MOST_LAYERS)
+    told = as_number(data.get("num_layers", len(rows)), "num_layers", MOST_LAYERS)
+    if told != len(rows):
+        raise ValueError(f"num_layers must be that of layers, {len(rows)}, got {told}")
+    layers: dict[int, tuple[str, ...]] = {}
+    for row in rows:
+        layer = as_object(row, "a layer")
+        index = as_number(entry(layer, "layer_idx"), "layer_idx", len(rows) - 1)
+        static, dynamic = (
+            heads_of(entry(layer, name), name, heads) for name in ("static_head", "dynamic_head")
+        )
+        if static & dynamic or len(static | dynamic) != heads:
+            raise ValueError(f"layer {index} must name each of {heads} heads once")
+        if index in layers:
+            raise ValueError(f"layers must be numbered from 0, got {index} twice")
         layers[index] = tuple(
-            forcing_kv.STATIC if first or head in static else forcing_kv.DYNAMIC for head in heads
+            forcing_kv.STATIC if index == 0 or head in static else forcing_kv.DYNAMIC
+            for head in range(heads)
         )
-    if sorted(layers) != list(range(len(layers))):
-        raise ValueError(f"layers must be numbered from 0, got {sorted(layers)}")
     types = tuple(layers[index] for index in range(len(layers)))
-    return HeadMap(forcing_kv.SCHEME, types, f"Forcing-KV, {data.get('profile', 'unnamed')}")
+    name = as_words(data.get("profile", "unnamed"), "profile", LONGEST_SOURCE)
+    return HeadMap(forcing_kv.SCHEME, types, f"Forcing-KV, {name}")
 
 
-def _from_csv(text: str) -> HeadMap:
-    rows = [row for row in csv.reader(StringIO(text)) if row]
-    labels = {label.strip() for row in rows for label in row}
-    if not rows or labels - set(PYRAMID_LABELS):
-        wrong = sorted(labels - set(PYRAMID_LABELS))
+def _from_csv(content: str) -> HeadMap:
+    types = []
+    try:
+        for row in filter(None, csv.reader(content.splitlines())):
+            if len(row) > MOST_HEADS or len(types) == MOST_LAYERS:
+                raise ValueError(
+                    f"it must have at most {MOST_LAYERS} lines of {MOST_HEADS} labels, got more"
+                )
+            types.append(tuple(map(_labelled, row)))
+    except csv.Error:
+        raise ValueError("its lines must be labels with commas between them, got others") from None
+    if not types:
+        raise ValueError("it must have a line for every layer, got none")
+    return HeadMap(pyramid.SCHEME, tuple(types), "Pyramid Forcing's labels")
+
+
+def _labelled(label: str) -> str:
+    if label.strip() not in PYRAMID_LABELS:
         raise ValueError(
-            f"labels must be -1 (wave), 1 (anchor) or 2 (veil), got {wrong[0][:40]!r}"
-            if wrong
-            else "it must have a line for every layer, got none"
+            f"labels must be -1 (wave), 1 (anchor) or 2 (veil), got {shown(label.strip())}"
         )
-    types = tuple(tuple(PYRAMID_LABELS[label.strip()] for label in row) for row in rows)
-    return HeadMap(pyramid.SCHEME, types, "Pyramid Forcing's labels")
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"its JSON ends or breaks in line {error.lineno}"
-    if isinstance(error, KeyError):
-        return f"it lacks {error.args[0]!r}"
-    return str(error)
+    return PYRAMID_LABELS[label.strip()]

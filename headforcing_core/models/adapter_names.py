@@ -35,6 +35,12 @@ BEFORE = {
     *("base_model", "model", "diffusion_model", "transformer", "generator", "module", "net"),
     *("network", "unet", "dit", "pipe", "wan", "denoiser"),
 }
+# of those one before the other, and of the parts of any name: a file may have thousands
+MOST_BEFORE, MOST_PARTS = 6, 20
+# a model of 40 blocks has two thousand for ten modules in each
+MOST_TENSORS = 1 << 14
+# names that are asked for their kind, which takes long
+ASKED = 100
 # layers that image-to-video models alone have: on other models hosts pass over them
 IMAGE = re.compile(r"(?<![a-z])(k_img|v_img|norm_k_img|img_emb|add_[kv]_proj|norm_added_k)\b|_img$")
 
@@ -58,6 +64,9 @@ def adapter_names(stored: Iterable[str], known: Collection[str]) -> list[Adapter
         ValueError: if tensors are of no module of the model, or of no kind that is known; if none
             is left.
     """
+    stored = list(stored)
+    if len(stored) > MOST_TENSORS:
+        raise ValueError(f"a LoRA must have at most {MOST_TENSORS} tensors, got {len(stored)}")
     flat = {module.replace(".", "_"): module for module in known}
     found: dict[tuple[str, str], AdapterName] = {}
     strange: list[str] = []
@@ -72,7 +81,8 @@ def adapter_names(stored: Iterable[str], known: Collection[str]) -> list[Adapter
             found[module, part] = AdapterName(module, part, at)
         elif layer is None or not IMAGE.search(layer):
             strange.append(at)
-    kinds = sorted({kind for at in strange if (kind := _unknown_kind(at, _owners(known), flat))})
+    owners = _owners(known)
+    kinds = sorted({kind for at in strange[:ASKED] if (kind := _unknown_kind(at, owners, flat))})
     if kinds:
         raise ValueError(
             "a LoRA must be of a kind that is read (LoRA, DoRA, LoKr, LoHa, diff), got "
@@ -92,7 +102,9 @@ def _module_of(layer: str, known: Collection[str], flat: Mapping[str, str]) -> s
     if FLAT.match(layer):
         return flat.get(FLAT.sub("", layer))
     parts = layer.split(".")
-    for i in range(len(parts)):
+    if len(parts) > MOST_PARTS:
+        return None
+    for i in range(min(len(parts), MOST_BEFORE + 1)):
         tail = from_diffusers(".".join(parts[i:]) + ".").removesuffix(".")
         if tail in known:
             return tail
@@ -110,7 +122,7 @@ def _owners(known: Collection[str]) -> set[str]:
 def _unknown_kind(at: str, known: Collection[str], flat: Mapping[str, str]) -> str | None:
     """Return what a tensor calls its kind if a module of the model stands before it."""
     parts = _without_tokens(at).split(".")
-    for i in range(len(parts) - 1, 0, -1):
+    for i in range(min(len(parts) - 1, MOST_PARTS), 0, -1):
         if _module_of(".".join(parts[:i]), known, flat):
             kind = ".".join(parts[i:])
             own = (form.fullmatch(f"x.{kind}") for form, _ in FORMS)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..files import TensorSource
+from ..files import TensorSource, shown
 from .families import WAN_EPS, WAN_HEAD_DIM
 from .quantised import BESIDE, FP8, is_fp8, quantised_layers
 from .wan import FLOW, WanConfig, WanModel
@@ -29,6 +29,10 @@ SCALES = (".scale_weight", ".weight_scale")
 SCALED = "scaled_fp8"
 # what quantised files carry beside the weights and a weight-only reader does not need
 UNUSED = (".scale_input", ".input_scale", SCALED)
+# tensors of a block, less than it has
+LEAST_OF_BLOCK = 8
+# layers and channels beyond any model: what is made of them before all weights are compared
+MOST_LAYERS, MOST_CHANNELS = 256, 1 << 20
 # what a file's metadata may say of its model
 HEADS_KEY, PREDICTS_KEY = "headforcing.heads", "headforcing.predicts"
 
@@ -104,8 +108,9 @@ def read_published(
 
 
 def _heads(text: str) -> int:
-    if not text.isdecimal():
-        raise ValueError(f"{HEADS_KEY} in the file's metadata must be a number, got {text!r}")
+    # some thousands at most: int() takes no more than 4300 digits, and any alphabet's
+    if not (text.isascii() and text.isdecimal() and len(text) <= 4):
+        raise ValueError(f"{HEADS_KEY} in the file's metadata must be a number, got {shown(text)}")
     return int(text)
 
 
@@ -195,7 +200,8 @@ def read_config(
         )
     numbers = {int(n.split(".")[1]) for n in shapes if re.match(r"blocks\.\d{1,9}\.", n)}
     # a number no model of so few tensors can have is a stray one, and will be named as unknown
-    layers = 1 + max(number for number in numbers if number < len(shapes))
+    most = min(len(shapes) // LEAST_OF_BLOCK, MOST_LAYERS - 1)
+    layers = 1 + max(number for number in numbers if number <= most)
     return WanConfig(
         dim=dim,
         ffn_dim=ffn_dim,
@@ -215,10 +221,9 @@ def _check_sized(shapes: Mapping[str, tuple[int, ...]]) -> None:
     for name in (ROOT, *SIZED):
         if name not in shapes:
             raise ValueError(f"the file must hold a whole Wan video model, but it has no {name}")
-    if (
-        len(shapes[ROOT]) != 5
-        or not all(shapes[ROOT])
-        or not all(len(shapes[n]) == 2 for n in SIZED)
+    sized = [shapes[name] for name in (ROOT, *SIZED)]
+    if [len(shape) for shape in sized] != [5, 2, 2, 2, 2] or not all(
+        0 < length <= MOST_CHANNELS for shape in sized for length in shape
     ):
         raise ValueError(f"{ROOT} must be that of a video model, got {shapes[ROOT]}")
 

@@ -38,7 +38,7 @@ class WanConfig:
 
     def __post_init__(self) -> None:
         if self.predicts not in PREDICTIONS:
-            raise ValueError(f"predicts must be one of {PREDICTIONS}, got {self.predicts!r}")
+            raise ValueError(f"predicts must be one of {PREDICTIONS}, got {self.predicts[:20]!r}")
         if self.heads < 1 or self.dim % self.heads:
             raise ValueError(f"heads must divide dim={self.dim}, got {self.heads}")
         if self.freq_dim % 2:

@@ -18,6 +18,7 @@ from ...models import (
     PREDICTS_KEY,
     WanConfig,
     WanModel,
+    check_finite,
     family_named,
     load_checkpoint,
 )
@@ -117,6 +118,17 @@ def _filled(network: nn.Module, path: Path) -> nn.Module:
     weights = {}
     for name in expected:
         with source.reading(name) as stored:
-            weights[name] = stored.float()
+            if not stored.is_floating_point() or stored.layout is not torch.strided:
+                raise ValueError(
+                    f"{path.name} must hold floating point numbers, got others: {name}"
+                )
+            weights[name] = stored.to(torch.float32, copy=True)
+    check_finite(weights)
+    # latents are divided by it, and multiplied when they are decoded
+    if "std" in weights and not (weights["std"] > 0).all():
+        raise ValueError(
+            f"std in {path.name} must be positive, got {weights['std'].min():g}; the file is "
+            "damaged"
+        )
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)

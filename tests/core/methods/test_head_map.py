@@ -97,7 +97,7 @@ def shorter(name):
         (lambda data: shorter("sink")(data["statistics"]), "sink must have a value"),
         (lambda data: data.update(version=2), "version must be 1, got 2"),
         (lambda data: data.update(format="a recipe"), "format must be"),
-        (lambda data: data.update(votes=[["many"]]), "could not convert"),
+        (lambda data: data.update(votes=[["many"]]), "votes must have a value for every head"),
     ],
 )
 def test_a_damaged_file_is_one_sentence(change, message, tmp_path):
