@@ -44,6 +44,6 @@ def random_weights(config: WanConfig, seed: int = 0) -> dict[str, Tensor]:
     return weights
 
 
-def write_random_checkpoint(path: Path) -> None:
+def write_random_checkpoint(path: Path, seed: int = 0) -> None:
     """Write a tiny checkpoint in the published layout."""
-    save_file(random_weights(TINY), path, {HEADS_KEY: str(TINY.heads)})
+    save_file(random_weights(TINY, seed), path, {HEADS_KEY: str(TINY.heads)})

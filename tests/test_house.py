@@ -13,7 +13,7 @@ HOST |= {"comfy_execution", "latent_preview"}
 # these import by a name which no test reads
 UNREAD = {"runpy", "pkgutil"}
 # what ComfyUI ships, and nothing else, at run time
-PACKAGES = {"torch", "numpy", "safetensors", "einops", "PIL", "tqdm", "av"}
+PACKAGES = {"torch", "filelock", "numpy", "safetensors", "einops", "PIL", "tqdm", "av"}
 # extras, imported where they are used
 EXTRAS = {
     "headforcing_core/demo/comparison/report.py": {"matplotlib"},

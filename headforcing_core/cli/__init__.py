@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 
 from . import compare, demo, generate, inspect, profile
+from .stopping import stopping_once
+from .streams import sturdy_streams
 
 INTERRUPTED = 130
 FAILED = 2
-STOPS = (signal.SIGINT, signal.SIGTERM)
-# after that many stops the process ends at once, saved or not
-PATIENCE = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 refused or failed, 130 interrupted."""
-    options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+    with sturdy_streams() as out:
+        options = _parser().parse_args(arguments)
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
+        code = _run(options)
+        out.flush()
+        # a reader that has gone had enough, as head has
+        if code == 0 and out.error is not None and not isinstance(out.error, BrokenPipeError):
+            _say(options, f"what is printed must find room where it goes, got: {out.error}")
+            return FAILED
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
-        with _stopping_once():
+        with stopping_once():
             return options.run(options)
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -32,9 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.traceback:
             raise
         # torch appends its own stack to some messages; the first line is the sentence
-        sentence = (str(error) or repr(error)).splitlines()[0]
-        sys.stderr.write(f"headforcing {options.command}: {sentence}\n")
+        _say(options, (str(error) or repr(error)).splitlines()[0])
         return FAILED
+
+
+def _say(options: argparse.Namespace, sentence: str) -> None:
+    sys.stderr.write(f"headforcing {options.command}: {sentence}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,32 +57,3 @@ def _parser() -> argparse.ArgumentParser:
         added = command.add_parser(commands)
         added.add_argument("--traceback", action="store_true", help="show where an error came from")
     return parser
-
-
-@contextmanager
-def _stopping_once() -> Iterator[None]:
-    """End orderly on Ctrl-C or a service's stop: the first one interrupts.
-
-    Impatient ones while the finished chunks are saved are ignored, but not for ever. After one
-    they stay ignored, because the process is about to end.
-    """
-    before = {number: signal.getsignal(number) for number in STOPS}
-    stopped = []
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopped.append(number)
-        if len(stopped) == 1:
-            raise KeyboardInterrupt
-        if len(stopped) > PATIENCE:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-
-    try:
-        for number, handler in before.items():
-            if handler is not signal.SIG_IGN:  # as nohup and background jobs ask for
-                signal.signal(number, stop)
-        yield
-    finally:
-        for number, handler in before.items():
-            # all is saved; the interpreter itself would let a late one end it with a signal's code
-            signal.signal(number, signal.SIG_IGN if stopped else handler)

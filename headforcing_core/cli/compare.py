@@ -32,12 +32,16 @@ from ..demo.profiles import maps_of
 from ..demo.scores import FIRST, LAST, RETURNS, Trial, trial, trial_of
 from ..demo.world import VIDEO, parse
 from ..device import choose_device
+from ..files import png_of, save_all, write_text
 from ..methods import NAMES, HeadMap, settings_named
 from ..version import VERSION
 from ..video import check_seed
+from .result_folder import result_folder
+from .stopping import stop_if_asked, to_the_end
 
 log = logging.getLogger("headforcing")
 RESULTS, PLOT, PICTURES = "compare.json", "compare.png", "compare_pictures.png"
+FILES = (RESULTS, PLOT, PICTURES)
 MARK = "headforcing_compare"
 # as many as there is patience for; any can be named
 COMPARED = (
@@ -81,21 +85,35 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     specs, lengths = _checked(options)
     out = Path(options.out)
-    _check_place(out)
-    folder = SHIPPED if options.model is None else Path(options.model)
-    model = DemoModel.load(folder, choose_device(options.device))
-    heads = maps_of(model)
-    methods = [spec.on(heads) for spec in specs]
-    comparison = Comparison(model, methods, _trials(options), options.seeds, lengths)
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with tqdm(total=comparison.work, unit="frame", desc="rolling out and scoring") as bar:
-            for frames in comparison.run():
-                bar.update(frames)
-    finally:
-        if comparison.has_scores:  # an hour's work is not lost with its last minute
-            _write(comparison, heads, out)
+    with result_folder("--out", out, FILES, lambda: _is_ours(out)):
+        folder = SHIPPED if options.model is None else Path(options.model)
+        model = DemoModel.load(folder, choose_device(options.device))
+        heads = maps_of(model)
+        methods = [spec.on(heads) for spec in specs]
+        comparison = Comparison(model, methods, _trials(options), options.seeds, lengths)
+        try:
+            _run(comparison, heads, out)
+        finally:
+            if comparison.has_scores:  # an hour's work is not lost with its last minute
+                to_the_end(lambda: _finish(comparison, heads, out))
+            else:
+                log.info("no method was scored on a whole seed, nothing is written")
     return 0
+
+
+def _run(comparison: Comparison, heads: Mapping[str, HeadMap], out: Path) -> None:
+    """Make and score everything; what a seed has given is kept at once, if it can be."""
+    seeds = 0
+    with tqdm(total=comparison.work, unit="frame", desc="rolling out and scoring") as bar:
+        for frames in comparison.run():
+            bar.update(frames)
+            stop_if_asked()
+            if comparison.has_scores and len(comparison.beginnings) > seeds:
+                seeds = len(comparison.beginnings)
+                try:
+                    write_text(out / RESULTS, _as_json(comparison, heads))
+                except OSError as error:
+                    log.warning("not saved yet: %s", error)
 
 
 def _checked(options: argparse.Namespace) -> tuple[list[Spec], list[int]]:
@@ -117,19 +135,13 @@ def _checked(options: argparse.Namespace) -> tuple[list[Spec], list[int]]:
     return [Spec.parse(name) for name in options.methods], lengths
 
 
-def _check_place(out: Path) -> None:
-    """Refuse to write over what is not an earlier comparison."""
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"--out must be a folder, got the file {out}")
-    ours = (out / RESULTS).is_file() and MARK in (out / RESULTS).read_text("utf-8", "replace")
-    taken = [name for name in (RESULTS, PLOT, PICTURES) if (out / name).exists()]
-    if taken and not ours:
-        raise ValueError(f"--out must not hold a {taken[0]} of something else, got {out}")
+def _is_ours(out: Path) -> bool:
+    """Tell whether a folder holds an earlier comparison."""
+    return (out / RESULTS).is_file() and MARK in (out / RESULTS).read_text("utf-8", "replace")
 
 
-def _write(comparison: Comparison, heads: Mapping[str, HeadMap], out: Path) -> None:
+def _as_json(comparison: Comparison, heads: Mapping[str, HeadMap]) -> str:
     shares = _shares(heads)
-    rows = {frames: rows_of(comparison, frames) for frames in comparison.lengths}
     result = {
         MARK: VERSION,
         "command": ["headforcing", *sys.argv[1:]],
@@ -146,17 +158,28 @@ def _write(comparison: Comparison, heads: Mapping[str, HeadMap], out: Path) -> N
             }
             for measure, lines in comparison.curves().items()
         },
-        "results": {str(frames): as_json(of_length) for frames, of_length in rows.items()},
+        "results": {str(n): as_json(rows_of(comparison, n)) for n in comparison.lengths},
     }
-    (out / RESULTS).write_text(json.dumps(result, indent=1))
+    return json.dumps(result, indent=1)
+
+
+def _finish(comparison: Comparison, heads: Mapping[str, HeadMap], out: Path) -> None:
+    """Print the tables, then write the files, each of which is tried whatever became of others.
+
+    Raises:
+        OSError: if one is not where it was meant to be; it says where it is.
+    """
+    shares = _shares(heads)
+    rows = {frames: rows_of(comparison, frames) for frames in comparison.lengths}
     sys.stdout.write(_text(comparison, rows, shares))
-    under_each_other(pictures_of(comparison)).save(out / PICTURES)
-    written = [out / RESULTS, out / PICTURES]
+    sys.stdout.flush()
+    pictures = {PICTURES: png_of(under_each_other(pictures_of(comparison)))}
     try:
-        plot(out / PLOT, comparison, rows[comparison.frames], shares)
-        written.append(out / PLOT)
+        pictures[PLOT] = plot(comparison, rows[comparison.frames], shares)
     except RuntimeError as error:
         log.warning("%s", error)
+    files = {RESULTS: _as_json(comparison, heads).encode(), **pictures}
+    written = save_all(out, files)
     sys.stdout.write(f"wrote {', '.join(map(str, written))}\n")
 
 

@@ -15,20 +15,23 @@ from PIL import Image
 from torch import Tensor
 
 from ..demo.comparison import Spec, contact_sheet, request_for, schedule, without_map
-from ..demo.networks import FAMILY, SHIPPED, DemoModel
+from ..demo.networks import CONFIG, FAMILY, LATENT_SIDE, SHIPPED, DemoModel
 from ..demo.profiles import maps_of
 from ..demo.scores import delay, ground_change, look_at, shade_changes
-from ..demo.world import SIDE, STRIDE, VIDEO, WORDS, Cut, Story, parse, scene_at
+from ..demo.world import SIDE, VIDEO, WORDS, Cut, Story, parse, scene_at
 from ..device import choose_device
-from ..files import VideoWriter, check_writable, is_latent_file, read_settings
+from ..files import is_latent_file, read_settings, save_or_rescue, write_png
 from ..generation import VideoRequest
 from ..methods import NAMES
-from ..rollout import FinishedChunk
 from ..video import ChunkClock, check_seed
 from .recording import Recording, record
+from .result_folder import result_folder
+from .screen import Screen, growing
+from .stopping import to_the_end
 
 log = logging.getLogger("headforcing")
 LATENTS, VIDEO_FILE, SHEET = "latents.safetensors", "video.mp4", "contact_sheet.png"
+FILES = (LATENTS, VIDEO_FILE, SHEET, growing(Path(VIDEO_FILE)).name)
 # the best on this model of those measured, at less than half the window's memory: README
 METHOD = "head_forcing:compact,on_switch=keep"
 PROMPTS = (
@@ -36,6 +39,7 @@ PROMPTS = (
     "a yellow ball and a blue square moving slowly on striped olive",
     "a red ball and a blue square moving slowly on striped olive",
 )
+FLOAT32 = torch.float32.itemsize
 # stretches that are held against each other, in frames
 STRETCH = 24
 # latent frames between two pictures of the contact sheet
@@ -76,49 +80,38 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     spec, frames = Spec.parse(options.method), _frames(options)
-    story = story_of(options.prompt or PROMPTS, frames)
+    # a video too short for all of them shows the first
+    story = story_of(options.prompt or PROMPTS[: frames // FAMILY.frames_per_chunk], frames)
     check_seed(options.seed)
     if not 1 <= options.zoom <= 64:
         raise ValueError(f"--zoom must be 1 to 64, got {options.zoom}")
-    out = Path(options.out)
-    _check_folder(out)
-    out.mkdir(parents=True, exist_ok=True)
-    check_writable(out / LATENTS)
-    folder = SHIPPED if options.model is None else Path(options.model)
-    model = DemoModel.load(folder, choose_device(options.device))
-    heads = maps_of(model) if spec.method.needs_map else {}
-    request = request_for(spec.on(heads), frames, options.seed)
-    rollout = request.rollout(model.wan, schedule(model, [story]))
-    settings = {**request.settings, "demo": True, "prompts": {c.start: c.scene.text for c in story}}
-    begin = time.perf_counter()
-    with VideoWriter(out / VIDEO_FILE, SIDE, SIDE, VIDEO.fps, options.zoom) as video:
-        screen = Screen(model, video)
-        recording = record(rollout, out / LATENTS, settings, watch=screen.show)
-    seconds = time.perf_counter() - begin
-    pictures = torch.cat(screen.pictures)
-    _sheet(pictures, story).save(out / SHEET)
-    rows = _report(request, model, recording, seconds) + _seen(pictures, story)
-    rows.append(("files", ", ".join(f"{out}/{name}" for name in (VIDEO_FILE, SHEET, LATENTS))))
+    out, size = Path(options.out), FLOAT32 * CONFIG.in_dim * LATENT_SIDE**2 * frames
+    with result_folder("--out", out, FILES, lambda: _is_ours(out), alone=True, size=size):
+        folder = SHIPPED if options.model is None else Path(options.model)
+        model = DemoModel.load(folder, choose_device(options.device))
+        heads = maps_of(model) if spec.method.needs_map else {}
+        request = request_for(spec.on(heads), frames, options.seed)
+        rows = _made(model, request, story, out, options.zoom)
     sys.stdout.write("".join(f"{name:24}{value}\n" for name, value in rows))
     return 0
 
 
-class Screen:
-    """Where finished chunks are decoded to, one by one, while the next is not yet begun.
-
-    Args:
-        pictures: the last one of every latent frame, ``[F, 3, Y, X]`` per chunk.
-    """
-
-    def __init__(self, model: DemoModel, video: VideoWriter):
-        self.model, self.video = model, video
-        self.pictures: list[Tensor] = []
-
-    def show(self, done: FinishedChunk) -> None:
-        """Append a chunk to the video."""
-        pictures = self.model.decode(done.latent)[0]
-        self.pictures.append(pictures[STRIDE - 1 :: STRIDE].clone())
-        self.video.write(pictures[STRIDE - 1 :] if done.chunk.start == 0 else pictures)
+def _made(
+    model: DemoModel, request: VideoRequest, story: Story, out: Path, zoom: int
+) -> list[tuple[str, str]]:
+    """Make the video and its files; return what is to be said of it."""
+    rollout = request.rollout(model.wan, schedule(model, [story]))
+    settings = {**request.settings, "demo": True, "prompts": {c.start: c.scene.text for c in story}}
+    begin = time.perf_counter()
+    with Screen(model, out / VIDEO_FILE, zoom) as screen:
+        recording = record(rollout, out / LATENTS, settings, watch=screen.show)
+    seconds = time.perf_counter() - begin
+    pictures = torch.cat(screen.pictures)
+    sheet = _sheet(pictures, story)
+    to_the_end(lambda: save_or_rescue(lambda path: write_png(path, sheet), out / SHEET, "pictures"))
+    rows = _report(request, model, recording, seconds) + _seen(pictures, story)
+    rows.append(("files", ", ".join(f"{out}/{name}" for name in (VIDEO_FILE, SHEET, LATENTS))))
+    return rows
 
 
 def story_of(prompts: list[str] | tuple[str, ...], frames: int) -> Story:
@@ -145,13 +138,9 @@ def _frames(options: argparse.Namespace) -> int:
     return ChunkClock.covering(frames, FAMILY.frames_per_chunk).total_frames
 
 
-def _check_folder(out: Path) -> None:
-    taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
-    ours = is_latent_file(out / LATENTS) and read_settings(out / LATENTS).get("demo")
-    if taken and not ours:
-        raise ValueError(
-            f"--out must be a new or empty folder, or that of an earlier demo, got {out}"
-        )
+def _is_ours(out: Path) -> bool:
+    latents = out / LATENTS
+    return is_latent_file(latents) and bool((read_settings(latents) or {}).get("demo"))
 
 
 def _sheet(pictures: Tensor, story: Story) -> Image.Image:

@@ -6,8 +6,10 @@ import argparse
 import logging
 from pathlib import Path
 
+import torch
+
 from ..device import choose_device
-from ..files import check_writable, read_latents, read_settings, read_text_embedding
+from ..files import check_writable, claimed, clear_leftovers, read_text_embedding
 from ..generation import VideoRequest
 from ..methods import (
     NAMES,
@@ -20,6 +22,7 @@ from ..methods import (
 )
 from ..models import (
     FAMILIES,
+    WAN_CHANNELS,
     WAN_TEXT_TOKENS,
     WAN_VIDEO,
     Family,
@@ -30,6 +33,7 @@ from ..models import (
 from ..video import PromptSchedule
 from .loading import add_loading_options, check_lora, load_model
 from .recording import record
+from .start import read_start, settings_of
 
 log = logging.getLogger("headforcing")
 INPUTS = ("model", "text_embedding", "lora", "start", "map")
@@ -126,22 +130,35 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    out = Path(options.out).resolve()
+    out = Path(options.out).absolute()
     _check_files(options, out)
     request = _request(options)
-    device = choose_device(options.device)
-    model = load_model(options, request.family, device)
+    check_writable(out, _size(request))
+    with claimed(out):
+        clear_leftovers(out)
+        _generate(options, request, out)
+    return 0
+
+
+def _generate(options: argparse.Namespace, request: VideoRequest, out: Path) -> None:
+    model = load_model(options, request.family, choose_device(options.device))
+    settings = _settings(options, request, model)
     evidence = request.head_map and request.head_map.evidence
-    if evidence and evidence.fingerprint != fingerprint(model.state_dict()):
+    if evidence and evidence.fingerprint != settings["weights"]:
         log.warning("the head map was measured on another model than this; profile this one")
     text = read_text_embedding(options.text_embedding, model.config.text_dim, options.text_tokens)
     given = None
     if options.start is not None:
         shape = (text.shape[0], model.config.in_dim, request.rows, request.columns)
-        given = read_latents(options.start, shape)
+        given = read_start(options.start, shape, settings)
     prompts = PromptSchedule.constant(text)
-    record(request.rollout(model, prompts), out, _settings(options, request, model), given)
-    return 0
+    record(request.rollout(model, prompts), out, settings, given)
+
+
+def _size(request: VideoRequest) -> int:
+    """Return the bytes of one video's latents."""
+    frames = request.clock.total_frames
+    return frames * WAN_CHANNELS * request.rows * request.columns * torch.float32.itemsize
 
 
 def _check_files(options: argparse.Namespace, out: Path) -> None:
@@ -155,7 +172,6 @@ def _check_files(options: argparse.Namespace, out: Path) -> None:
         if out.exists() and Path(file).samefile(out):
             raise ValueError(f"--out must not be one of the inputs, got the file of {option}")
     check_lora(options)
-    check_writable(out)
 
 
 def _request(options: argparse.Namespace) -> VideoRequest:
@@ -200,7 +216,8 @@ def _settings(
     return {
         **request.settings,
         **{name: file and Path(file).name for name, file in files.items()},
-        "start_settings": read_settings(options.start) if options.start else None,
+        "start_settings": settings_of(options.start) if options.start else None,
+        "weights": fingerprint(model.state_dict()),
         "lora_strength": options.lora_strength,
         "text_tokens": options.text_tokens,
         "heads": model.config.heads,

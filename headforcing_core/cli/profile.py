@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from ..demo.networks import SHIPPED, DemoModel
 from ..demo.profiles import demo_subject
 from ..demo.world import VIDEO
 from ..device import choose_device
-from ..files import read_text_embedding
+from ..files import read_text_embedding, save_all, save_or_rescue
 from ..heads import (
     CLASSIFIERS,
     DOUBT,
+    FIGURES,
     FULL,
+    PAGE,
     QUICK,
     Aggregate,
     Classifier,
@@ -30,14 +33,16 @@ from ..heads import (
     frames_to_make,
     profiled,
     read_profile,
+    report_files,
     report_on,
     write_profile,
-    write_report,
 )
-from ..methods import read_head_map, with_values, write_head_map
+from ..methods import map_text, read_head_map, with_values
 from ..models import WAN_TEXT_TOKENS, WAN_VIDEO, choose_family
 from ..video import VideoFormat
 from .loading import add_loading_options, check_lora, load_model
+from .result_folder import result_folder
+from .stopping import stop_if_asked, to_the_end
 
 log = logging.getLogger("headforcing")
 DEMO = "demo"
@@ -92,24 +97,38 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    out = Path(options.report)
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"--report must be a folder, got the file {out}")
     classifiers, others = _classifiers(options), [read_head_map(p) for p in options.against or ()]
     how = None if options.aggregate is None else Aggregate(options.aggregate)
     if not 0 <= options.doubt <= 1:
         raise ValueError(f"--doubt must be 0 to 1, got {options.doubt}")
-    settings = _settings(options)
-    subject = _demo(options, settings) if options.model == DEMO else _checkpoint(options, settings)
-    out.mkdir(parents=True, exist_ok=True)
-    profile = _measured(subject, settings, out / PROFILE)
-    reports = [report_on(profile, c, how, options.doubt, others) for c in classifiers]
-    for report in reports:
-        write_head_map(out / f"{report.head_map.scheme}.json", report.head_map)
-    page = write_report(out, subject, profile, reports)
-    sys.stdout.write("".join(map(as_text, reports)))
-    sys.stdout.write(f"wrote {page}, head maps and pictures beside it\n")
+    settings, out = _settings(options), Path(options.report)
+    names = (PROFILE, PAGE, FIGURES, *map(_map_name, (c.scheme for c in classifiers)))
+    with result_folder("--report", out, names, lambda: (out / PROFILE).is_file()):
+        _check_maps(out / _map_name(c.scheme) for c in classifiers)
+        make = _demo if options.model == DEMO else _checkpoint
+        subject = make(options, settings)
+        profile = _measured(subject, settings, out / PROFILE)
+        reports = [report_on(profile, c, how, options.doubt, others) for c in classifiers]
+        sys.stdout.write("".join(map(as_text, reports)))
+        sys.stdout.flush()
+        maps = {_map_name(r.head_map.scheme): map_text(r.head_map).encode() for r in reports}
+        to_the_end(lambda: save_all(out, maps | report_files(subject, profile, reports)))
+    sys.stdout.write(f"wrote {out / PAGE}, head maps and pictures beside it\n")
     return 0
+
+
+def _map_name(scheme: str) -> str:
+    return f"{scheme}.json"
+
+
+def _check_maps(files: Iterable[Path]) -> None:
+    """Refuse to write over work that somebody did by hand."""
+    for file in files:
+        if file.exists() and read_head_map(file).edits:
+            raise ValueError(
+                f"--report must not hold a head map that was edited, got {file}; move it, or "
+                "choose another folder"
+            )
 
 
 def _classifiers(options: argparse.Namespace) -> list[Classifier]:
@@ -190,13 +209,39 @@ def _measured(subject: Subject, settings: ProfileSettings, file: Path) -> HeadPr
     profile = subject.empty_profile(settings)
     if file.exists():
         profile = _going_on(read_profile(file), profile, file)
-    work = frames_to_make(subject, settings, profile)
+    work, waits = frames_to_make(subject, settings, profile), None
     with tqdm(total=work, unit="frame", desc="profiling") as bar:
-        for grown in profiled(subject, settings, profile, bar.update):
-            profile = grown
-            write_profile(file, profile)
+
+        def watch(frames: int) -> None:
+            bar.update(frames)
+            stop_if_asked()
+
+        try:
+            for grown in profiled(subject, settings, profile, watch):
+                profile = grown
+                waits = _refusal(file, profile)
+        finally:
+            if waits is not None:
+                to_the_end(lambda: _rescue(file, profile))
     wanted = set(settings.videos)
     return profile.where(lambda sample: (sample.prompt, sample.seed) in wanted)
+
+
+def _refusal(file: Path, profile: HeadProfile) -> OSError | None:
+    """Save what is measured, if it can be; a full disk is no reason to stop, it may be mended."""
+    try:
+        to_the_end(lambda: write_profile(file, profile))
+    except OSError as error:
+        log.warning("not saved yet: %s", error)
+        return error
+    return None
+
+
+def _rescue(file: Path, profile: HeadProfile) -> None:
+    try:
+        save_or_rescue(lambda path: write_profile(path, profile), file, "what was measured")
+    except OSError as error:
+        log.warning("%s", error)  # the tables can be made all the same
 
 
 def _going_on(known: HeadProfile, wanted: HeadProfile, file: Path) -> HeadProfile:

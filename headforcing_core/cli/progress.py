@@ -11,6 +11,7 @@ from tqdm import tqdm
 from ..models import Attend, Backbone
 from ..rollout import FinishedChunk, Rollout
 from ..video import NoiseLevel
+from .stopping import stop_if_asked
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class _Counted:
         self.bar.set_description(f"chunk {chunk}/{self.chunks} {step}", refresh=False)
         clean = self.backbone.predict_clean(noisy, level, text, attend)
         self.bar.update()
+        stop_if_asked()
         return clean
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -14,10 +13,11 @@ import torch
 from torch import Tensor
 
 from ..attention import served_by
-from ..files import write_latents
+from ..files import save_or_rescue, write_latents
 from ..models import WAN_VIDEO
 from ..rollout import FinishedChunk, Rollout
 from .progress import progress
+from .stopping import to_the_end
 
 log = logging.getLogger("headforcing")
 # a killed process loses at most this much of its work, in seconds
@@ -64,19 +64,7 @@ class Recording:
         if not self.latents:
             log.info("no chunk was finished, nothing is written")
             return
-        try:
-            self._save_somewhere()
-        except KeyboardInterrupt:
-            self._save_somewhere()
-            raise
-
-    def _save_somewhere(self) -> None:
-        try:
-            self.save(self.out)
-        except OSError as error:
-            elsewhere = Path(tempfile.mkdtemp(prefix="headforcing-")) / self.out.name
-            self.save(elsewhere)
-            raise OSError(f"{error}; the latents are in {elsewhere} instead") from error
+        to_the_end(lambda: save_or_rescue(self.save, self.out, "the latents"))
         log.info("wrote %d of %d latent frames to %s", self.frames, self.total_frames, self.out)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..device import choose_device
+from ..files import check_place, write_text
 from .comparison import finished, roll_side_by_side, without_map
 from .networks import FAMILY, SHIPPED, DemoModel, whole_video
 from .scores import SceneScore, held_out, look_at, mean_score, sampled, score_scene, settled
@@ -38,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.prompts < 1 or options.first < 0:
             raise ValueError("--prompts must be at least 1 and --first at least 0")
-        if options.json and not Path(options.json).absolute().parent.is_dir():
-            raise ValueError(f"the folder for --json must exist, got {options.json}")
+        if options.json:
+            check_place(Path(options.json).absolute())
         model = DemoModel.load(folder, choose_device(options.device))
         with tqdm(total=options.prompts, unit="prompt", desc="scoring") as bar:
             numbers = range(options.first, options.first + options.prompts)
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = grouped(scores)
         sys.stdout.write(as_text(result))
         if options.json:
-            Path(options.json).write_text(json.dumps(result, indent=1))
+            write_text(Path(options.json).absolute(), json.dumps(result, indent=1))
     except KeyboardInterrupt:
         return 130
     except (ValueError, RuntimeError, OSError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..device import choose_device
+from ..files import claimed, replacing, write_text
 from ..video import check_seed
 from .networks import CONFIG, Autoencoder, save_model
 from .training import (
@@ -87,6 +87,11 @@ def train(options: argparse.Namespace) -> None:
     device = choose_device(options.device)
     place = Workplace(Path(options.work))
     place.folder.mkdir(parents=True, exist_ok=True)
+    with claimed(place.folder):
+        _train(place, options, device)
+
+
+def _train(place: Workplace, options: argparse.Namespace, device: torch.device) -> None:
     autoencoder = _autoencoder(place, options, device)
     clips = _clips(place, options, autoencoder)
     training = Training(CONFIG, Recipe(options.steps, options.seed), clips, device, options.threads)
@@ -103,9 +108,8 @@ def train(options: argparse.Namespace) -> None:
     save_model(
         place.result, parts["model"], parts["text_encoder"], autoencoder.state_dict(), CONFIG
     )
-    (place.result / "recipe.json").write_text(
-        json.dumps({**asdict(training.recipe), "seconds": round(training.seconds)}, indent=1)
-    )
+    made = {**asdict(training.recipe), "seconds": round(training.seconds)}
+    write_text(place.result / "recipe.json", json.dumps(made, indent=1))
     log.info("wrote %s", place.result)
 
 
@@ -133,9 +137,8 @@ def _clips(place: Workplace, options: argparse.Namespace, autoencoder: Autoencod
 
 def _save(tensors: Mapping[str, Tensor], path: Path, made_with: Mapping[str, int]) -> None:
     """Write a file whole or not at all: what exists is taken for finished."""
-    partial = path.with_suffix(".partial")
-    save_file(dict(tensors), partial, {name: str(value) for name, value in made_with.items()})
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        save_file(dict(tensors), partial, {name: str(value) for name, value in made_with.items()})
 
 
 def _load(path: Path, made_with: Mapping[str, int]) -> dict[str, Tensor]:

@@ -1,8 +1,10 @@
 """Tensors, latents and videos on disk."""
 
+from .claim import claimed, was_claimed
 from .json_text import json_of, named, placed, shown
 from .json_values import as_list, as_number, as_object, as_words, entry
 from .latent_file import (
+    NORMALISED,
     check_writable,
     is_latent_file,
     read_latents,
@@ -11,11 +13,24 @@ from .latent_file import (
     read_text_embedding,
     write_latents,
 )
+from .picture_file import png_of, write_png
 from .plain_file import check_file, read_text
+from .replaced import (
+    check_place,
+    clear_leftovers,
+    refuse_unlike_file,
+    replacing,
+    save_all,
+    save_or_rescue,
+    saved_elsewhere,
+    write_bytes,
+    write_text,
+)
 from .tensor_files import WRAPPERS, TensorSource, open_tensors
 from .video_file import VideoWriter
 
 __all__ = [
+    "NORMALISED",
     "WRAPPERS",
     "TensorSource",
     "VideoWriter",
@@ -24,18 +39,31 @@ __all__ = [
     "as_object",
     "as_words",
     "check_file",
+    "check_place",
     "check_writable",
+    "claimed",
+    "clear_leftovers",
     "entry",
     "is_latent_file",
     "json_of",
     "named",
     "open_tensors",
     "placed",
+    "png_of",
     "read_latents",
     "read_settings",
     "read_space",
     "read_text",
     "read_text_embedding",
+    "refuse_unlike_file",
+    "replacing",
+    "save_all",
+    "save_or_rescue",
+    "saved_elsewhere",
     "shown",
+    "was_claimed",
+    "write_bytes",
     "write_latents",
+    "write_png",
+    "write_text",
 ]

@@ -3,46 +3,44 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from .json_text import json_of, named, shown
+from .replaced import check_place, refuse_unlike_file, replacing
 from .tensor_files import TensorSource, open_tensors
 
 LATENTS = "latents"
 SETTINGS_KEY = "headforcing"
 SPACE_KEY = "space"
-PARTIAL = ".partial"
+# as the model sees latents
+NORMALISED = "normalised"
 TEXT_NAMES = ("text", "context", "prompt_embeds", "embedding")
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, size: int = 0) -> None:
     """Refuse a place where latents could not be written, before there are any to lose.
 
+    Args:
+        size: of the latents in bytes.
+
     Raises:
-        ValueError: if the name is not that of a latent file, or the place cannot be written to.
+        ValueError: if the name is not that of a latent file, or the place cannot be written to or
+            has no room.
     """
     if path.suffix.lower() != ".safetensors":
         raise ValueError(f"latents must go to a .safetensors file, got {path.name}")
-    if path.exists() and not (path.is_file() and is_latent_file(path)):
+    refuse_unlike_file(path)
+    if path.exists() and not is_latent_file(path):
         raise ValueError(
             f"latents may replace only latents, got {path}, which is something else; "
             "choose another name"
         )
-    try:
-        _partial(path).unlink()
-    except OSError as error:
-        raise ValueError(
-            f"the folder for the latents must exist and be writable, got {path.parent} "
-            f"({error.strerror})"
-        ) from error
+    check_place(path, size)
 
 
 def write_latents(path: Path, latents: Tensor, settings: Mapping[str, object]) -> None:
@@ -53,18 +51,9 @@ def write_latents(path: Path, latents: Tensor, settings: Mapping[str, object]) -
     Raises:
         OSError: if the disk is full or the place is gone; an older file stays as it was.
     """
-    metadata = {SETTINGS_KEY: json.dumps(settings), SPACE_KEY: "normalised"}
-    partial = None
-    try:
-        partial = _partial(path)
+    metadata = {SETTINGS_KEY: json.dumps(settings), SPACE_KEY: NORMALISED}
+    with replacing(path) as partial:
         save_file({LATENTS: latents.contiguous()}, partial, metadata)
-        os.chmod(partial, 0o666 & ~_umask())  # safetensors writes for the owner alone
-        os.replace(partial, path)
-    except (OSError, SafetensorError) as error:
-        raise OSError(f"{path} must be writable and its disk not full, got: {error}") from error
-    finally:
-        if partial is not None:  # after an interrupt, too
-            partial.unlink(missing_ok=True)
 
 
 def is_latent_file(path: Path) -> bool:
@@ -74,19 +63,6 @@ def is_latent_file(path: Path) -> bool:
         return LATENTS in source.shapes and _settings(source, path) is not None
     except ValueError:
         return False
-
-
-def _partial(path: Path) -> Path:
-    """Make a file beside ``path`` under a name nobody has."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:50]}.", suffix=PARTIAL)
-    os.close(number)
-    return Path(name)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def read_settings(path: str | Path) -> dict[str, object] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 
@@ -13,10 +15,32 @@ from torch import Tensor
 QUALITY = "14"
 
 
+class _Muxed:
+    """What the muxer writes to: memory, and nothing else.
+
+    A write that fails inside of it, or is interrupted there, ends the process when it is closed.
+    """
+
+    def __init__(self) -> None:
+        self._bytes, self._begin = BytesIO(), 0
+        self.write = self._bytes.write
+
+    def from_byte(self, position: int) -> bytes:
+        """Return what follows a position of the file."""
+        return self._bytes.getvalue()[position - self._begin :]
+
+    def forget(self, position: int) -> None:
+        """Forget all there is, which reaches to that position; may be done twice."""
+        self._begin = position
+        self._bytes.seek(0)
+        self._bytes.truncate()
+
+
 class VideoWriter:
     """An mp4 that grows with the video; what was written plays even if the program is killed.
 
-    Use as a context manager.
+    Use as a context manager. Where the disk is full, what comes next waits in memory until there is
+    room: an error says so, and nothing is lost by it.
 
     Args:
         path: replaced if it exists.
@@ -28,37 +52,72 @@ class VideoWriter:
     def __init__(self, path: Path, width: int, height: int, fps: float, zoom: int = 1):
         if width * zoom % 2 or height * zoom % 2:
             raise ValueError(f"a video's sides must be even, got {width * zoom} x {height * zoom}")
-        self._zoom = zoom
+        import av  # here, so that what writes no video runs where PyAV is missing
+
+        self.path, self._zoom, self._ended = path, zoom, False
+        self._file = path.open("wb", buffering=0)
         # fragments: a player needs no index at the end of the file
         flags = {
             "movflags": "frag_keyframe+empty_moov+default_base_moof",
             "flush_packets": "1",
         }
-        import av  # here, so that what writes no video runs where PyAV is missing
-
-        self._file = av.open(str(path), "w", format="mp4", options=flags)
+        self._muxed = _Muxed()
+        self._container = av.open(self._muxed, "w", format="mp4", options=flags)
         rate = Fraction(fps).limit_denominator(1001)
         options = {"crf": QUALITY, "preset": "medium"}
-        self._stream = self._file.add_stream("libx264", rate=rate, options=options)
+        self._stream = self._container.add_stream("libx264", rate=rate, options=options)
         self._stream.width, self._stream.height = width * zoom, height * zoom
         self._stream.pix_fmt = "yuv420p"
         # one keyframe, and so one fragment, per second
         self._stream.codec_context.gop_size = max(1, round(fps))
 
     def write(self, pictures: Tensor) -> None:
-        """Append pictures ``[N, 3, Y, X]``, 0 to 1."""
+        """Append pictures ``[N, 3, Y, X]``, 0 to 1.
+
+        Raises:
+            OSError: if the disk is full; they wait in memory.
+        """
         from av import VideoFrame
 
         pictures = (pictures.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
-        for axis in (1, 2):
-            pictures = pictures.repeat_interleave(self._zoom, axis)
-        for picture in pictures.cpu().numpy():
-            frame = VideoFrame.from_ndarray(picture, format="rgb24")
-            self._file.mux(self._stream.encode(frame))
+        for picture in pictures.cpu():  # one by one: enlarged, they are many times as large
+            for axis in (0, 1):
+                picture = picture.repeat_interleave(self._zoom, axis)
+            frame = VideoFrame.from_ndarray(picture.numpy(), format="rgb24")
+            self._container.mux(self._stream.encode(frame))
+        self._save()
 
     def close(self) -> None:
-        self._file.mux(self._stream.encode(None))
+        """End the video.
+
+        Raises:
+            OSError: if the disk is full; ``copy_to`` has all of it.
+        """
+        if not self._ended:
+            self._ended = True
+            self._container.mux(self._stream.encode(None))
+            self._container.close()
+        self._save()
         self._file.close()
+
+    def copy_to(self, path: Path) -> None:
+        """Write the video to another place, with what has not found room in its own.
+
+        Raises:
+            OSError: if there is no room, either.
+        """
+        with self.path.open("rb") as written, path.open("wb") as copy:
+            shutil.copyfileobj(written, copy)
+            copy.write(self._muxed.from_byte(written.tell()))
+
+    def _save(self) -> None:
+        while waiting := self._muxed.from_byte(self._file.tell()):
+            self._file.write(waiting)
+        try:
+            self._muxed.forget(self._file.tell())
+        except KeyboardInterrupt:
+            self._muxed.forget(self._file.tell())
+            raise
 
     def __enter__(self) -> VideoWriter:
         return self

@@ -22,6 +22,7 @@ from ..files import (
     json_of,
     named,
     open_tensors,
+    replacing,
     shown,
 )
 from ..video import ModelGeometry
@@ -36,8 +37,12 @@ ROUNDED = 1e-3
 
 
 def write_profile(path: str | Path, profile: HeadProfile) -> None:
-    """Write a profile as safetensors, whole or not at all."""
-    path, tensors, listed = Path(path), {}, []
+    """Write a profile as safetensors, whole or not at all.
+
+    Raises:
+        OSError: if the disk is full or the place is gone; an older file stays as it was.
+    """
+    tensors, listed = {}, []
     for number, sample in enumerate(profile.samples):
         tensors[f"mass.{number}"] = sample.mass.contiguous()
         tensors[f"scores.{number}"] = sample.scores.contiguous()
@@ -50,9 +55,8 @@ def write_profile(path: str | Path, profile: HeadProfile) -> None:
         "parameters": profile.parameters,
         "samples": listed,
     }
-    partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, {KEY: json.dumps(about)})
-    partial.replace(path)
+    with replacing(Path(path)) as partial:
+        save_file(tensors, partial, {KEY: json.dumps(about)})
 
 
 def read_profile(path: str | Path) -> HeadProfile:

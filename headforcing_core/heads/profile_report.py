@@ -6,11 +6,8 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from io import BytesIO
-from pathlib import Path
 
-from PIL import Image
-
+from ..files import png_of
 from ..memory import ArenaPlan
 from ..methods import HeadMap, settings_named
 from ..video import Rope
@@ -41,10 +38,10 @@ def layer_bytes(head_map: HeadMap, subject: Subject) -> dict[str, dict[str, floa
     }
 
 
-def write_report(
-    out: Path, subject: Subject, profile: HeadProfile, reports: Sequence[MapReport]
-) -> Path:
-    """Write pictures, figures, and one page that holds all of them; return the page's path."""
+def report_files(
+    subject: Subject, profile: HeadProfile, reports: Sequence[MapReport]
+) -> dict[str, bytes]:
+    """Return pictures, figures, and one page that holds all of them, by the names of files."""
     pictures = {report.head_map.scheme: _pictures(subject, report) for report in reports}
     try:
         for report in reports:
@@ -52,20 +49,22 @@ def write_report(
             pictures[report.head_map.scheme] |= dict(drawn)
     except RuntimeError as error:
         log.warning("%s", error)
-    for scheme, drawn in pictures.items():
-        for name, png in drawn.items():
-            (out / f"{scheme}_{name}.png").write_bytes(png)
+    files = {
+        f"{scheme}_{name}.png": png
+        for scheme, drawn in pictures.items()
+        for name, png in drawn.items()
+    }
     figures = {report.head_map.scheme: _figures(report) for report in reports}
-    (out / FIGURES).write_text(json.dumps(figures, indent=1), "utf-8")
-    (out / PAGE).write_text(as_page(profile, reports, pictures), "utf-8")
-    return out / PAGE
+    files[FIGURES] = json.dumps(figures, indent=1).encode()
+    files[PAGE] = as_page(profile, reports, pictures).encode()
+    return files
 
 
 def _pictures(subject: Subject, report: MapReport) -> dict[str, bytes]:
     taken = layer_bytes(report.head_map, subject)
     return {
-        "types": _png(draw_types(report.head_map)),
-        "bytes": _png(draw_bars("cache per layer, default budgets", taken, "MiB")),
+        "types": png_of(draw_types(report.head_map)),
+        "bytes": png_of(draw_bars("cache per layer, default budgets", taken, "MiB")),
     }
 
 
@@ -82,9 +81,3 @@ def _figures(report: MapReport) -> dict[str, object]:
         "stability": asdict(report.stability),
         "against": compared,
     }
-
-
-def _png(picture: Image.Image) -> bytes:
-    buffer = BytesIO()
-    picture.save(buffer, format="PNG")
-    return buffer.getvalue()

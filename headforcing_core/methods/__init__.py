@@ -16,6 +16,7 @@ from .forcing_kv import ForcingKV
 from .head_forcing import HeadForcing
 from .head_map import Evidence, HeadMap
 from .head_map_files import PUBLISHED, published_map, read_head_map, write_head_map
+from .head_map_files import as_text as map_text
 from .method import ALL_HEADS, HeadRule, Method
 from .online import UNDECIDED, DummyTypes
 from .pages import Commit, Kind, Page, Past, frame_page, home_of
@@ -62,6 +63,7 @@ __all__ = [
     "frame_page",
     "head_forcing",
     "home_of",
+    "map_text",
     "online",
     "published_map",
     "pyramid",

@@ -20,6 +20,7 @@ from ..files import (
     named,
     read_text,
     shown,
+    write_text,
 )
 from . import forcing_kv, pyramid
 from .head_map import MOST_HEADS, MOST_LAYERS, Evidence, HeadMap
@@ -66,8 +67,12 @@ def read_head_map(path: str | Path) -> HeadMap:
 
 
 def write_head_map(path: str | Path, head_map: HeadMap) -> None:
-    """Write a head map as JSON that people can read and edit: a line for every layer."""
-    Path(path).write_text(as_text(head_map), "utf-8")
+    """Write a head map as JSON that people can read and edit: a line for every layer.
+
+    Raises:
+        OSError: if the disk is full or the place is gone; an older file stays as it was.
+    """
+    write_text(Path(path), as_text(head_map))
 
 
 def as_text(head_map: HeadMap) -> str:

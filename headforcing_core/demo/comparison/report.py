@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from io import BytesIO
 
 from PIL import Image
 from torch import Tensor
@@ -168,12 +168,15 @@ def pictures_of(comparison: Comparison) -> list[Image.Image]:
     return sheets
 
 
-def plot(path: Path, comparison: Comparison, rows: Sequence[Row], shares: Tensor) -> None:
+def plot(comparison: Comparison, rows: Sequence[Row], shares: Tensor) -> bytes:
     """Draw drift over time, what comes back, and where heads look.
 
     Args:
         rows: of the longest videos.
         shares: ``[L, H, 3]``: each head's attention on sink, middle and current chunk.
+
+    Returns:
+        A PNG.
 
     Raises:
         RuntimeError: if matplotlib is not installed.
@@ -207,7 +210,9 @@ def plot(path: Path, comparison: Comparison, rows: Sequence[Row], shares: Tensor
         title="where heads look", xlabel="share on the oldest frame", ylabel="on the current chunk"
     )
     heads.legend(fontsize="small")
-    figure.savefig(path, dpi=110)
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=110, format="png")
+    return drawn.getvalue()
 
 
 def _draw_returns(axis: object, rows: Sequence[Row]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ...files import open_tensors
+from ...files import open_tensors, replacing
 from ...models import (
     CLEAN_LATENT,
     HEADS_KEY,
@@ -102,8 +101,8 @@ def save_model(
         (AUTOENCODER_FILE, autoencoder, {}),
     ):
         halves = {n: w.detach().cpu().half().contiguous() for n, w in weights.items()}
-        save_file(halves, folder / name, metadata)
-        os.chmod(folder / name, 0o644)  # safetensors writes for the owner alone
+        with replacing(folder / name) as partial:
+            save_file(halves, partial, metadata)
 
 
 def _filled(network: nn.Module, path: Path) -> nn.Module:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from ...files import replacing
 from ...models import WanConfig, WanModel
 from ...video import TRAINING_STEPS, Rope
 from ..networks import TextEncoder
@@ -217,9 +217,8 @@ class Training:
             "average": self.average,
             "optimisers": [o.state_dict() for o in self.optimisers],
         }
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        os.replace(partial, path)
+        with replacing(path) as file:
+            torch.save(state, file)
 
     def load(self, path: Path) -> None:
         """Go on from where another training with the same recipe was saved.

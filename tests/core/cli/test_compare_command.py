@@ -268,7 +268,7 @@ def test_the_evaluation_command(tmp_path, capsys):
     for wrong, rule in (
         (["--model", str(tmp_path)], "must have a file"),
         (["--prompts", "0"], "--prompts must be at least 1"),
-        (["--json", str(tmp_path / "no" / "x.json")], "the folder for --json must exist"),
+        (["--json", str(tmp_path / "no" / "x.json")], "the folder for x.json must exist"),
     ):
         assert evaluate_command(wrong) == 2
         assert rule in capsys.readouterr().err

@@ -1,0 +1,64 @@
+"""A folder that one run writes its results to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..files import check_place, claimed, clear_leftovers, refuse_unlike_file, was_claimed
+
+
+@contextmanager
+def result_folder(
+    option: str,
+    folder: Path,
+    names: Sequence[str],
+    ours: Callable[[], bool],
+    alone: bool = False,
+    size: int = 0,
+) -> Iterator[None]:
+    """Make a folder and hold it for one run, before there is anything to lose.
+
+    What a killed run of ours left there half written is cleared away.
+
+    Args:
+        option: that names the folder.
+        names: of all files that will be written.
+        ours: tells whether the folder is that of an earlier run of the same kind.
+        alone: nothing of somebody else may be in it, in the way or not.
+        size: bytes that will be written.
+
+    Raises:
+        ValueError: if it cannot be written to, another run writes there, or it is somebody else's.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{option} must be a folder, got {folder}, which is a file")
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{option} must be a folder that can be made, got {folder} ({error.strerror or error})"
+        ) from error
+    files = [folder / name for name in names]
+    for file in files:
+        refuse_unlike_file(file)
+    there = [path for path in (folder.iterdir() if alone else files) if path.exists()]
+    if there and not was_claimed(folder) and not ours():
+        what = (
+            "be a new or empty folder, or that of an earlier run"
+            if alone
+            else (f"not hold a {there[0].name} of something else")
+        )
+        raise ValueError(f"{option} must {what}, got {folder}")
+    try:
+        check_place(files[0], size)
+        with claimed(folder):
+            for file in files:
+                clear_leftovers(file)
+            yield
+    finally:
+        if is_new:
+            with suppress(OSError):  # something is in it, as a rule
+                folder.rmdir()
