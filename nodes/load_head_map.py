@@ -47,12 +47,21 @@ class HeadForcingLoadHeadMap(io.ComfyNode):
 
 
 def _choices() -> list[str]:
-    folder = Path(folder_paths.get_input_directory())
-    own = (
-        sorted(p.name for p in folder.iterdir() if p.suffix in SUFFIXES) if folder.is_dir() else []
-    )
-    shipped = sorted(p.name for p in PUBLISHED.iterdir() if p.suffix in SUFFIXES)
+    try:
+        there = list(Path(folder_paths.get_input_directory()).iterdir())
+    except OSError:  # no such folder, or not for us to see: the nodes are listed all the same
+        there = []
+    own = sorted(map(_name, filter(_is_map, there)))
+    shipped = sorted(map(_name, filter(_is_map, PUBLISHED.iterdir())))
     return [*own, *(SHIPPED + name for name in shipped)]
+
+
+def _is_map(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
+
+
+def _name(path: Path) -> str:
+    return path.name
 
 
 def _path(file: str) -> Path:

@@ -26,7 +26,6 @@ from ..headforcing_core.heads import (
     profiled,
     read_profile,
     report_on,
-    write_profile,
 )
 from ..headforcing_core.methods import HeadMap
 from ..headforcing_core.models import WAN_VIDEO, Family
@@ -50,6 +49,7 @@ from .host import (
     check_shift,
     core_start,
     digest_of,
+    keep_profile,
     profile_file,
 )
 
@@ -199,14 +199,21 @@ def _shared_out(preset: ProfileSettings, prompts: int) -> ProfileSettings:
     return replace(preset, prompts=used, seeds=ceil(preset.prompts / used))
 
 
-def _kept(file: Path) -> HeadProfile:
+def _kept(file: Path, wanted: HeadProfile) -> HeadProfile:
     try:
-        return read_profile(file)
+        known = read_profile(file)
     except ValueError as error:
         raise ValueError(
             f"the profile kept in {file} must be whole, got one that cannot be read ({error}); "
             "delete it, or set force"
         ) from error
+    for what in ("geometry", "fingerprint", "parameters"):
+        if getattr(known, what) != getattr(wanted, what):
+            raise ValueError(
+                f"the profile kept in {file} must be of this model measured like this, got one "
+                f"with another {what}; delete it, or set force"
+            )
+    return known
 
 
 def _measured(subject: HostSubject, settings: ProfileSettings, force: bool) -> HeadProfile:
@@ -214,9 +221,9 @@ def _measured(subject: HostSubject, settings: ProfileSettings, force: bool) -> H
     profile = subject.empty_profile(settings)
     file = profile_file(profile)
     if file.exists() and not force:
-        profile = _kept(file)
+        profile = _kept(file, profile)
     bar = comfy.utils.ProgressBar(max(1, frames_to_make(subject, settings, profile)))
     for grown in profiled(subject, settings, profile, bar.update):
         profile = grown
-        write_profile(file, profile)
+        keep_profile(file, profile)
     return profile

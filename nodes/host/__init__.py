@@ -16,7 +16,7 @@ from .checks import (
 from .digests import digest_of
 from .fingerprint import name_of
 from .loading import load_model
-from .profiling import HostSubject, profile_file
+from .profiling import HostSubject, keep_profile, profile_file
 from .progress import Progress
 from .sampling import HostVideo
 from .unfinished import Video
@@ -33,6 +33,7 @@ __all__ = [
     "check_start",
     "core_start",
     "digest_of",
+    "keep_profile",
     "load_model",
     "name_of",
     "profile_file",

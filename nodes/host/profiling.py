@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,17 @@ import folder_paths
 from comfy.model_patcher import ModelPatcher
 
 from ...headforcing_core.attention import Observer
+from ...headforcing_core.files import clear_leftovers
 from ...headforcing_core.generation import VideoRequest
-from ...headforcing_core.heads import HeadProfile, ProfileSettings, Watch
+from ...headforcing_core.heads import HeadProfile, ProfileSettings, Watch, write_profile
 from ...headforcing_core.models import Family
 from ...headforcing_core.rollout import FinishedChunk
 from ...headforcing_core.video import PromptSchedule
 from .backbone import config_of
 from .fingerprint import name_of
 from .sampling import HostVideo
+
+log = logging.getLogger("headforcing")
 
 
 class _Enough(Exception):
@@ -71,5 +75,17 @@ def profile_file(profile: HeadProfile) -> Path:
     how = json.dumps(profile.parameters, sort_keys=True, default=str)
     digest = hashlib.sha256(how.encode()).hexdigest()[:8]
     folder = Path(folder_paths.get_user_directory()) / "head_forcing" / "profiles"
-    folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{profile.fingerprint}_{digest}.safetensors"
+
+
+def keep_profile(file: Path, profile: HeadProfile) -> None:
+    """Write a profile to the user's folder, if that can be: it is in the graph all the same."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        clear_leftovers(file)
+        write_profile(file, profile)
+    except OSError as error:
+        log.warning(
+            "Head Forcing: the profile is not kept, and will be measured again after a restart: %s",
+            error,
+        )

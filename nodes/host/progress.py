@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -112,14 +113,23 @@ class Progress:
         if well:
             # a shorter video of the same frames leaves what a longer one has begun
             if self.path is not None and self.video.request.clock.total_frames >= self.kept:
-                self.path.unlink(missing_ok=True)
+                with suppress(OSError):  # the video is done; what is left over may stay
+                    self.path.unlink(missing_ok=True)
         elif self.made:
+            self._keep()
+
+    def _keep(self) -> None:
+        """Write what is finished; what ended the run is the error to show, not a full disk."""
+        try:
             path = unfinished.write_somewhere(self._place(), self.video, self._latent())
-            log.warning(
-                "Head Forcing: stopped after %d of %d chunks; they are in %s. The same video goes "
-                "on from there when it is queued again",
-                *(len(self.chunks), len(self.video.request.clock), path),
-            )
+        except OSError as error:
+            log.error("Head Forcing: what is finished could not be saved: %s", error)
+            return
+        log.warning(
+            "Head Forcing: stopped after %d of %d chunks; they are in %s. The same video goes "
+            "on from there when it is queued again",
+            *(len(self.chunks), len(self.video.request.clock), path),
+        )
 
     def _say(self, each: float) -> None:
         """Tell how far the run is, in the log and on the node."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from comfy.model_patcher import ModelPatcher
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ...headforcing_core.files import clear_leftovers, replacing, saved_elsewhere
 from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.video import PromptSchedule
 from .backbone import dtype_of
@@ -107,10 +106,23 @@ def find(video: Video) -> tuple[Path, Tensor] | None:
         try:
             with safe_open(path, "pt") as file:
                 if (file.metadata() or {}).get(ABOUT) == video.name:
-                    found.append((path, file.get_tensor(LATENT)))
-        except (OSError, SafetensorError) as error:
+                    found.append((path, _checked(file.get_tensor(LATENT), video.request)))
+        except (OSError, ValueError, SafetensorError) as error:
             log.warning("Head Forcing: %s cannot be read and is left alone: %s", path, error)
     return max(found, key=lambda one: one[1].shape[2], default=None)
+
+
+def _checked(latent: Tensor, request: VideoRequest) -> Tensor:
+    first = next(iter(request.clock)).stop
+    fits = latent.ndim == 5 and latent.shape[0] == 1 and latent.shape[2] >= first
+    if not fits or latent.shape[3:] != (request.rows, request.columns):
+        raise ValueError(
+            f"what is finished must be [1, channels, {first} or more, {request.rows}, "
+            f"{request.columns}], got {list(latent.shape)}"
+        )
+    if not latent.isfinite().all():
+        raise ValueError("what is finished must be finite numbers, got NaN or infinity")
+    return latent
 
 
 def new_path() -> Path:
@@ -127,24 +139,21 @@ def write(path: Path, video: Video, latent: Tensor) -> None:
         OSError: if it cannot be; an older file stays as it was.
     """
     tensors = {LATENT: latent.contiguous(), "latent_format_version_0": torch.tensor([])}
-    partial = path.with_suffix(".partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(path)
+    with replacing(path) as partial:
         comfy.utils.save_torch_file(tensors, str(partial), metadata={ABOUT: video.name})
-        os.replace(partial, path)
-    except (OSError, SafetensorError) as error:
-        raise OSError(f"{path} must be writable and its disk not full, got: {error}") from error
-    finally:
-        if partial.is_file():
-            partial.unlink()
 
 
 def write_somewhere(path: Path, video: Video, latent: Tensor) -> Path:
-    """Write to a path, or to a temporary folder if its place is gone; return where it is."""
+    """Write to a path, or elsewhere if its place is gone; return where it is.
+
+    Raises:
+        OSError: if there is room nowhere.
+    """
     try:
         write(path, video, latent)
     except OSError as error:
         log.warning("Head Forcing: %s", error)
-        path = Path(tempfile.mkdtemp(prefix="headforcing-")) / path.name
-        write(path, video, latent)
+        return saved_elsewhere(lambda other: write(other, video, latent), path.name)
     return path

@@ -103,4 +103,5 @@ def main():
     print("FOUND", json.dumps(found))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -110,6 +110,24 @@ def test_what_is_finished_is_not_lost():
     assert "must stay finite, got NaN" in found["nan"]
 
 
+def test_folders_that_fail_and_files_in_them_that_lie_are_told():
+    found = found_by("check_places.py")
+    assert found["unwritable"] and found["forced"] and found["went on"]
+    assert found["interrupted"] == 1  # of two videos
+    assert found["beside it"] == [] and found["left over"] == []
+    for name in ("half", "empty", "flipped"):
+        said = found[f"{name} profile"]
+        assert "must be whole" in said and said.endswith("delete it, or set force")
+    assert "must be of this model measured like this" in found["another model's"]
+    assert found["choices"] == ["big.json", "bomb.json", "nothing.CSV"]
+    for name in found["choices"]:
+        assert found[name].startswith(f"{name} must be a ") and "\n" not in found[name]
+    assert found["without a folder"]
+    assert found["short video"] and found["nan video"] and found["flat video"]
+    assert "what is finished could not be saved" in found["no room anywhere"]
+    assert found["room again"] == 6
+
+
 def test_importing_the_pack_is_quick_and_brings_nothing_along(tmp_path):
     """As on every start but the first: compiled files are there."""
     tries = [found_by("check_import.py", PYTHONPYCACHEPREFIX=str(tmp_path)) for _ in range(3)]

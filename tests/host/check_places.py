@@ -1,0 +1,139 @@
+"""Folders of a host that cannot be written to, and files in them that are damaged."""
+# ruff: noqa: I001, T201
+
+import json
+import logging
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from in_host import conditioning, texts, theirs
+from check_keeping import begun
+
+import comfy.utils
+import folder_paths
+import torch
+from safetensors.torch import save_file
+
+from headforcing.headforcing_core.files import replaced
+from headforcing.headforcing_core.heads import ProfileSettings, read_profile, write_profile
+from headforcing.headforcing_core.models import family_named
+from headforcing.nodes import load_head_map, profile_heads
+from headforcing.nodes.host import HostSubject, profile_file, progress, unfinished
+
+SETTINGS = ProfileSettings(prompts=2, frames=12, chunks=1, first_chunk=1, rows=8)
+
+
+class Stopped(BaseException):
+    """As a user stops a queue."""
+
+
+def told(call, *arguments):
+    """Return the sentence of the error that a call ends in."""
+    try:
+        call(*arguments)
+    except (ValueError, OSError) as error:
+        return str(error)
+    return "nothing was refused"
+
+
+def profiles(found, warned, user):
+    model = theirs()
+    said = list(conditioning(texts(2)).values())
+    subject = HostSubject(model, family_named("self_forcing"), (6, 8), said, {"model": "tiny"})
+    measured = lambda force=False: profile_heads._measured(subject, SETTINGS, force)  # noqa: E731
+    (user / "head_forcing").write_text("in the way")  # as good as a folder nobody may write to
+    whole = measured()
+    found["unwritable"] = len(whole.videos) == 2 and "the profile is not kept" in str(warned)
+    (user / "head_forcing").unlink()
+
+    file = profile_file(whole)
+
+    def stop(self, *_):
+        if file.exists():  # in the second video
+            raise Stopped
+
+    real, comfy.utils.ProgressBar.update = comfy.utils.ProgressBar.update, stop
+    try:
+        measured()
+    except Stopped:
+        comfy.utils.ProgressBar.update = real
+    found["interrupted"] = len(read_profile(file).videos)
+    (file.parent / f".{file.name}.abcd1234.partial").write_text("half")
+    again = measured()
+    found["went on"] = all(
+        a.mass.equal(b.mass) for a, b in zip(again.samples, whole.samples, strict=True)
+    )
+    found["beside it"] = [path.name for path in file.parent.iterdir() if path != file]
+
+    good = file.read_bytes()
+    damages = {
+        "half": good[: len(good) // 2],
+        "empty": b"",
+        "flipped": good.replace(b'"prompt', b'"promqt', 1).replace(b'\\"prompt', b'\\"promqt', 1),
+    }
+    for name, content in damages.items():
+        file.write_bytes(content)
+        found[f"{name} profile"] = told(measured)
+    write_profile(file, replace(whole, fingerprint="another"))
+    found["another model's"] = told(measured)
+    found["forced"] = len(measured(force=True).videos) == 2 and file.read_bytes() == good
+
+
+def maps(found, inputs):
+    (inputs / "bomb.json").write_text("[" * 100_000)
+    (inputs / "big.json").write_text('{"num_heads": 1000000000, "layers": []}')
+    (inputs / "nothing.CSV").write_text("")
+    found["choices"] = [name for name in load_head_map._choices() if "published" not in name]
+    for name in found["choices"]:
+        found[name] = told(load_head_map.HeadForcingLoadHeadMap.execute, name)
+    folder_paths.set_input_directory(str(inputs / "nowhere"))
+    found["without a folder"] = all(
+        n.startswith(load_head_map.SHIPPED) for n in load_head_map._choices()
+    )
+
+
+def videos(found, warned, outputs):
+    progress.SAVE_EVERY = 0.0
+    video, follow = begun(theirs(), 2)
+    path, latent = unfinished.find(video)
+    damages = {"short": latent[:, :, :2], "nan": latent * float("nan"), "flat": latent[0, 0, 0]}
+    for name, damaged in damages.items():
+        tensors = {unfinished.LATENT: damaged.contiguous()}
+        save_file(tensors, path, {unfinished.ABOUT: video.name})
+        warned.clear()
+        left = unfinished.find(video) is None and path.exists()
+        found[f"{name} video"] = left and "is left alone: what is finished must be" in str(warned)
+    path.unlink()
+
+    def full(path):
+        raise OSError(28, "No space left on device")
+
+    real, replaced._partial = replaced._partial, full
+    warned.clear()
+    follow.ended(well=False)  # raises nothing: what ended the run is told
+    found["no room anywhere"] = warned[-1]
+    replaced._partial = real
+    follow.ended(well=False)
+    found["room again"] = unfinished.find(video)[1].shape[2]
+    found["left over"] = [p.name for p in (outputs / "latents").iterdir() if p.suffix != ".latent"]
+
+
+def main():
+    found, warned = {}, []
+    logging.getLogger("headforcing").addHandler(type("To", (logging.Handler,), {
+        "emit": lambda self, record: warned.append(record.getMessage())})())  # fmt: skip
+    user, inputs, outputs = (Path(tempfile.mkdtemp()) for _ in range(3))
+    folder_paths.set_user_directory(str(user))
+    folder_paths.set_input_directory(str(inputs))
+    folder_paths.set_output_directory(str(outputs))
+    with torch.inference_mode():
+        profiles(found, warned, user)
+        maps(found, inputs)
+        videos(found, warned, outputs)
+    print("FOUND", json.dumps(found))
+
+
+main()
