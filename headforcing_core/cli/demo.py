@@ -91,15 +91,12 @@ def run(options: argparse.Namespace) -> int:
         model = DemoModel.load(folder, choose_device(options.device))
         heads = maps_of(model) if spec.method.needs_map else {}
         request = request_for(spec.on(heads), frames, options.seed)
-        rows = _made(model, request, story, out, options.zoom)
-    sys.stdout.write("".join(f"{name:24}{value}\n" for name, value in rows))
+        _make(model, request, story, out, options.zoom)
     return 0
 
 
-def _made(
-    model: DemoModel, request: VideoRequest, story: Story, out: Path, zoom: int
-) -> list[tuple[str, str]]:
-    """Make the video and its files; return what is to be said of it."""
+def _make(model: DemoModel, request: VideoRequest, story: Story, out: Path, zoom: int) -> None:
+    """Make the video and its files, and say what is to be said of it."""
     rollout = request.rollout(model.wan, schedule(model, [story]))
     settings = {**request.settings, "demo": True, "prompts": {c.start: c.scene.text for c in story}}
     begin = time.perf_counter()
@@ -107,11 +104,15 @@ def _made(
         recording = record(rollout, out / LATENTS, settings, watch=screen.show)
     seconds = time.perf_counter() - begin
     pictures = torch.cat(screen.pictures)
+    _say(_report(request, model, recording, seconds) + _seen(pictures, story))
     sheet = _sheet(pictures, story)
     to_the_end(lambda: save_or_rescue(lambda path: write_png(path, sheet), out / SHEET, "pictures"))
-    rows = _report(request, model, recording, seconds) + _seen(pictures, story)
-    rows.append(("files", ", ".join(f"{out}/{name}" for name in (VIDEO_FILE, SHEET, LATENTS))))
-    return rows
+    _say([("files", ", ".join(f"{out}/{name}" for name in (VIDEO_FILE, SHEET, LATENTS)))])
+
+
+def _say(rows: list[tuple[str, str]]) -> None:
+    sys.stdout.write("".join(f"{name:24}{value}\n" for name, value in rows))
+    sys.stdout.flush()
 
 
 def story_of(prompts: list[str] | tuple[str, ...], frames: int) -> Story:
