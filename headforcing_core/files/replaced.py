@@ -34,7 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         partial = _partial(path)
         yield partial
-        with partial.open("rb") as written:
+        with partial.open("rb+") as written:  # Windows flushes only what may be written
             os.fsync(written.fileno())  # some disks tell only here that they are full
         os.chmod(partial, 0o666 & ~_umask())  # it was made for the owner alone
         os.replace(partial, path)
@@ -167,11 +167,11 @@ def saved_elsewhere(save: Callable[[Path], None], name: str) -> Path:
         OSError: if there is room nowhere.
     """
     failures = []
-    for parent in dict.fromkeys((Path(tempfile.gettempdir()), Path.home(), Path.cwd())):
+    for place in (tempfile.gettempdir, Path.home, Path.cwd):
         try:
-            path = Path(tempfile.mkdtemp(prefix=REFUGE, dir=parent)) / name
-        except OSError as error:
-            failures.append(f"{parent} ({error.strerror})")
+            path = Path(tempfile.mkdtemp(prefix=REFUGE, dir=place())) / name
+        except (OSError, RuntimeError) as error:  # nobody's home, a folder that was removed
+            failures.append(str(error))
             continue
         try:
             save(path)

@@ -161,6 +161,11 @@ def test_where_there_is_room_nowhere_every_place_is_named(tmp_path, monkeypatch)
     with pytest.raises(OSError, match=r"nor could it be saved elsewhere: .* is full; .* is full"):
         saved_elsewhere(save, "a")
     assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "removed"))
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    monkeypatch.chdir(tmp_path)
+    path = saved_elsewhere(lambda path: write_text(path, "kept"), "a")
+    assert path.read_text() == "kept" and path.parent.parent == tmp_path
 
 
 class Small:
