@@ -53,8 +53,9 @@ def result_folder(
         )
         raise ValueError(f"{option} must {what}, got {folder}")
     try:
-        check_place(files[0], size)
+        # held first: what a run leaves that is killed now says whose the folder is
         with claimed(folder):
+            check_place(files[0], size)
             for file in files:
                 clear_leftovers(file)
             yield

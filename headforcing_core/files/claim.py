@@ -10,6 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout  # torch brings it
 
+from .replaced import check_place
+
 log = logging.getLogger("headforcing")
 LOCK = ".lock"
 IN_FOLDER = ".headforcing" + LOCK
@@ -22,7 +24,7 @@ def claimed(place: Path) -> Iterator[None]:
     What it holds it with stays there if the run is killed, and says whose the folder is.
 
     Raises:
-        ValueError: if another run holds it.
+        ValueError: if another run holds it, or nothing can be written there.
     """
     mark = _mark(place)
     lock = FileLock(str(mark), timeout=0)
@@ -34,6 +36,7 @@ def claimed(place: Path) -> Iterator[None]:
             "writes to now; choose another, or wait"
         ) from None
     except (OSError, NotImplementedError) as error:
+        check_place(mark)  # where nothing can be written there is nothing to hold
         log.warning("%s cannot be locked (%s): do not let two runs write there", place, error)
     try:
         yield

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from random import Random
 
 import av
 import pytest
@@ -44,6 +45,7 @@ COMPARE = ("compare", "--prompts", "1", "--seeds", "0", "--seconds", "9", "--met
 PROFILE = ("profile", "demo", "--prompts", "1", "--seconds", "6", "--chunks", "1", "--rows", "16")
 COMMANDS = {"demo": SHORT, "compare": (*COMPARE, "--out"), "profile": (*PROFILE, "--report")}
 DEMO_FILES = {"video.mp4", "contact_sheet.png", "latents.safetensors"}
+STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="as POSIX has it")
 
 
@@ -150,6 +152,23 @@ def test_a_place_is_held_by_one_run(tmp_path):
                     raise AssertionError
         assert not was_claimed(place)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "refusal", [OSError(38, "Function not implemented"), NotImplementedError()]
+)
+def test_a_disk_without_locks_is_written_to_with_a_warning(tmp_path, monkeypatch, caplog, refusal):
+    from headforcing.headforcing_core.files import claim
+
+    def refuse(lock):
+        raise refusal
+
+    monkeypatch.setattr(claim.FileLock, "acquire", refuse)
+    with claimed(tmp_path):
+        assert "cannot be locked" in caplog.text
+    with pytest.raises(ValueError, match=r"the folder for \.a\.lock must exist, be writable"):
+        with claimed(tmp_path / "absent" / "a"):
+            raise AssertionError
 
 
 def test_where_there_is_room_nowhere_every_place_is_named(tmp_path, monkeypatch):
@@ -332,6 +351,61 @@ def test_a_head_map_edited_by_hand_is_not_written_over(run, tmp_path):
     code, _, err = run(*PROFILE, "--report", "out")
     assert code == 2 and "must not hold a head map that was edited" in err
     assert file.read_bytes() == edited
+
+
+@posix
+def test_files_that_may_not_grow_end_in_a_sentence(tmp_path):
+    """Nowhere is room, neither for results nor for what is rescued: nothing dies of it."""
+    import resource
+
+    done = subprocess.run(
+        [*COMMAND, *SHORT, "out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+        timeout=200,
+    )
+    assert done.returncode == 2, done.stderr
+    (last,) = done.stderr.splitlines()[-1:]
+    assert last.startswith("headforcing demo: ") and "nor could it be saved elsewhere" in last
+    assert "Traceback" not in done.stderr and not list(tmp_path.glob("headforcing-*"))
+
+
+def killed(arguments, after, number, folder):
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    try:
+        said, _ = process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        process.send_signal(number)
+        said, _ = process.communicate(timeout=200)
+    return process.returncode, said
+
+
+@posix
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_kills_at_any_moment_lose_nothing_and_leave_nothing(command, seed, tmp_path):
+    random = Random(seed)
+    line = (*COMMANDS[command], "out")
+    for number in (signal.SIGKILL, random.choice(STOPS), signal.SIGKILL):
+        code, said = killed(line, random.uniform(1, 20), number, tmp_path)
+        assert "Traceback" not in said and code in (0, 130, -number), said
+        for file in (tmp_path / "out").glob("[!.]*.safetensors"):
+            with safe_open(file, "pt") as whole:
+                assert list(whole.keys())
+    code, said = killed(line, 300, signal.SIGKILL, tmp_path)
+    assert code == 0, said
+    assert not list((tmp_path / "out").glob(".*")) + list((tmp_path / "out").glob("*unfinished*"))
 
 
 # --- going on
