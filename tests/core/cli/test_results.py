@@ -359,12 +359,12 @@ def test_files_that_may_not_grow_end_in_a_sentence(tmp_path):
     import resource
 
     done = subprocess.run(
-        [*COMMAND, *SHORT, "out"],
+        [*COMMAND, "demo", "--seconds", "6", "--zoom", "1", "--out", "out"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)},
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, 70_000)),
         timeout=200,
     )
     assert done.returncode == 2, done.stderr
