@@ -30,7 +30,7 @@ import contestants
 import offline
 import pack  # noqa: F401  loads the pack from this checkout
 from race import Row, Setup, raced
-from setting import machine, written
+from setting import machine, result_file, written
 
 from headforcing import kernels
 from headforcing.headforcing_core import ChunkClock, Rope
@@ -197,7 +197,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="tiny shapes on the CPU")
     parser.add_argument("--compile-report", action="store_true", help="needs no GPU")
-    parser.add_argument("--json", type=Path, help="default: results/attention_CARD.json")
+    parser.add_argument("--json", type=result_file, help="default: results/attention_CARD.json")
     options = parser.parse_args()
     if options.compile_report:
         with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,6 @@ they should follow.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import pack  # noqa: F401  loads the pack from this checkout
-from setting import machine, map_of
+from setting import machine, map_of, result_file, written
 
 from headforcing.headforcing_core import ChunkClock, HeadAttention, Rope, attention
 from headforcing.headforcing_core.memory import CacheBank, CachePlan, OpenChunk, group_heads
@@ -142,7 +141,9 @@ def measure(names: list[str]) -> list[Row]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", metavar="FILE", help="write the rows there, too")
+    parser.add_argument(
+        "--json", type=result_file, metavar="FILE", help="write the rows there, too"
+    )
     options = parser.parse_args()
     rows = measure(list(NAMES))
     sys.stdout.write(f"{'method':24}{'head-frames':>12}")
@@ -161,7 +162,7 @@ def main() -> int:
             "tokens_per_frame": GRID.tokens_per_frame,
             "rows": [asdict(row) for row in rows],
         }
-        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+        written(result, options.json, "", "cpu")
     return 0
 
 

@@ -10,7 +10,6 @@ that of the chunks that are looked at, as multiples of the rollout's alone.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import replace
@@ -22,7 +21,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import pack  # noqa: F401  loads the pack from this checkout
 from random_model import TINY, random_weights
-from setting import machine
+from setting import machine, result_file, written
 
 from headforcing.headforcing_core import PromptSchedule
 from headforcing.headforcing_core.files.tensor_files import TensorDict
@@ -54,7 +53,9 @@ def chunk_seconds(model, text, rows: int | None) -> list[float]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", metavar="FILE", help="write the figures there, too")
+    parser.add_argument(
+        "--json", type=result_file, metavar="FILE", help="write the figures there, too"
+    )
     options = parser.parse_args()
     model = build_wan(TensorDict(random_weights(CONFIG)), heads=CONFIG.heads)
     text = torch.randn(1, 16, CONFIG.text_dim)
@@ -80,7 +81,7 @@ def main() -> int:
             "machine": machine(),
             "time_ratios": figures,
         }
-        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+        written(result, options.json, "", "cpu")
     return 0
 
 

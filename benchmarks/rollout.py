@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import pack  # noqa: F401  loads the pack from this checkout
 from host_vae import seconds_per_chunk
 from rollout_setup import CHUNK, FULL, LAYER, SMALL, Setup
-from setting import machine, written
+from setting import machine, result_file, written
 
 from headforcing.headforcing_core.models import WAN_VIDEO, WanModel
 from headforcing.headforcing_core.rollout import FinishedChunk
@@ -174,7 +174,7 @@ def shown(value: object) -> str:
 
 def options_of(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="default: results/rollout_CARD.json")
+    parser.add_argument("--json", type=result_file, help="default: results/rollout_CARD.json")
     parser.add_argument("--comfyui", type=Path, help="a ComfyUI, for its VAE")
     parser.add_argument("--compile", action="store_true", help="once more after torch.compile")
     parser.add_argument("--small", action="store_true", help="tiny sizes, on the CPU")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import platform
 import re
+from argparse import ArgumentTypeError
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
+from headforcing.headforcing_core.files import check_place, write_text
 from headforcing.headforcing_core.methods import HeadMap, Method
 from headforcing.headforcing_core.video import ModelGeometry
 
@@ -34,13 +36,23 @@ def machine(device: str = "cpu") -> dict[str, object]:
     return found
 
 
+def result_file(name: str) -> Path:
+    """Return the path of a file for results, which can be written."""
+    file = Path(name).absolute()
+    try:
+        check_place(file)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return file
+
+
 def written(about: dict[str, object], file: Path | None, what: str, device: str) -> None:
     """Write results to a file, or beside others under the name of the card; no card, no file."""
     if file is None and device == "cuda":
         card = re.sub(r"\W+", "_", torch.cuda.get_device_name().lower())
         file = Path(__file__).with_name("results") / f"{what}_{card}.json"
     if file is not None:
-        file.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        write_text(file.absolute(), json.dumps(about, indent=1) + "\n")
 
 
 def map_of(method: Method, geometry: ModelGeometry) -> HeadMap | None:
