@@ -35,12 +35,21 @@ def _run(options: argparse.Namespace) -> int:
             return options.run(options)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, MemoryError) as error:
         if options.traceback:
             raise
-        # torch appends its own stack to some messages; the first line is the sentence
-        _say(options, (str(error) or repr(error)).splitlines()[0])
+        _say(options, _sentence(error))
         return FAILED
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "the memory of this machine must suffice for what was asked, got none left"
+    if isinstance(error, OSError) and error.strerror is not None:
+        where = "a file" if error.filename is None else error.filename
+        return f"{where} cannot be used: {error.strerror}"
+    # torch appends its own stack to some messages; the first line is the sentence
+    return (str(error) or repr(error)).splitlines()[0]
 
 
 def _say(options: argparse.Namespace, sentence: str) -> None:
