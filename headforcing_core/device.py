@@ -8,6 +8,8 @@ import sys
 import torch
 from torch import Tensor
 
+GIB = 1024**3
+
 
 def choose_device(name: str | None = None) -> torch.device:
     """Return the named device after trying it, or the best one here.
@@ -38,6 +40,29 @@ def memory_of(device: torch.device | str) -> int:
     if device.type == "cpu" and hasattr(os, "sysconf"):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return sys.maxsize
+
+
+def check_room(what: str, size: int, device: torch.device | str, remedy: str) -> None:
+    """Refuse what a device has no memory for.
+
+    Args:
+        what: is kept, in the plural.
+        size: in bytes.
+
+    Raises:
+        RuntimeError: if it has not that much in all.
+    """
+    if size > memory_of(device):
+        raise no_room(what, size, device, remedy)
+
+
+def no_room(what: str, size: int, device: torch.device | str, remedy: str) -> RuntimeError:
+    """Return the error that says how much is needed, and how much there is."""
+    there = memory_of(device)
+    known = "" if there == sys.maxsize else f" (it has {there / GIB:.2f} GiB)"
+    return RuntimeError(
+        f"{what} need {size / GIB:.2f} GiB, which {device} does not have{known}; {remedy}"
+    )
 
 
 def send(x: Tensor, device: torch.device | str) -> Tensor:

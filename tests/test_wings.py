@@ -14,7 +14,8 @@ FLOORS = {
     "headforcing_core": (
         *(("cli",), ("demo",), ("heads", "inspection"), ("generation",), ("rollout",)),
         ("attention",),
-        *(("memory", "models"), ("methods",), ("video",), ("files",), ("device", "version")),
+        *(("memory", "models"), ("methods",), ("video",), ("bounds",), ("files",)),
+        ("device", "version"),
     ),
     "headforcing_core.demo": (
         *(("evaluate", "profiles", "train"), ("comparison",), ("scores",), ("training",)),

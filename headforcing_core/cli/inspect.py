@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from textwrap import indent
 
 import torch
 
-from ..inspection import STAND_IN, ChunkInspected, Reading, budgets, inspect
+from ..bounds import check_frames, check_within
+from ..inspection import STAND_IN, ChunkInspected, Reading, budgets, check_work, inspect
 from ..memory import ArenaPlan
 from ..methods import NAMES, Method, read_head_map, settings_named, with_values
 from ..models import WAN_1_3B, WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO
@@ -46,23 +48,27 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     grid = LatentGrid(*WAN_VIDEO.latent_size(options.width, options.height), PATCH, PATCH)
     rope = Rope(WAN_HEAD_DIM, grid)
+    check_frames("--frames", options.frames, 1)
     if options.method is None:
         sys.stdout.write(_table(rope, options))
         return 0
     settings = with_values(settings_named(options.method), options.set or [])
-    method = settings.build(options.chunk)
     clock = ChunkClock.covering(options.frames, options.chunk)
+    method = settings.build(options.chunk).on_grid(grid.tokens_per_frame)
     method = method.fitted(clock.total_frames, options.chunk)
     method.check(options.chunk, WAN_HORIZON)
+    for rule in method.rules.values():
+        rule.policy.middle.check(grid.tokens_per_frame)
+    switches = sorted(options.switch or [])
+    for switch in switches:
+        check_within("--switch", switch, 1, clock.total_frames, "frames")
+    check_work(method, clock, switches, written=options.json)
     counts = _counts(options.map, method)
     plans = {t: ArenaPlan(rule, options.chunk, rope) for t, rule in method.rules.items()}
-    switches = sorted(options.switch or [])
     chunks = inspect(method, clock, WAN_HORIZON, plans, BYTES, switches)
-    if options.json:
-        sys.stdout.write(_as_json(method, options, counts, list(chunks)))
-    else:
-        for chunk in chunks:
-            sys.stdout.write(_as_text(chunk))
+    said = _as_json(method, options, counts, chunks) if options.json else map(_as_text, chunks)
+    for part in said:
+        sys.stdout.write(part)
     return 0
 
 
@@ -97,8 +103,9 @@ def _as_json(
     method: Method,
     options: argparse.Namespace,
     counts: Mapping[str, int] | None,
-    chunks: Sequence[ChunkInspected],
-) -> str:
+    chunks: Iterable[ChunkInspected],
+) -> Iterator[str]:
+    """Yield JSON, chunk by chunk: a long video's does not fit in memory."""
     result = {
         "method": options.method,
         "says": method.says,
@@ -110,9 +117,15 @@ def _as_json(
         "stand_in": STAND_IN,
         "bytes_are": f"of one head, {options.width}x{options.height}, bfloat16",
         "heads_of_type": counts,
-        "chunks": [asdict(chunk) for chunk in chunks],
+        "chunks": [],
     }
-    return json.dumps(result, indent=1) + "\n"
+    yield json.dumps(result, indent=1).removesuffix("]\n}")
+    between = "\n"
+    for chunk in chunks:
+        # the frames of a mean may be a range
+        yield between + indent(json.dumps(asdict(chunk), indent=1, default=list), "  ")
+        between = ",\n"
+    yield "\n ]\n}\n"
 
 
 def _as_text(chunk: ChunkInspected) -> str:

@@ -11,11 +11,14 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
+from ..bounds import MOST_FRAMES, check_frames, check_within
 from ..methods import DummyTypes, forcing_kv, head_forcing, pyramid
 from .head_profile import Sample
 
 # frequencies between two lines of a spectrum
 FINER = 16
+# a spectrum of twenty frames has no more lines in which overtones could lie
+MOST_HARMONICS = 200
 Types = tuple[tuple[str, ...], ...]
 Statistics = Mapping[str, Tensor]
 
@@ -86,11 +89,9 @@ class HeadForcingTypes:
     sink_frames: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.tau_anchor <= 1 or not 0 <= self.tau_local <= 1 or self.sink_frames < 1:
-            raise ValueError(
-                "tau_anchor and tau_local must be 0 to 1 and sink_frames at least 1, "
-                f"got {self.tau_anchor}, {self.tau_local} and {self.sink_frames}"
-            )
+        check_within("tau_anchor", self.tau_anchor, 0, 1)
+        check_within("tau_local", self.tau_local, 0, 1)
+        check_frames("sink_frames", self.sink_frames, 1)
 
     def statistics(self, sample: Sample) -> dict[str, Tensor]:
         """Return ``sink``, ``middle`` and ``current``: shares of attention."""
@@ -156,11 +157,9 @@ class ForcingKVTypes:
     sink_frames: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 <= self.threshold <= 1 or self.last < 1 or self.sink_frames < 0:
-            raise ValueError(
-                "threshold must be 0 to 1, last at least 1 and sink_frames at least 0, "
-                f"got {self.threshold}, {self.last} and {self.sink_frames}"
-            )
+        check_within("threshold", self.threshold, 0, 1)
+        check_frames("last", self.last, 1)
+        check_frames("sink_frames", self.sink_frames)
 
     def statistics(self, sample: Sample) -> dict[str, Tensor]:
         """Return ``recent``: the share."""
@@ -197,6 +196,12 @@ class PyramidTypes:
     longest_wave: float = 6.4
     harmonics: int = 4
     decay: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_within("agreeing", self.agreeing, 0, 1)
+        check_within("longest_wave", self.longest_wave, 0, MOST_FRAMES, "frames")
+        check_within("harmonics", self.harmonics, 1, MOST_HARMONICS)
+        check_within("decay", self.decay, 0, 1)
 
     def statistics(self, sample: Sample) -> dict[str, Tensor]:
         """Return ``scores``: the mean score against each past frame, oldest first."""

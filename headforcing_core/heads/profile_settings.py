@@ -9,9 +9,15 @@ from random import Random
 import torch
 from torch import Tensor
 
+from ..bounds import MOST_FRAMES, check_frames, check_within
 from ..methods import Method, SinkWindow
 from ..models import Family
-from ..video import ChunkClock
+from ..video import ChunkClock, check_seed
+
+# chunks looked at in all videos: of a Wan 1.3B in four steps, a profile of 1 GiB, which is written
+# anew after every video
+MOST_CHUNKS = 3000
+MOST_ROWS = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -49,16 +55,20 @@ class ProfileSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.prompts, self.seeds, self.frames, self.chunks) < 1:
+        for name in ("prompts", "seeds", "chunks"):
+            check_within(name, getattr(self, name), 1, MOST_CHUNKS)
+        if self.prompts * self.seeds * self.chunks > MOST_CHUNKS:
             raise ValueError(
-                "prompts, seeds, frames and chunks must be at least 1, "
-                f"got {self.prompts}, {self.seeds}, {self.frames} and {self.chunks}"
+                f"prompts x seeds x chunks must be at most {MOST_CHUNKS} chunks to look at, got "
+                f"{self.prompts} x {self.seeds} x {self.chunks}"
             )
-        if self.first_chunk < 1 or min(self.rows, self.keep_first, self.seed) < 0:
-            raise ValueError(
-                "first_chunk must be at least 1, rows, keep_first and seed at least 0, "
-                f"got {self.first_chunk}, {self.rows}, {self.keep_first} and {self.seed}"
-            )
+        check_frames("frames", self.frames, 1)
+        check_within("first_chunk", self.first_chunk, 1, MOST_FRAMES)
+        if self.last_chunk is not None:
+            check_within("last_chunk", self.last_chunk, 1, MOST_FRAMES)
+        check_within("rows", self.rows, 0, MOST_ROWS)
+        check_frames("keep_first", self.keep_first)
+        check_seed(self.seed)
 
     def method(self, family: Family) -> Method:
         """Return how the past is kept while the model is watched."""

@@ -55,19 +55,21 @@ def budgets(
         frames: of the video, for the method that keeps everything.
     """
     rows = []
+    every = ChunkClock.covering(frames, frames_per_chunk).total_frames
     for name in NAMES:
-        method = settings_named(name).build(frames_per_chunk).fitted(frames, frames_per_chunk)
+        method = settings_named(name).build(frames_per_chunk).fitted(every, frames_per_chunk)
         plans = {t: ArenaPlan(rule, frames_per_chunk, rope) for t, rule in method.rules.items()}
         counts = heads_of(method, geometry)
-        clock = ChunkClock.covering(min(frames, SETTLED * frames_per_chunk), frames_per_chunk)
-        if method.name == "full":
-            clock = ChunkClock.covering(frames, frames_per_chunk)
+        clock = ChunkClock.covering(min(every, SETTLED * frames_per_chunk), frames_per_chunk)
         *_, late = inspect(method, clock, horizon, plans, itemsize)
         room = {t: plans[UNDECIDED if method.online else t].bytes(itemsize) for t in counts}
         rows.append(
             Budget(
                 name,
-                sum(n * _attended(late, t, plans[t]) for t, n in counts.items()),
+                sum(
+                    n * (every if method.name == "full" else _attended(late, t, plans[t]))
+                    for t, n in counts.items()
+                ),
                 sum(n * room[t] for t, n in counts.items()),
             )
         )

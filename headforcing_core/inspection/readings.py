@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class PageRead:
     """
 
     kind: str
-    frames: list[int]
+    frames: Sequence[int]
     position: int
     relative: int
 
@@ -107,11 +108,12 @@ def inspect(
         switches: frames from which another prompt rules.
     """
     per_chunk = clock.frames_per_chunk
+    scenes = [0, *sorted(switches)]
     ledgers = {type_: Ledger(rule, per_chunk, horizon) for type_, rule in method.rules.items()}
     done: list[Chunk] = []
     scene = 0
     for chunk in clock:
-        now = max((s for s in switches if s <= chunk.start), default=0)
+        now = scenes[bisect_right(scenes, chunk.start) - 1]
         if done and now > done[-1].start:
             scene = chunk.start
             _switch(method, list(ledgers.values()), done, scene)
@@ -156,7 +158,7 @@ def _readings(ledger: Ledger, chunk: Chunk) -> list[Reading]:
 
 
 def _page_read(page: Page, position: int, chunk: Chunk) -> PageRead:
-    return PageRead(page.kind.value, list(page.frames), position, position - chunk.start)
+    return PageRead(page.kind.value, page.frames, position, position - chunk.start)
 
 
 def _held(ledger: Ledger, plan: ArenaPlan, itemsize: int) -> int:

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 import torch
 
-from ..device import memory_of
+from ..device import check_room, no_room
 from ..methods import UNDECIDED, DummyTypes, Method
+from ..methods.middles import Episodes
 from ..video import ModelGeometry, Rope
 from .arena_plan import ArenaPlan
 from .groups import HeadGroup
+
+# each is a number of Python's for a moment: all of them half a GiB, and seconds
+MOST_PAIRS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class CachePlan:
     method: Method | None = None
 
     def __post_init__(self) -> None:
+        self._check_pairs()
         for group in self.groups:
             rule = group.rule
             rule.positions.check(rule.policy.seen + self.frames_per_chunk, self.horizon)
@@ -56,6 +61,20 @@ class CachePlan:
             raise ValueError(
                 f"batch must be 1 where heads are told apart during the video, got {self.batch}; "
                 "make the videos one after the other"
+            )
+
+    def _check_pairs(self) -> None:
+        """Refuse to compare so many frames that comparing takes longer than making them."""
+        pairs = sum(
+            (group.rule.policy.seen + self.frames_per_chunk) ** 2
+            for group in self.groups
+            if isinstance(group.rule.policy.middle, Episodes) and group.rule.policy.middle.looks
+        )
+        if pairs > MOST_PAIRS:
+            raise ValueError(
+                f"heads that choose frames by what they show must compare at most {MOST_PAIRS:,} "
+                f"pairs of frames after a chunk, got {pairs:,}; use a smaller window or a wider "
+                "scope"
             )
 
     @property
@@ -81,16 +100,12 @@ class CachePlan:
         Raises:
             RuntimeError: if the device has not that much memory.
         """
-        too_much = RuntimeError(
-            f"the caches need {self.bytes / 1024**3:.2f} GiB, which {device} does not have; "
-            "use a smaller window or a smaller picture"
-        )
-        if self.bytes > memory_of(device):
-            raise too_much
+        need = ("the caches", self.bytes, device, "use a smaller window or a smaller picture")
+        check_room(*need)
         try:
             yield
         except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU
-            raise too_much from error
+            raise no_room(*need) from error
 
     @property
     def seen(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from ..methods import Page, frame_page
@@ -42,15 +43,15 @@ class Shelf:
         new = [page for page in pages if page not in self._places]
         wanted = set(pages)
         self._places = {page: at for page, at in self._places.items() if page in wanted}
-        free = self.free()
-        assert len(new) <= len(free), f"{len(pages)} pages for {self.size} places"
-        self._places |= dict(zip(new, free, strict=False))
+        places = list(islice(self.free(), len(new)))
+        assert len(new) == len(places), f"{len(pages)} pages for {self.size} places"
+        self._places |= dict(zip(new, places, strict=True))
         return new
 
-    def free(self) -> list[int]:
-        """Return the places without a page, ascending."""
+    def free(self) -> Iterator[int]:
+        """Yield the places without a page, ascending; a large shelf costs what lies on it."""
         taken = set(self._places.values())
-        return [at for at in range(self.first, self.first + self.size) if at not in taken]
+        return (at for at in range(self.first, self.first + self.size) if at not in taken)
 
 
 class SlotTable(Shelf):
@@ -96,15 +97,17 @@ class SlotTable(Shelf):
             ValueError: if the chunk is larger than the arena allows.
         """
         free = self.free()
-        if len(chunk) > len(free):
-            raise ValueError(f"chunk must have at most {len(free)} frames here, got {len(chunk)}")
-        self._chunk = dict(zip(map(frame_page, chunk.frames), free, strict=False))
+        own = list(islice(free, len(chunk)))
+        if len(chunk) > len(own):
+            raise ValueError(f"chunk must have at most {len(own)} frames here, got {len(chunk)}")
+        self._chunk = dict(zip(map(frame_page, chunk.frames), own, strict=True))
         moves = []
-        for gap in free[len(chunk) :]:
+        for gap in free:
             last = max(self._places, key=self._places.__getitem__, default=None)
-            if last is not None and self._places[last] > gap:
-                moves.append(Move(self._places[last], gap))
-                self._places[last] = gap
+            if last is None or self._places[last] < gap:
+                break
+            moves.append(Move(self._places[last], gap))
+            self._places[last] = gap
         return moves
 
     def close(self) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..bounds import MOST_FRAMES, check_frames
 from .method import ALL_HEADS, HeadRule, Method
 from .middles import Averages, Replay, Tokens
 from .online import FIRST, LAST, LAST_CHUNK, UNDECIDED, DummyTypes
 from .policy import HeadPolicy
 from .positions import PositionRule
 from .switch import Switch, Switching, SwitchRule
-
-# more frames than any video has
-EVERY_FRAME = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Full(Switching):
     def build(self, frames_per_chunk: int = 3) -> Method:
         switch = self.switch(frames_per_chunk)
         says = "every frame, at its own position"
-        return _alike("full", says, HeadPolicy(0, EVERY_FRAME), switch)
+        return _alike("full", says, HeadPolicy(0, MOST_FRAMES), switch)
 
 
 @dataclass(frozen=True)
@@ -141,6 +139,7 @@ class Deep(Switching):
     positions: PositionRule = PositionRule.CONTIGUOUS
 
     def build(self, frames_per_chunk: int = 3) -> Method:
+        check_frames("window", self.window)
         room = self.window - self.sink - self.recent - frames_per_chunk
         says = f"the first {self.sink} frames, the last, and of others the tokens most looked at"
         policy = HeadPolicy(self.sink, self.recent, Tokens(room, self.tokens))

@@ -26,6 +26,11 @@ class HeadRule:
         """Whether the query frames of a chunk read differently."""
         return self.positions.per_frame or self.policy.middle.per_frame
 
+    def fitted(self, frames: int, frames_per_chunk: int) -> HeadRule:
+        """Return the rule for a video of no more frames than that."""
+        policy = self.policy.fitted(frames, frames_per_chunk, self.positions.sets_apart)
+        return replace(self, policy=policy)
+
     @property
     def raw_sink(self) -> int:
         """Pages of the sink whose unturned time channels are kept from when they are written."""
@@ -74,10 +79,7 @@ class Method:
 
         It keeps the same frames in no more room than they need.
         """
-        rules = {
-            type_: replace(rule, policy=rule.policy.fitted(frames - frames_per_chunk))
-            for type_, rule in self.rules.items()
-        }
+        rules = {type_: rule.fitted(frames, frames_per_chunk) for type_, rule in self.rules.items()}
         return replace(self, rules=rules)
 
     def on_grid(self, tokens: int) -> Method:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..bounds import MOST_FRAMES, check_within
+
+# of query rows: the largest chunk of the largest picture has no more
+MOST_ROWS = 2**31 - 1
 UNDECIDED, FIRST, LAST_CHUNK, LAST = "dummy.undecided", "dummy.a", "dummy.b", "dummy.c"
 
 
@@ -30,11 +34,9 @@ class DummyTypes:
     every: int = 9
 
     def __post_init__(self) -> None:
-        if self.after_chunk < 1 or not 0 <= self.dummies <= 1 or self.every < 1:
-            raise ValueError(
-                "after_chunk and every must be at least 1 and dummies 0 to 1, "
-                f"got {self.after_chunk}, {self.every} and {self.dummies}"
-            )
+        check_within("after_chunk", self.after_chunk, 1, MOST_FRAMES)
+        check_within("dummies", self.dummies, 0, 1)
+        check_within("every", self.every, 1, MOST_ROWS)
 
     def decide(self, masses: Sequence[tuple[float, float]]) -> list[str]:
         """Return the type of every head.

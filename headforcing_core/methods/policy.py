@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from ..bounds import check_frames
 from ..video import Chunk
 from .middles import Middle
 from .pages import Commit, Past
@@ -31,11 +32,9 @@ class HeadPolicy:
     scene_sink: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.sink, self.recent, self.warm_up) < 0:
-            raise ValueError(
-                f"sink, recent and warm_up must be >= 0, got {self.sink}, {self.recent} and "
-                f"{self.warm_up}"
-            )
+        check_frames("sink", self.sink)
+        check_frames("recent", self.recent)
+        check_frames("warm_up", self.warm_up)
 
     @classmethod
     def of_window(cls, window: int, sink: int, frames_per_chunk: int) -> HeadPolicy:
@@ -46,19 +45,28 @@ class HeadPolicy:
         Raises:
             ValueError: if sink and current chunk do not fit.
         """
-        if sink < 0 or window < sink + frames_per_chunk:
+        check_frames("window", window)
+        check_frames("sink", sink)
+        if window < sink + frames_per_chunk:
             raise ValueError(
                 f"window must hold the sink and the current chunk, at least {sink} + "
                 f"{frames_per_chunk} frames, got {window}"
             )
         return cls(sink, window - sink - frames_per_chunk)
 
-    def fitted(self, past: int) -> HeadPolicy:
-        """Return the policy for a past that never has more frames than that."""
-        past = max(0, past)
+    def fitted(self, frames: int, frames_per_chunk: int, apart: bool = False) -> HeadPolicy:
+        """Return the policy for a video of no more frames than that.
+
+        Args:
+            apart: a first frame stands elsewhere as long as it is recent.
+        """
+        past = max(0, frames - frames_per_chunk)
         sink = min(self.sink, past)
-        recent, warm_up = min(self.recent, past - sink), min(self.warm_up, past)
-        return replace(self, sink=sink, recent=recent, warm_up=warm_up)
+        # first frames that still are recent need no place as both, if nobody can tell
+        rest = past if apart or self.scene_sink else past - sink
+        recent, warm_up = min(self.recent, rest), min(self.warm_up, past)
+        middle = self.middle.fitted(past, frames)
+        return replace(self, sink=sink, recent=recent, warm_up=warm_up, middle=middle)
 
     @property
     def slots(self) -> int:

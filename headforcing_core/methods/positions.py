@@ -48,6 +48,11 @@ class PositionRule(Enum):
         """Whether the query frames of a chunk see different positions."""
         return self in (PositionRule.SYNCED, PositionRule.BLOCKS_SYNCED)
 
+    @property
+    def sets_apart(self) -> bool:
+        """Whether a first frame stands elsewhere as long as it is recent."""
+        return self.per_frame or self is PositionRule.CHUNK_SYNCED
+
     def check(self, seen: int, horizon: int) -> None:
         """Refuse a head that sees more frames than there are positions for them.
 

@@ -7,6 +7,8 @@ from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import TypeVar
 
+from ..files import shown
+
 Settings = TypeVar("Settings")
 
 
@@ -22,7 +24,7 @@ def with_values(settings: Settings, assignments: list[str]) -> Settings:
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals:
-            raise ValueError(f"a setting must be name=value, got {assignment!r}")
+            raise ValueError(f"a setting must be name=value, got {shown(assignment)}")
         settings = _replaced(settings, name.strip(), name.strip().split("."), text.strip())
     return settings
 
@@ -44,7 +46,7 @@ def _replaced(settings: Settings, name: str, path: list[str], text: str) -> Sett
     first, *rest = path
     known = {field.name for field in fields(settings)} if is_dataclass(settings) else set()
     if first not in known:
-        raise ValueError(f"a setting must be one of {', '.join(sorted(known))}, got {name!r}")
+        raise ValueError(f"a setting must be one of {', '.join(sorted(known))}, got {shown(name)}")
     value = getattr(settings, first)
     if rest or is_dataclass(value):
         return replace(settings, **{first: _replaced(value, name, rest or [""], text)})
@@ -68,5 +70,5 @@ def _parsed(value: object, name: str, text: str) -> object:
         if isinstance(value, Enum):
             choices = f" one of {', '.join(str(choice.value) for choice in type(value))}"
         raise ValueError(
-            f"{name} must be{choices or ' like ' + repr(value)}, got {text!r}"
+            f"{name} must be{choices or ' like ' + repr(value)}, got {shown(text)}"
         ) from None

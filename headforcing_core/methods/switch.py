@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from ..bounds import check_frames
 from ..video import Chunk
 from .pages import Past
 from .policy import HeadPolicy
@@ -47,11 +48,8 @@ class Switch:
     flushed_to: int = 2
 
     def __post_init__(self) -> None:
-        if min(self.recache_frames, self.flushed_to) < 0:
-            raise ValueError(
-                "recache_frames and flushed_to must be >= 0, got "
-                f"{self.recache_frames} and {self.flushed_to}"
-            )
+        check_frames("recache_frames", self.recache_frames)
+        check_frames("flushed_to", self.flushed_to)
 
     @property
     def again(self) -> int:

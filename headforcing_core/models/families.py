@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..files import WRAPPERS
+from ..files import WRAPPERS, shown
 from ..methods import (
     ALL_HEADS,
     HeadPolicy,
@@ -86,7 +86,7 @@ class Family:
         if self.steps[:1] != (TRAINING_STEPS,):
             raise ValueError(
                 f"steps must begin at {TRAINING_STEPS}: a chunk starts as pure noise, "
-                f"got {list(self.steps)}"
+                f"got {shown(self.steps)}"
             )
 
     def check_config(self, config: WanConfig) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ..bounds import check_within
 from ..files import WRAPPERS, TensorSource, open_tensors
 from .adapter_changes import changed
 from .adapter_names import AdapterName, adapter_names
@@ -16,6 +16,8 @@ from .adapter_shapes import by_module, check_adapter
 
 # what trainers call the adapter in a torch file
 ADAPTER_WRAPPERS = ("generator_lora", "lora_state_dict", *WRAPPERS)
+
+STRONGEST = 100
 
 
 class Adapter:
@@ -114,10 +116,9 @@ class Merger:
 
 
 def check_strength(strength: float) -> None:
-    """Refuse a strength that is no number.
+    """Refuse a strength with which weights would lose themselves in it.
 
     Raises:
-        ValueError: if it is NaN or infinite.
+        ValueError: if it is NaN, or larger than any host's widget has it.
     """
-    if not isfinite(strength):
-        raise ValueError(f"the strength of a LoRA must be a finite number, got {strength}")
+    check_within("the strength of a LoRA", strength, -STRONGEST, STRONGEST)

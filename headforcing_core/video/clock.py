@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..bounds import MOST_FRAMES, check_frames
+from ..files import shown
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -43,18 +46,20 @@ class ChunkClock:
     first_chunk: int | None = None
 
     def __post_init__(self) -> None:
-        if self.frames_per_chunk < 1:
-            raise ValueError(f"frames_per_chunk must be at least 1, got {self.frames_per_chunk}")
+        check_frames("frames_per_chunk", self.frames_per_chunk, 1)
         if not 1 <= self._first <= self.frames_per_chunk:
             raise ValueError(
                 f"first_chunk must be 1 to frames_per_chunk={self.frames_per_chunk} frames, "
-                f"got {self._first}"
+                f"got {shown(self._first)}"
             )
+        # a longest video may end with a chunk that is only begun
+        if self.total_frames > MOST_FRAMES + self.frames_per_chunk:
+            check_frames("total_frames", self.total_frames)
         beyond = self.total_frames - self._first
         if beyond < 0 or beyond % self.frames_per_chunk:
             raise ValueError(
                 f"total_frames must be {self._first} + a multiple of {self.frames_per_chunk}, "
-                f"got {self.total_frames}"
+                f"got {shown(self.total_frames)}"
             )
 
     @classmethod

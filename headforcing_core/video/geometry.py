@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
+from ..files import shown
+
 # what nobody means: a day of video, a picture of 65,536 pixels
 DAY = 86_400
 WIDEST = 65_536
@@ -61,12 +63,12 @@ class VideoFormat:
         """
         for name, side in (("width", width), ("height", height)):
             if side > WIDEST:
-                raise ValueError(f"{name} must be at most {WIDEST} pixels, got {side}")
+                raise ValueError(f"{name} must be at most {WIDEST} pixels, got {shown(side)}")
             if side < 1 or side % self.space_stride:
-                near = max(1, round(side / self.space_stride)) * self.space_stride
+                near = max(1, round(max(side, 0) / self.space_stride)) * self.space_stride
                 raise ValueError(
                     f"{name} must be a positive multiple of {self.space_stride} pixels, "
-                    f"got {side}; the nearest is {near}"
+                    f"got {shown(side)}; the nearest is {near}"
                 )
         return height // self.space_stride, width // self.space_stride
 

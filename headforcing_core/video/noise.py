@@ -11,7 +11,11 @@ from numpy import float32
 from numpy.random import Generator, Philox, SeedSequence
 from torch import Tensor
 
+from ..files import shown
 from .clock import Chunk
+
+# what a host's widget of a seed has, and all that torch takes
+MOST_SEED = 2**64 - 1
 
 
 class NoiseSource(Protocol):
@@ -31,7 +35,7 @@ class SeededNoise:
     device starts from the same numbers.
 
     Args:
-        seed: any non-negative integer.
+        seed: 0 to 2^64 - 1.
         batch, channels, rows, columns: the latent's B, C, Y, X.
         entry: number of the first of them in a larger batch that is made in parts.
     """
@@ -56,8 +60,13 @@ class SeededNoise:
 
 
 def check_seed(seed: int) -> None:
-    if seed < 0:
-        raise ValueError(f"seed must be a non-negative integer, got {seed}")
+    """Refuse a seed that is negative or has more than 64 bits.
+
+    Raises:
+        ValueError: if it is.
+    """
+    if not 0 <= seed <= MOST_SEED:
+        raise ValueError(f"seed must be a non-negative integer below 2**64, got {shown(seed)}")
 
 
 def _normal(key: Sequence[int], shape: Sequence[int]) -> Tensor:

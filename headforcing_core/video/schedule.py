@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..bounds import check_within
+from ..files import shown
+
 TRAINING_STEPS = 1000
 # beyond these all steps fall together in float32
 SHIFTS = (0.01, 100)
+# levels that an error repeats
+SHOWN = 8
 
 
 class NoiseLevel(NamedTuple):
@@ -33,9 +38,7 @@ def sigma_table(shift: float) -> Tensor:
 
     Source: Self-Forcing (arXiv 2506.08009), its FlowMatchScheduler.
     """
-    low, high = SHIFTS
-    if not low <= shift <= high:
-        raise ValueError(f"shift must be {low} to {high}, got {shift}")
+    check_within("shift", shift, *SHIFTS)
     even = torch.linspace(1.0, 0.0, TRAINING_STEPS + 1)[:-1]
     return shifted(even, shift)
 
@@ -55,7 +58,7 @@ def warp(steps: Sequence[int], shift: float) -> Tensor:
         ``[len(steps)]`` float32, 0 to 1000; never rounded, the model hears 833.333.
     """
     if not steps or any(not 0 <= s <= TRAINING_STEPS or s != int(s) for s in steps):
-        raise ValueError(f"steps must be integers from {TRAINING_STEPS} to 0, got {list(steps)}")
+        raise ValueError(f"steps must be integers from {TRAINING_STEPS} to 0, got {_listed(steps)}")
     timesteps = torch.cat([sigma_table(shift) * TRAINING_STEPS, torch.zeros(1)])
     return timesteps[TRAINING_STEPS - torch.tensor([int(s) for s in steps])]
 
@@ -77,7 +80,7 @@ def noise_levels(steps: Sequence[int], shift: float) -> tuple[NoiseLevel, ...]:
         ValueError: if the steps do not descend.
     """
     if list(steps) != sorted(set(steps), reverse=True):
-        raise ValueError(f"steps must descend from noise to clean, got {list(steps)}")
+        raise ValueError(f"steps must descend from noise to clean, got {_listed(steps)}")
     return tuple(NoiseLevel(sigma_at(t, shift), t) for t in warp(steps, shift).tolist())
 
 
@@ -92,9 +95,16 @@ def levels_at(sigmas: Sequence[float]) -> tuple[NoiseLevel, ...]:
     if not descending or chosen[:1] != [1.0] or not all(0 < sigma <= 1 for sigma in chosen):
         raise ValueError(
             f"sigmas must descend from 1, as every chunk starts as pure noise, to 0, "
-            f"got {[round(sigma, 4) for sigma in sigmas]}"
+            f"got {_listed(round(sigma, 4) for sigma in sigmas)}"
         )
     return tuple(NoiseLevel(sigma, TRAINING_STEPS * sigma) for sigma in chosen)
+
+
+def _listed(values: Iterable[float]) -> str:
+    texts = [shown(value) for value in values]
+    if len(texts) > SHOWN:
+        texts = [*texts[:SHOWN], f"... {len(texts)} in all"]
+    return f"[{', '.join(texts)}]"
 
 
 def add_noise(clean: Tensor, noise: Tensor, level: NoiseLevel) -> Tensor:

@@ -17,9 +17,9 @@ from headforcing.headforcing_core import (
     ModelGeometry,
     PositionRule,
     Rope,
+    device,
 )
 from headforcing.headforcing_core.attention import Observer
-from headforcing.headforcing_core.memory import cache_plan
 from headforcing.kernels import rotate
 
 B, H, D = 2, 3, 24
@@ -172,15 +172,15 @@ def test_bytes_are_known_before_anything_is_allocated(rule):
 def test_memory_that_is_not_there_is_not_asked_for(monkeypatch):
     """Linux hands out memory it does not have and ends the process when it is used."""
     plan = bank(9, 2, 3).plan
-    monkeypatch.setattr(cache_plan, "memory_of", lambda device: plan.bytes - 1)
+    monkeypatch.setattr(device, "memory_of", lambda device: plan.bytes - 1)
     with pytest.raises(RuntimeError, match=r"the caches need .* GiB, which cpu does not have"):
         CacheBank(plan)
-    monkeypatch.setattr(cache_plan, "memory_of", lambda device: plan.bytes)
+    monkeypatch.setattr(device, "memory_of", lambda device: plan.bytes)
     CacheBank(plan)
 
 
 def test_no_memory_is_one_sentence():
     plan = bank(9, 2, 3).plan
     huge = replace(plan, rope=Rope(D, LatentGrid(10**6, 10**6, 1, 1)))
-    with pytest.raises(RuntimeError, match="GiB, which cpu does not have; use a smaller"):
+    with pytest.raises(RuntimeError, match=r"which cpu does not have \(it has .* GiB\); use a"):
         CacheBank(huge)

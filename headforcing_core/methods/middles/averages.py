@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...bounds import check_within
 from ..pages import Commit, Kind, Page
 from .middle import Middle
+
+# each is folded anew in every layer whenever a frame leaves
+MOST_RATES = 64
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,10 @@ class Averages(Middle):
     per_token: bool = False
 
     def __post_init__(self) -> None:
-        if not self.rates or not all(0 < rate <= 1 for rate in self.rates):
-            raise ValueError(f"rates must be above 0 and at most 1, got {self.rates}")
+        check_within("the number of rates", len(self.rates), 1, MOST_RATES)
+        for rate in self.rates:
+            if not 0 < rate <= 1:
+                raise ValueError(f"rates must be above 0 and at most 1, got {rate}")
 
     @property
     def slots(self) -> int:

@@ -7,9 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isqrt
 
+from ...bounds import MOST_FRAMES, check_within
 from ..pages import Commit, Kind, Page
 from .middle import Middle
+
+# a score each, told to the policy whenever a frame leaves
+MOST_BANDS = 65_536
+# more than any model has
+MOST_LAYERS = 1024
 
 
 @dataclass(frozen=True)
@@ -30,21 +37,18 @@ class Bands(Middle):
     first_chunk: int = 2
 
     def __post_init__(self) -> None:
-        if self.pieces < 1 or self.scored_in < 0 or self.first_chunk < 0:
-            raise ValueError(
-                "bands must be at least 1, scored_in and first_chunk at least 0, "
-                f"got {self.pieces}, {self.scored_in} and {self.first_chunk}"
-            )
+        check_within("bands", self.pieces, 1, MOST_BANDS)
+        check_within("scored_in", self.scored_in, 0, MOST_LAYERS)
+        check_within("first_chunk", self.first_chunk, 0, MOST_FRAMES)
 
     @property
     def pieces(self) -> int:
         return 6 if self.bands is None else self.bands
 
     def _nearest(self, tokens: int) -> int:
-        return min(
-            (n for n in range(1, tokens + 1) if tokens % n == 0),
-            key=lambda n: (abs(n - self.pieces), n),
-        )
+        small = [n for n in range(1, isqrt(tokens) + 1) if tokens % n == 0]
+        divisors = [*small, *(tokens // n for n in small)]
+        return min(divisors, key=lambda n: (abs(n - self.pieces), n))
 
     def on_grid(self, tokens: int) -> Bands:
         return replace(self, bands=self._nearest(tokens)) if self.bands is None else self

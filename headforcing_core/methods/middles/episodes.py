@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from hashlib import blake2b
 from itertools import combinations, groupby, product
 from statistics import fmean
 
+from ...bounds import check_frames, check_within
 from ..pages import Commit, Kind, Page, frame_page
-from .middle import Middle
+from .middle import MOST_POOLED, Middle
 
 # frames that are kept, or go, together; ascending
 Episode = tuple[int, ...]
@@ -102,11 +103,11 @@ class Episodes(Middle):
     centred: bool = True
 
     def __post_init__(self) -> None:
-        if self.count < 0 or min(self.candidates, self.stride, self.pool) < 1:
-            raise ValueError(
-                "count must be at least 0, candidates, stride and pool at least 1, "
-                f"got {self.count}, {self.candidates}, {self.stride} and {self.pool}"
-            )
+        check_frames("count", self.count)
+        check_frames("candidates", self.candidates, 1)
+        check_frames("stride", self.stride, 1)
+        check_within("pool", self.pool, 1, MOST_POOLED)
+        check_within("threshold", self.threshold, 0, 2)
         if not 0 < self.rate <= 1:
             raise ValueError(f"rate must be above 0 and at most 1, got {self.rate}")
         whole = self.unit is Unit.FRAME and self.pool == 1
@@ -115,6 +116,9 @@ class Episodes(Middle):
                 "merge_nearest must have single, whole frames, "
                 f"got unit {self.unit.value} and pool {self.pool}"
             )
+
+    def fitted(self, past: int, frames: int) -> Episodes:
+        return replace(self, count=min(self.count, max(1, past)))
 
     @property
     def slots(self) -> int:

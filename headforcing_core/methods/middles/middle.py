@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from ..pages import Commit, Page
 
+# tokens in a row, and in a column, that are one: no picture has more
+MOST_POOLED = 65_536
+
 
 @dataclass(frozen=True)
 class Middle:
@@ -56,6 +59,15 @@ class Middle:
                 after the past was recomputed.
         """
         return ()
+
+    def fitted(self, past: int, frames: int) -> Middle:
+        """Return the rule that reads the same of a short video, in no more room than that needs.
+
+        Args:
+            past: most frames that are behind a chunk while it is made.
+            frames: of the whole video.
+        """
+        return self
 
     def on_grid(self, tokens: int) -> Middle:
         """Return the rule for frames of so many tokens, with what was left to be chosen by that."""

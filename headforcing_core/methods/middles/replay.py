@@ -6,8 +6,9 @@ Source: Rolling Sink (its published code, commit d7fc0d9).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ...bounds import check_frames
 from ..pages import Commit, Kind, Page, frame_page
 from .middle import Middle
 
@@ -28,8 +29,13 @@ class Replay(Middle):
     cycle: int = 18
 
     def __post_init__(self) -> None:
-        if self.count < 1 or self.cycle < 1:
-            raise ValueError(f"count and cycle must be at least 1, got {self.count}, {self.cycle}")
+        check_frames("count", self.count, 1)
+        check_frames("cycle", self.cycle, 1)
+
+    def fitted(self, past: int, frames: int) -> Replay:
+        # a cycle that is not yet over shows every frame in its own place
+        most = max(1, past)
+        return replace(self, count=min(self.count, most), cycle=min(self.cycle, most))
 
     @property
     def slots(self) -> int:

@@ -6,10 +6,11 @@ Source: Pyramid Forcing (arXiv 2605.13111) and its published code (IF-LAB-PKU/Py
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ...bounds import check_frames, check_within
 from ..pages import Commit, Kind, Page, frame_page
-from .middle import Middle
+from .middle import MOST_POOLED, Middle
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,11 @@ class Stride(Middle):
     count: int = 4
 
     def __post_init__(self) -> None:
-        _check_sizes(self.period, self.count)
+        check_frames("period", self.period, 1)
+        check_frames("count", self.count, 1)
+
+    def fitted(self, past: int, frames: int) -> Stride:
+        return replace(self, count=_most(self.count, past, self.period))
 
     @property
     def slots(self) -> int:
@@ -47,7 +52,13 @@ class Cyclic(Middle):
     count: int = 4
 
     def __post_init__(self) -> None:
-        _check_sizes(self.period, self.count)
+        check_frames("period", self.period, 1)
+        check_frames("count", self.count, 1)
+
+    def fitted(self, past: int, frames: int) -> Cyclic:
+        # no two frames are a video apart: a longer period has as little in phase
+        period = min(self.period, max(1, frames))
+        return replace(self, period=period, count=_most(self.count, past, period))
 
     @property
     def front(self) -> int:
@@ -95,7 +106,14 @@ class Blocks(Middle):
     count: int = 4
 
     def __post_init__(self) -> None:
-        _check_sizes(self.frames, self.pool, self.count)
+        check_frames("frames", self.frames, 1)
+        check_frames("count", self.count, 1)
+        check_within("pool", self.pool, 1, MOST_POOLED)
+
+    def fitted(self, past: int, frames: int) -> Blocks:
+        # a block that is longer than the past is never full
+        most = min(self.frames, max(0, past) + 1)
+        return replace(self, frames=most, count=min(self.count, max(1, past // most)))
 
     @property
     def front(self) -> int:
@@ -133,6 +151,6 @@ class Blocks(Middle):
         return tuple(page for page in held if page.kind is Kind.BLOCK or page.at < start)
 
 
-def _check_sizes(*sizes: int) -> None:
-    if min(sizes) < 1:
-        raise ValueError(f"periods, sizes and counts must be at least 1, got {min(sizes)}")
+def _most(count: int, past: int, period: int) -> int:
+    """Return how many of ``count`` frames, a period apart, there can be; at least one."""
+    return min(count, max(1, -(-past // period)))

@@ -6,8 +6,10 @@ Source: Deep Forcing (its published code and paper).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ...bounds import check_frames
+from ...files import shown
 from ..pages import Commit, Kind, Page, frame_page
 from .middle import Middle
 
@@ -28,8 +30,13 @@ class Tokens(Middle):
     count: int = 2
 
     def __post_init__(self) -> None:
+        check_frames("room", self.room)
         if not 1 <= self.count <= self.room:
-            raise ValueError(f"count must be 1 to room={self.room}, got {self.count}")
+            raise ValueError(f"count must be 1 to room={self.room}, got {shown(self.count)}")
+
+    def fitted(self, past: int, frames: int) -> Tokens:
+        room = min(self.room, max(1, past))
+        return replace(self, room=room, count=min(self.count, room))
 
     @property
     def slots(self) -> int:

@@ -166,7 +166,7 @@ def test_deep():
     for chunk in followed(Deep().build()):
         start, (reading,) = chunk.frames[0], chunk.heads["all"].readings
         pages = reading.pages
-        assert [p.frames for p in pages[:10]] == [[f] for f in range(min(10, start))]
+        assert [p.frames for p in pages[:10]] == one_by_one(range(min(10, start)))
         assert [p.position for p in pages] == list(range(start - len(pages), start))
         tokens = [p for p in pages if p.kind == "tokens"]
         assert len(tokens) in (0, 2) and bool(tokens) == (start >= 21)
@@ -195,8 +195,8 @@ def test_rolling_sink():
     for chunk in followed(settings_named("rolling_sink").build()):
         start, (reading,) = chunk.frames[0], chunk.heads["all"].readings
         got = sorted((page.position, page.frames) for page in reading.pages)
-        old = [(p, [shown(p)]) for p in range(max(0, start - 18), max(0, start - 3))]
-        assert got == old + [(f, [f]) for f in last(start, 3)]
+        old = [(p, (shown(p),)) for p in range(max(0, start - 18), max(0, start - 3))]
+        assert got == old + [(f, (f,)) for f in last(start, 3)]
 
 
 def test_dummy_types_see_little():

@@ -152,5 +152,5 @@ def test_the_command_line_reads_what_the_node_reads(layout):
 
 
 def test_a_strength_that_is_no_number_is_refused():
-    with pytest.raises(ValueError, match="strength of a LoRA must be a finite number, got nan"):
+    with pytest.raises(ValueError, match="strength of a LoRA must be -100 to 100, got nan"):
         Lora(TensorDict(tensors("peft")), float("nan"))
