@@ -210,10 +210,15 @@ def _device(name: str, number: int = 0) -> None:
         raise ValueError("a device must be a name and a number")
 
 
-def _encoded(text: str = "", encoding: str = ENCODINGS[0]) -> None:
-    # from a number bytes of that number would be made
+def _encoded(text: str, encoding: str = ENCODINGS[0]) -> Grown:
     if type(text) is not str or encoding not in ENCODINGS:
         raise ValueError("bytes must be written as text")
+    return Grown("bytes", 1 + len(text) // LETTERS)
+
+
+def _bytearray(held: Grown | str = "", encoding: str = ENCODINGS[0]) -> Grown:
+    # of a number it would make as many zeros
+    return _grown("bytes", held) if isinstance(held, Grown) else _encoded(held, encoding)
 
 
 def _complex(real: float, imaginary: float) -> None:
@@ -240,7 +245,7 @@ CALLS: Mapping[str, Callable[..., object]] = {
     "collections.Counter": _counted,
     "builtins.set": _set,
     "builtins.complex": _complex,
-    "builtins.bytearray": _encoded,
+    "builtins.bytearray": _bytearray,
     "_codecs.encode": _encoded,
 }
 # numbers may be chosen so that each is compared with all

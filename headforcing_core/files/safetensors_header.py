@@ -52,16 +52,23 @@ def check_names(path: Path, names: Iterable[str]) -> None:
         ValueError: which.
     """
     names = list(names)
-    if len(names) > MOST_TENSORS:
-        raise ValueError(
-            f"{named(path)} must hold at most {MOST_TENSORS} tensors, got {len(names)}"
-        )
+    check_count(path, len(names))
     for name in names:
         if not (name.isprintable() and 0 < len(name) <= LONGEST_NAME):
             raise ValueError(
                 f"tensors of {named(path)} must have names of 1 to {LONGEST_NAME} letters, "
                 f"got {shown(name)}"
             )
+
+
+def check_count(path: Path, count: int) -> None:
+    """Refuse more tensors than any model has.
+
+    Raises:
+        ValueError: how many there are.
+    """
+    if count > MOST_TENSORS:
+        raise ValueError(f"{named(path)} must hold at most {MOST_TENSORS} tensors, got {count}")
 
 
 def check_shape(path: Path, name: str, shape: tuple[int, ...]) -> None:

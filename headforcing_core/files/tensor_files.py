@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from .json_text import json_of, named, placed, shown
 from .pickled_calls import Claimed, Foreign
 from .plain_file import check_file, read_text
-from .safetensors_header import check_header, check_names, check_shape
+from .safetensors_header import check_count, check_header, check_names, check_shape
 from .torch_files import load_torch, sentence
 
 SAFETENSORS_SUFFIXES = (".safetensors", ".sft")
@@ -51,6 +51,10 @@ class TensorSource(Protocol):
         """Lend one tensor, as stored; it may lie in the file, so what is kept must be copied."""
         ...
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Open the file once for all that is read within: for many tensors that are small."""
+        ...
+
 
 class TensorDict:
     """Tensors that are in memory, or mapped, already."""
@@ -64,6 +68,9 @@ class TensorDict:
     def reading(self, name: str) -> Iterator[Tensor]:
         yield self._tensors[name]
 
+    def kept_open(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
 
 class SafetensorsFiles:
     """One safetensors file, or the parts of a sharded one."""
@@ -72,7 +79,9 @@ class SafetensorsFiles:
         self.metadata: dict[str, str] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self._path: dict[str, Path] = {}
+        self._kept: dict[Path, Any] = {}
         for path in paths:
+            check_header(path, path.stat().st_size)
             with _open_safetensors(path) as file:
                 self.metadata |= file.metadata() or {}
                 for name in file.keys():
@@ -81,18 +90,25 @@ class SafetensorsFiles:
                     self.shapes[name] = tuple(file.get_slice(name).get_shape())
                     check_shape(path, name, self.shapes[name])
                     self._path[name] = path
-                check_names(path, self.shapes)
+            check_count(path, len(self.shapes))
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Tensor]:
         # the file is mapped for one tensor at a time: pages of a file that stays mapped would
         # count as memory until the last tensor is read, and double the peak
-        with _open_safetensors(self._path[name]) as file:
+        path = self._path[name]
+        with self._kept.get(path) or _open_safetensors(path) as file:
+            yield _read(file, name, path)
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        with ExitStack() as files:
+            for path in set(self._path.values()):
+                self._kept[path] = nullcontext(files.enter_context(_open_safetensors(path)))
             try:
-                tensor = file.get_tensor(name)
-            except UNREADABLE as error:
-                raise _damaged(self._path[name], "safetensors") from error
-            yield tensor
+                yield
+            finally:
+                self._kept.clear()
 
 
 def open_tensors(path: str | Path, prefer: Sequence[str] = WRAPPERS) -> TensorSource:
@@ -185,9 +201,15 @@ def _shard_names(told: object) -> list[str]:
 
 def _open_safetensors(path: Path) -> Any:
     try:
-        check_header(path, path.stat().st_size)
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
+        raise _damaged(path, "safetensors") from error
+
+
+def _read(file: Any, name: str, path: Path) -> Tensor:
+    try:
+        return file.get_tensor(name)
+    except UNREADABLE as error:
         raise _damaged(path, "safetensors") from error
 
 

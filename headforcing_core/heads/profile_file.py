@@ -69,7 +69,8 @@ def read_profile(path: str | Path) -> HeadProfile:
     try:
         if KEY not in source.metadata:
             raise ValueError(f"it lacks {KEY!r} in its metadata")
-        return _profile(as_object(json_of(source.metadata[KEY]), KEY), source)
+        with source.kept_open():
+            return _profile(as_object(json_of(source.metadata[KEY]), KEY), source)
     except ValueError as error:
         raise ValueError(f"{named(path)} must be a head profile: {error}") from None
 

@@ -32,7 +32,7 @@ UNUSED = (".scale_input", ".input_scale", SCALED)
 # tensors of a block, less than it has
 LEAST_OF_BLOCK = 8
 # layers and channels beyond any model: what is made of them before all weights are compared
-MOST_LAYERS, MOST_CHANNELS = 256, 1 << 20
+MOST_LAYERS, MOST_CHANNELS = 100, 1 << 20
 # what a file's metadata may say of its model
 HEADS_KEY, PREDICTS_KEY = "headforcing.heads", "headforcing.predicts"
 

@@ -34,10 +34,12 @@ def quantised_layers(
     """
     modules = {at.removesuffix(".weight"): n.removesuffix(".weight") for n, at in names.items()}
     found = _in_header(source.metadata[HEADER], modules) if HEADER in source.metadata else {}
-    for name, at in names.items():
-        if name.endswith(BESIDE):
-            how = _parsed(_told(source, at, name), name)
-            found[name.removesuffix(BESIDE)] = _with_format(how, name)
+    beside = {name: at for name, at in names.items() if name.endswith(BESIDE)}
+    if beside:
+        with source.kept_open():
+            for name, at in beside.items():
+                how = _parsed(_told(source, at, name), name)
+                found[name.removesuffix(BESIDE)] = _with_format(how, name)
     return found
 
 
