@@ -28,7 +28,7 @@ class Pickle:
     """Pickles of one file, gone through one after the other.
 
     storages: bytes of those that tensors lie in, by key.
-    claimed: bytes of all tensors, each by itself.
+    claimed: bytes of all tensors that have a name, each by itself.
     """
 
     def __init__(self) -> None:
@@ -54,64 +54,68 @@ class Pickle:
             if code.name not in STEPS:
                 raise ValueError(f"a pickle of torch must do without {code.name}")
             STEPS[code.name](self, told)
-        return self._stack.pop()
+        value = self._stack.pop()
+        self.claimed += value.bytes if isinstance(value, Made) else 0
+        return value
 
-    def push(self, value: object) -> None:
+    def _push(self, value: object) -> None:
         self._stack.append(value)
 
-    def grow(self, kind: str) -> None:
+    def _grow(self, kind: str) -> None:
         self._stack.append(Grown(kind))
 
-    def name(self, told: str) -> None:
+    def _name(self, told: str) -> None:
         path = told.replace(" ", ".").replace("__builtin__.", "builtins.", 1)
         if path not in NAMES:
             raise Foreign(f"pickled tensors must do without {path}")
         self._stack.append(Name(path))
 
-    def mark(self, told: None) -> None:
+    def _mark(self, told: None) -> None:
         if len(self._below) == DEEPEST:
             raise ValueError(f"a pickle must nest at most {DEEPEST} deep, got deeper")
         self._below.append(self._stack)
         self._stack = []
 
-    def put(self, number: int) -> None:
+    def _put(self, number: int) -> None:
         self._memo[number] = self._stack[-1]
 
-    def get(self, number: int) -> None:
+    def _get(self, number: int) -> None:
         self._stack.append(self._memo[number])
 
-    def gather(self, told: None) -> None:
+    def _gather(self, told: None) -> None:
         items, self._stack = self._stack, self._below.pop()
         self._stack.append(_tuple(items))
 
-    def bind(self, number: int) -> None:
+    def _bind(self, number: int) -> None:
         if len(self._stack) < number:
             raise IndexError(number)
         self._stack[-number:] = [_tuple(self._stack[-number:])]
 
-    def append(self, told: None) -> None:
-        self._extend([self._stack.pop()])
+    def _append(self, told: None) -> None:
+        self._add([self._stack.pop()])
 
-    def extend(self, told: None) -> None:
+    def _extend(self, told: None) -> None:
         items, self._stack = self._stack, self._below.pop()
-        self._extend(items)
+        self._add(items)
 
-    def _extend(self, items: list[object]) -> None:
+    def _add(self, items: list[object]) -> None:
         self._top("list").count += sum(map(_count, items))
 
-    def set(self, told: None) -> None:
+    def _set(self, told: None) -> None:
         value, key = self._stack.pop(), self._stack.pop()
-        self._set([key, value])
+        self._name_all([key, value])
 
-    def fill(self, told: None) -> None:
+    def _fill(self, told: None) -> None:
         items, self._stack = self._stack, self._below.pop()
-        self._set(items)
+        self._name_all(items)
 
-    def _set(self, items: list[object]) -> None:
+    def _name_all(self, items: list[object]) -> None:
         for key in items[::2]:
             if type(key) not in KEYS or (type(key) is int and abs(key) > LARGEST_KEY):
                 raise Foreign("pickled tensors must have names")
         self._top("dict").count += len(items)
+        # whoever reads all names makes a tensor of each, be it one of them again
+        self.claimed += sum(each.bytes for each in items[1::2] if isinstance(each, Made))
 
     def _top(self, kind: str) -> Grown:
         top = self._stack[-1]
@@ -119,17 +123,15 @@ class Pickle:
             raise ValueError(f"a pickle must add to a {kind}")
         return top
 
-    def reduce(self, told: None) -> None:
+    def _reduce(self, told: None) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
         if not isinstance(function, Name) or not isinstance(arguments, Parts):
             raise ValueError("a pickle must call functions with tuples")
         made = call(function.path, arguments)
         self._spend(made.steps)
-        if isinstance(made.value, Made):
-            self.claimed += made.value.bytes
         self._stack.append(made.value)
 
-    def build(self, told: None) -> None:
+    def _build(self, told: None) -> None:
         state = self._stack.pop()
         self._top("dict")
         if not isinstance(state, Grown):
@@ -141,7 +143,7 @@ class Pickle:
         if self._repeated > MOST_REPEATED:
             raise ValueError("a pickle must not go through one thing again and again")
 
-    def store(self, told: None) -> None:
+    def _store(self, told: None) -> None:
         """Follow ``("storage", class, key, place, numbers)`` and, of old, a part of it."""
         known = self._stack.pop()
         items = known.items if isinstance(known, Parts) else ()
@@ -175,24 +177,24 @@ def _count(value: object) -> int:
 
 
 def _pushing(value: object) -> Callable[[Pickle, object], None]:
-    return lambda pickle, told: pickle.push(value)
+    return lambda pickle, told: pickle._push(value)
 
 
 def _growing(kind: str) -> Callable[[Pickle, object], None]:
-    return lambda pickle, told: pickle.grow(kind)
+    return lambda pickle, told: pickle._grow(kind)
 
 
 def _binding(number: int) -> Callable[[Pickle, object], None]:
-    return lambda pickle, told: pickle.bind(number)
+    return lambda pickle, told: pickle._bind(number)
 
 
 # what torch knows of pickle
 STEPS: Mapping[str, Callable[[Pickle, object], None]] = {
     **dict.fromkeys(("PROTO", "STOP"), lambda pickle, told: None),
-    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"), Pickle.push),
-    **dict.fromkeys(("BINUNICODE", "SHORT_BINSTRING"), Pickle.push),
-    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), Pickle.put),
-    **dict.fromkeys(("BINGET", "LONG_BINGET"), Pickle.get),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"), Pickle._push),
+    **dict.fromkeys(("BINUNICODE", "SHORT_BINSTRING"), Pickle._push),
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT"), Pickle._put),
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), Pickle._get),
     "NONE": _pushing(None),
     "NEWTRUE": _pushing(True),
     "NEWFALSE": _pushing(False),
@@ -203,14 +205,14 @@ STEPS: Mapping[str, Callable[[Pickle, object], None]] = {
     "TUPLE1": _binding(1),
     "TUPLE2": _binding(2),
     "TUPLE3": _binding(3),
-    "TUPLE": Pickle.gather,
-    "MARK": Pickle.mark,
-    "APPEND": Pickle.append,
-    "APPENDS": Pickle.extend,
-    "SETITEM": Pickle.set,
-    "SETITEMS": Pickle.fill,
-    "GLOBAL": Pickle.name,
-    "REDUCE": Pickle.reduce,
-    "BUILD": Pickle.build,
-    "BINPERSID": Pickle.store,
+    "TUPLE": Pickle._gather,
+    "MARK": Pickle._mark,
+    "APPEND": Pickle._append,
+    "APPENDS": Pickle._extend,
+    "SETITEM": Pickle._set,
+    "SETITEMS": Pickle._fill,
+    "GLOBAL": Pickle._name,
+    "REDUCE": Pickle._reduce,
+    "BUILD": Pickle._build,
+    "BINPERSID": Pickle._store,
 }

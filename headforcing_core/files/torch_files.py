@@ -106,8 +106,11 @@ def _of_zip(file: BinaryIO, size: int) -> Pickle:
 
 
 def _entries(file: BinaryIO, size: int) -> dict[str, tuple[int, int]]:
-    """Return where entries lie, by name: (start, bytes); torch neither packs them nor lets them
-    overlap, and readers must not differ about which they are."""
+    """Return where the entries of a zip lie, by name: (start, bytes).
+
+    Torch neither packs them nor lets them overlap, and readers must not differ about which they
+    are: what is looked at here is what torch will read.
+    """
     _check_listed(file, size)
     found: dict[str, tuple[int, int]] = {}
     with zipfile.ZipFile(file) as archive:

@@ -283,6 +283,16 @@ def test_other_containers_that_torch_knows_are_refused(tmp_path):
     assert "must be no tar" in str(error.value.__cause__)
 
 
+@pytest.mark.parametrize("is_old", [False, True], ids=["zip", "old"])
+def test_one_tensor_of_many_names_is_refused(tmp_path, is_old):
+    """Each name would become a tensor of its own when it is read."""
+    weight = torch.zeros(5_000_000)
+    many = {f"w{n}": weight for n in range(100)}
+    torch.save(many, tmp_path / "x.pt", _use_new_zipfile_serialization=not is_old)
+    with pytest.raises(ValueError, match=STORES):
+        open_tensors(tmp_path / "x.pt")
+
+
 def test_small_things_that_stand_for_many_may(tmp_path):
     """An expanded bias is a thing people save; a terabyte of it is not."""
     torch.save(torch.ones(1, 1).expand(4, 8), tmp_path / "x.pt")

@@ -81,3 +81,10 @@ def test_long_files_of_many_tensors_are_read(tmp_path):
         tmp_path / "x.pt",
     )
     assert len(open_tensors(tmp_path / "x.pt").shapes) == 3000
+
+
+def test_parameters_that_share_their_numbers_are_read(tmp_path):
+    """Tied weights are stored once, however many names they have."""
+    weight = torch.zeros(7_500_000)
+    torch.save({f"w{n}": torch.nn.Parameter(weight) for n in range(4)}, tmp_path / "x.pt")
+    assert len(open_tensors(tmp_path / "x.pt").shapes) == 4
