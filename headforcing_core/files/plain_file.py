@@ -12,8 +12,11 @@ from .json_text import named, placed
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def check_file(path: Path) -> int:
+def check_file(path: Path, rule: str = "the file must exist") -> int:
     """Refuse what is no file, or may not be read: a pipe or a device would be read for ever.
+
+    Args:
+        rule: what is said where there is nothing.
 
     Returns:
         its size in bytes.
@@ -24,7 +27,7 @@ def check_file(path: Path) -> int:
     try:
         found = os.stat(path)
     except (OSError, ValueError):  # the latter of a name with a zero byte
-        raise ValueError(f"the file must exist, got {placed(path)}") from None
+        raise ValueError(f"{rule}, got {placed(path)}") from None
     if not stat.S_ISREG(found.st_mode):
         what = "a folder" if stat.S_ISDIR(found.st_mode) else "a pipe, a socket or a device"
         raise ValueError(f"the file must be a plain file, got {what}: {placed(path)}")
@@ -33,16 +36,17 @@ def check_file(path: Path) -> int:
     return found.st_size
 
 
-def read_text(path: Path, most: int) -> str:
+def read_text(path: Path, most: int, rule: str = "the file must exist") -> str:
     """Read a text file, of UTF-8 with or without the mark that some editors set before it.
 
     Args:
         most: bytes it may have.
+        rule: see ``check_file``.
 
     Raises:
         ValueError: if it is no such file.
     """
-    size = check_file(path)
+    size = check_file(path, rule)
     if not 0 < size <= most:
         raise ValueError(f"{named(path)} must be a text of 1 to {most} bytes, got {size}")
     try:

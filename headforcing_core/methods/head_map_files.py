@@ -55,7 +55,7 @@ def read_head_map(path: str | Path) -> HeadMap:
         ValueError: if the file is none of them, or is damaged.
     """
     path = Path(path)
-    content = read_text(path, LARGEST)
+    content = read_text(path, LARGEST, "a head map must be a file that exists")
     try:
         begins = content.lstrip()[:1]
         return _from_json(json_of(content)) if begins == "{" else _from_csv(content)

@@ -236,7 +236,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path):
     refused(tmp_path / "pipe.json", "must be a plain file, got a pipe")
     refused(tmp_path, "must be a plain file, got a folder")
     refused(Path("/dev/zero"), "must be a plain file")
-    refused(tmp_path / "absent.json", "must exist")
+    refused(tmp_path / "absent.json", "a head map must be a file that exists, got")
     (tmp_path / "empty.csv").write_bytes(b"")
     refused(tmp_path / "empty.csv", "must be a text of 1 to 16777216 bytes, got 0")
     (tmp_path / "x.json").write_bytes(bytes(range(256)))
