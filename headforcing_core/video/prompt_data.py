@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
-import tokenize
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from io import StringIO
 from typing import Any
 
+from .prompt_literals import LONGEST_NUMBER, literal, once
 from .prompt_signs import line_at, plain_signs
-from .timed_prompt import CLOCK, EXACT, UNIT, Reading, TimedPrompt, Unit
+from .timed_prompt import CLOCK, EXACT, UNIT, Reading, TimedPrompt, Unit, brief
 
 TIME = rf"(?:{CLOCK}|{EXACT}\ ?(?:{UNIT})?)"
 KEY = re.compile(rf"""\s{{0,99}}(["'])\s?({TIME})\s?\1\s?:\s?""", re.IGNORECASE)
@@ -25,7 +22,7 @@ DATA = re.compile(r"""(?:\{\s*(?:["']|\d+\s*:)|\[\s*(?:[{"']|[\[(]\s*["'\d]))"""
 # what only data has, anywhere in a text
 INSIDE = re.compile(
     rf"""(?:^|[{{,]|:\s)[ \t]{{0,9}}["'`](?:{TIME}|frame_?\d+|prompts?|prompt_map)["'`]\ ?:"""
-    r"""|^\w+\ ?=\ ?[\[{]|^\[?\[\d+,\ ?["']|-{2,}\ ?\|\ ?-{2,}""",
+    r"""|^\w+\ ?=\ ?[\[{]|^\[?\[\d+,\ ?["']|--\ ?\|\ ?--""",
     re.MULTILINE | re.IGNORECASE,
 )
 TIMES = re.compile(
@@ -34,11 +31,8 @@ TIMES = re.compile(
 )
 TEXTS = re.compile(r"^[ \t]{0,40}(?:-[ \t])?(?:prompt|text)\ ?:", re.MULTILINE | re.IGNORECASE)
 # of what begins like data: that it is
-SURE = re.compile(
-    r"""["'][\w ]{1,40}["']\s?:\s?["'\d\[{]|["']\s?,\s?["'].*[\]}]\s*\Z|^\{\s*\d+\s*:\s*["']"""
-    r"""|\A\[\s*["'].*["']\s*,?\s*\]\s*\Z""",
-    re.DOTALL,
-)
+SURE = re.compile(r"""["'][\w ]{1,40}["']\s?:\s?["'\d\[{]|\A\{\s*\d+\s*:\s*["']""")
+NEXT_TEXT = re.compile(r"""["']\s?,\s?["']""")
 SAYS = ("prompt", "text", "description", "caption")
 # names, and what they count if they say it themselves
 STARTS = dict.fromkeys(
@@ -70,8 +64,8 @@ def keyed(text: str, how: Reading) -> list[TimedPrompt] | None:
     signs = text if KEY.match(text) else plain_signs(text)
     if not KEY.match(signs):
         return None
-    found, at = [], 0
-    while at < len(signs.rstrip()):
+    found, at, end = [], 0, len(signs.rstrip())
+    while at < end:
         key = KEY.match(signs, at)
         quote = key and signs[key.end() : key.end() + 1]
         value = VALUES[quote].match(signs, key.end()) if quote in VALUES else None
@@ -82,7 +76,8 @@ def keyed(text: str, how: Reading) -> list[TimedPrompt] | None:
             )
         found.append((key[2], _unescaped(text[value.start(1) : value.end(1)], quote).strip()))
         at = value.end()
-    return [TimedPrompt(said, how.seconds(key, counts_pictures=True)) for key, said in _once(found)]
+    said = once(found).items()
+    return [TimedPrompt(text, how.seconds(key, counts_pictures=True)) for key, text in said]
 
 
 def _unescaped(text: str, quote: str) -> str:
@@ -129,15 +124,15 @@ def looks_like_data(text: str) -> str | None:
 
 def _loaded(text: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=lambda pairs: dict(_once(pairs)))
+        return json.loads(text, object_pairs_hook=once, parse_int=_whole)
     except json.JSONDecodeError as error:
         reason = f"{error.msg} in line {error.lineno}"
     except RecursionError:
         reason = "lists in lists without an end"
     try:
-        return _keys_as_text(_evaluated(text))
-    except (ValueError, SyntaxError, RecursionError, MemoryError, tokenize.TokenError):
-        if not SURE.search(text):
+        return literal(text)
+    except (ValueError, SyntaxError):
+        if not _is_sure(text):
             return None  # a prompt that begins with a bracket
         raise ValueError(
             f"prompts in JSON must be whole, got {line_at(text, 0)}: {reason[:1].lower()}"
@@ -145,36 +140,21 @@ def _loaded(text: str) -> object:
         ) from None
 
 
-def _evaluated(text: str) -> object:
-    """Return what a Python literal says; texts that lack a comma, and keys that come twice, do not.
-
-    Raises:
-        ValueError, SyntaxError: if it is none.
-    """
-    with warnings.catch_warnings():  # \\( is no escape of Python's; it is a prompt's
-        warnings.simplefilter("ignore")
-        nodes = list(ast.walk(ast.parse(text, mode="eval")))
-    texts = sum(isinstance(node, ast.Constant) and isinstance(node.value, str) for node in nodes)
-    tokens = tokenize.generate_tokens(StringIO(text).readline)
-    if sum(token.type == tokenize.STRING for token in tokens) != texts:
-        raise ValueError("a comma is missing between two texts")
-    for node in nodes:
-        if isinstance(node, ast.Dict):
-            keys = [ast.unparse(key) for key in node.keys if key is not None]
-            if len(set(keys)) < len(keys):
-                raise ValueError("a key comes twice")
-    return ast.literal_eval(nodes[0])
+def _whole(digits: str) -> float:
+    """Return a whole number; one that Python would not write down again, as infinity."""
+    return int(digits) if len(digits) <= LONGEST_NUMBER else float(digits)
 
 
-def _keys_as_text(found: object) -> object:
-    return {str(k): v for k, v in found.items()} if isinstance(found, dict) else found
-
-
-def _once(pairs: Sequence[tuple[str, Any]]) -> Sequence[tuple[str, Any]]:
-    for number, (key, _) in enumerate(pairs):
-        if key in [other for other, _ in pairs[:number]]:
-            raise ValueError(f"every key must come once, got {key!r} twice")
-    return pairs
+def _is_sure(text: str) -> bool:
+    """Whether a text that begins like data is data, though it cannot be read."""
+    if SURE.search(text):
+        return True
+    rest = text.rstrip()
+    if rest.endswith(("]", "}")) and NEXT_TEXT.search(text):
+        return True
+    first, last = rest[1:].lstrip(), rest[:-1].rstrip().removesuffix(",").rstrip()
+    quoted = first.startswith(('"', "'")) and last.endswith(('"', "'"))
+    return quoted and rest[0] + rest[-1] == "[]" and len(first) + len(last) > len(rest) + 1
 
 
 def _timed(found: Mapping[str, Any]) -> object:
@@ -197,7 +177,7 @@ def _read(found: Sequence[object], how: Reading, text: str) -> list[TimedPrompt]
             raise _unknown(text)
         start, end, lasts = (_time(each, names, how) for names in (STARTS, ENDS, LASTS))
         if "key" in each:
-            start = how.seconds(str(each["key"]), counts_pictures=True)
+            start = how.seconds(_said(each["key"]), counts_pictures=True)
         _check(each, said, start, end)
         if start is None and lasts is not None:
             start, end = at, at + lasts
@@ -219,13 +199,13 @@ def _check(each: Mapping[str, Any], said: str, start: float | None, end: float |
     odd = sorted(set(each) - {said, *NUMBERS, *STARTS, *ENDS, *LASTS})
     if odd:
         raise ValueError(
-            f"a prompt in JSON must have a prompt, a start, an end or a duration, got {odd[0]!r} "
-            "as well; leave that out"
+            "a prompt in JSON must have a prompt, a start, an end or a duration, got "
+            f"{brief(odd[0])} as well; leave that out"
         )
     if end is not None and start is None:
         raise ValueError(f"a prompt in JSON must say when it begins, got its end, {end:g} s, alone")
     if not isinstance(each.get("cut", False), bool):
-        raise ValueError(f"cut in JSON must be true or false, got {each['cut']!r}")
+        raise ValueError(f"cut in JSON must be true or false, got {brief(each['cut'])}")
 
 
 def _time(each: Mapping[str, Any], names: Mapping[str, Unit], how: Reading) -> float | None:
@@ -235,10 +215,14 @@ def _time(each: Mapping[str, Any], names: Mapping[str, Unit], how: Reading) -> f
     for name in given:
         reading = how if names[name] is Unit.AUTO else replace(how, unit=names[name])
         try:
-            return reading.seconds(str(each[name]))
+            return reading.seconds(_said(each[name]))
         except ValueError as error:
             raise ValueError(f"{name} in JSON: {error}") from None
     return None
+
+
+def _said(time: object) -> str:
+    return time if isinstance(time, str) else brief(time)
 
 
 def _unknown(text: str) -> ValueError:

@@ -37,7 +37,8 @@ def suspicious(text: str) -> Mark | None:
     ):
         if len(told) > 1:
             return told[0]
-    return next((m for m in found if _alone(m, text)), None)
+    margin, line = len(text) - len(text.lstrip()), len(text.split("\n", 1)[0])
+    return next((m for m in found if _alone(m, margin < m.begin, line < m.begin)), None)
 
 
 def _at_all_ends(found: Sequence[Mark], text: str) -> bool:
@@ -47,13 +48,13 @@ def _at_all_ends(found: Sequence[Mark], text: str) -> bool:
     return len(ends) == len(parts) > 1
 
 
-def _alone(mark: Mark, text: str) -> bool:
+def _alone(mark: Mark, behind_words: bool, behind_lines: bool) -> bool:
     """Whether a single mark that is not the beginning of a text divides it."""
     lasts = mark.last is not None and mark.last > mark.first
     if mark.box:
-        return mark.clean and (lasts or mark.has_unit) and bool(text[: mark.begin].strip())
+        return mark.clean and (lasts or mark.has_unit) and behind_words
     told = mark.is_clock or (mark.sign == ":" and mark.has_unit) or (lasts and mark.has_unit)
-    return mark.begins and mark.clean and "\n" in text[: mark.begin] and told
+    return mark.begins and mark.clean and behind_lines and told
 
 
 def left_over(text: str, start: float, end: float | None, beyond: float) -> Mark | None:

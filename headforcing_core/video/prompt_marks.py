@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from .prompt_signs import CLOSES, OPENS, plain_signs, segments
@@ -16,7 +15,8 @@ TOKEN = re.compile(
     rf"(?P<lead>\b{SHOTS}\ ?\#?\d+(?=\W|$)|(?:frames?|f|t)_?(?=\d+\b))"
     rf"|(?P<time>(?<!\d\.){MOMENT}(?![A-Za-z_]|\.?\d))"
     r"|(?P<word>[A-Za-z_]\w*|[^\W\d]+|\w+)"
-    r"|(?P<to>-+>|=>|\u2192|\.\.+|\u2026|[-~/])"
+    # an arrow begins where its dashes do: looked for from each of them, it would take for ever
+    r"|(?P<to>(?<!-)-+>|=>|\u2192|\.\.+|\u2026|[-~/])"
     r"|(?P<sign>\S)",
     re.IGNORECASE,
 )
@@ -29,17 +29,19 @@ OPEN_END = {"end", "onward", "onwards", "+"}
 HALF_DAY = re.compile(r"\ ?(?:[ap]\.?m\b|o'clock)", re.IGNORECASE)
 # units in other tongues; they are not read
 FOREIGN = re.compile(r"(?:sek|seg|\u0441\u0435\u043a)\w*|\u0441|percent|%", re.IGNORECASE)
+COUNTED = re.compile(rf"\d\ ?{UNIT}", re.IGNORECASE)
 WEAK = re.compile(r"(?:[2-9]|1[89]|20)\d?0s|\d+\ ?(?:[mf]|frames?|\u5e27)")
 # what words grow behind units in tongues without spaces
 GROWN = {"\u76ee", "\u6642\u70b9", "\uc5d0", "\ubd80\ud130", "\u304b\u3089", "\u65f6"}
 LENGTHS = {"\u65f6\u957f", "duration", "length"}
 # signs between a time and its text
 BEHIND = {*":=|@;,-).", "=>", "->", "-->"}
+# so far behind a token others are looked for
+BEYOND = 4
 LIST = re.compile(r"[^\w\n]{0,8}(?:\d{1,2}|[a-z])[.)]\ ", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """Something like a time: ``[0:10]``, ``0-5s:``, ``at 0:05``.
 
     Args:
@@ -94,7 +96,7 @@ class Mark:
     def has_unit(self) -> bool:
         """Whether it says what it counts; a clock does."""
         both = f"{self.one} {self.other or ''}"
-        return self.is_clock or re.search(rf"\d\ ?{UNIT}", both, re.IGNORECASE) is not None
+        return self.is_clock or COUNTED.search(both) is not None
 
 
 def _counted(written: str) -> float:
@@ -109,150 +111,140 @@ def _counted(written: str) -> float:
 def marks(text: str) -> list[Mark]:
     """Return all that looks like a time, in order."""
     signs = plain_signs(text)
-    return [mark for part in segments(text) for mark in _Line(signs, part.begin, part.end).marks()]
-
-
-class _Token(NamedTuple):
-    """kind: time, word, to or sign."""
-
-    kind: str
-    text: str
-    begin: int
-    end: int
+    in_table = "|" in signs
+    lines = (_Line(signs, part.begin, part.end, in_table) for part in segments(text))
+    return [mark for line in lines for mark in line.marks()]
 
 
 class _Line:
-    """The tokens of a line, or of a part of it between bars."""
+    """The tokens of a line, or of a part of it between bars, in a text that has any or none."""
 
-    def __init__(self, signs: str, begin: int, end: int):
-        self.signs = signs
-        self.tokens = [
-            _Token(each.lastgroup, each[0].lower(), each.start(), each.end())
-            for each in TOKEN.finditer(signs, begin, end)
-        ]
-        closing = [at for at, token in enumerate(self.tokens) if token.text in BOXED]
+    def __init__(self, signs: str, begin: int, end: int, in_table: bool):
+        self.signs, self.in_table = signs, in_table
+        tokens = list(TOKEN.finditer(signs, begin, end))
+        self.count = len(tokens)
+        # beyond both ends there is the end of a line
+        self.kinds = [*(token.lastgroup for token in tokens), *[""] * BEYOND]
+        self.texts = [*(token[0].lower() for token in tokens), *["\n"] * BEYOND]
+        self.places = [token.span() for token in tokens]
+        closing = [at for at, text in enumerate(self.texts) if text in BOXED]
         self.last_close = closing[-1] if closing else -1
 
     def marks(self) -> Iterator[Mark]:
         head, at = self._head(), 0
-        while at < len(self.tokens):
+        while at < self.count:
             boxed = self._boxed(at)
             mark, after = boxed or self._bare(at)
             if mark is None:
                 at += 1
                 continue
-            mark, after = self._signed(replace(mark, begins=at == head), after)
-            mark = replace(
-                mark,
+            mark, after = self._signed(mark._replace(begins=at == head), after)
+            mark = mark._replace(
                 clean=mark.clean and (at == 0 or not mark.begins),
                 called=self._called(mark, at),
-                ends=after == len(self.tokens),
+                ends=after == self.count,
             )
-            yield replace(mark, says=self._says(mark, after))
+            yield mark._replace(says=self._says(mark, after))
             at = after
 
-    def _text(self, at: int) -> str:
-        return self.tokens[at].text if 0 <= at < len(self.tokens) else "\n"
-
-    def _is(self, at: int, kind: str) -> bool:
-        return 0 <= at < len(self.tokens) and self.tokens[at].kind == kind
-
     def _space_after(self, at: int) -> bool:
-        return self.signs[self.tokens[at].end : self.tokens[at].end + 1].strip() == ""
+        return self.signs[self.places[at][1] : self.places[at][1] + 1].strip() == ""
 
     def _half_day(self, at: int) -> bool:
-        return HALF_DAY.match(self.signs, self.tokens[at].end) is not None
+        return HALF_DAY.match(self.signs, self.places[at][1]) is not None
 
     def _leads(self, at: int) -> bool:
-        return self._is(at, "lead") or self._text(at) in LEADING
+        return self.kinds[at] == "lead" or self.texts[at] in LEADING
 
     def _head(self) -> int:
         """Return the token with which the line begins, behind signs of lists and a few words."""
-        at, listed = 0, LIST.match(self.signs, self.tokens[0].begin) if self.tokens else None
-        while listed and at < len(self.tokens) and self.tokens[at].begin < listed.end():
+        at, listed = 0, LIST.match(self.signs, self.places[0][0]) if self.places else None
+        while listed and at < self.count and self.places[at][0] < listed.end():
             at += 1
-        while at < len(self.tokens) and not self._is(at, "time") and not self._boxed(at):
-            if self._is(at, "word") and not self._leads(at):
+        while at < self.count and self.kinds[at] != "time" and not self._boxed(at):
+            if self.kinds[at] == "word" and not self._leads(at):
                 break
             at += 1
         return at
 
     def _bare(self, at: int) -> tuple[Mark | None, int]:
-        if not self._is(at, "time") or self._half_day(at):
+        if self.kinds[at] != "time" or self._half_day(at):
             return None, at
         other, after = self._other(at)
-        foreign = FOREIGN.fullmatch(self._text(after)) is not None
-        grown = self._text(after) in GROWN
+        foreign = FOREIGN.fullmatch(self.texts[after]) is not None
+        grown = self.texts[after] in GROWN
         after += foreign
-        place = self.tokens[at].begin, self.tokens[after - 1].end
+        place = self.places[at][0], self.places[after - 1][1]
         clean = not (foreign or grown) and not self._divides(at)
-        return Mark(*place, self._text(at), other, clean=clean), after
+        return Mark(*place, self.texts[at], other, clean=clean), after
 
     def _boxed(self, at: int) -> tuple[Mark, int] | None:
         """Return the time that is alone in brackets, and the token after them."""
-        box, first = self._text(at), at + 1
+        box, first = self.texts[at], at + 1
         if box not in BOXES:
             return None
-        while self._leads(first) or self._text(first) in (":", "=", ",", "-"):
+        while self._leads(first) or self.texts[first] in (":", "=", ",", "-"):
             first += 1
-        if not self._is(first, "time") or self._half_day(first):
+        if self.kinds[first] != "time" or self._half_day(first):
             return None
         other, after = self._other(first, boxed=True)
-        foreign = FOREIGN.fullmatch(self._text(after)) is not None
-        cut = self._text(after + foreign) == "#"
+        foreign = FOREIGN.fullmatch(self.texts[after]) is not None
+        cut = self.texts[after + foreign] == "#"
         close = after + foreign + cut
-        closed = self._text(close) in BOXED
-        told = other is not None or ":" in self._text(first)
+        closed = self.texts[close] in BOXED
+        told = other is not None or ":" in self.texts[first]
         if not closed and (box != "[" or not told or close <= self.last_close):
             return None
-        if box == "<" and other is None and not re.search(UNIT, self._text(first), re.IGNORECASE):
+        if box == "<" and other is None and not re.search(UNIT, self.texts[first], re.IGNORECASE):
             return None
         close -= not closed
         plain = first == at + 1 and not foreign and closed and not self._divides(first)
-        place = self.tokens[at].begin, self.tokens[close].end
-        return Mark(*place, self._text(first), other, box, closed, cut, clean=plain), close + 1
+        place = self.places[at][0], self.places[close][1]
+        return Mark(*place, self.texts[first], other, box, closed, cut, clean=plain), close + 1
 
     def _divides(self, at: int) -> bool:
-        return self._text(at + 1) == "/"  # 40/81 is a part, not a range
+        return self.texts[at + 1] == "/"  # 40/81 is a part, not a range
 
     def _other(self, at: int, boxed: bool = False) -> tuple[str | None, int]:
         """Return to when a time lasts, if that is told, and the token after it."""
-        link = self._text(at + 1)
+        link = self.texts[at + 1]
         if link in OPEN_END:
             return link, at + 2
-        both = link == "and" and self._text(at - 1) == "between"
-        if self._is(at + 1, "to") or link in BETWEEN or both or (boxed and link in (":", ",", ";")):
-            if self._is(at + 2, "time") or self._text(at + 2) in OPEN_END:
-                return self._text(at + 2), at + 3
+        linked = self.kinds[at + 1] == "to" or link in BETWEEN
+        both = link == "and" and self.texts[at - 1] == "between"
+        if linked or both or (boxed and link in (":", ",", ";")):
+            if self.kinds[at + 2] == "time" or self.texts[at + 2] in OPEN_END:
+                return self.texts[at + 2], at + 3
             if boxed:
-                return self._text(at + 2), at + 2 + self._is(at + 2, "word")
+                return self.texts[at + 2], at + 2 + (self.kinds[at + 2] == "word")
         return None, at + 1
 
     def _signed(self, mark: Mark, after: int) -> tuple[Mark, int]:
         """Return a mark with the sign behind it, and the token after that."""
+        # 5-10s#: a cut, and no #hashtag
+        while self.texts[after] == "#" and self.places[after][0] == mark.end:
+            if self.signs[mark.end + 1 : mark.end + 2].isalnum():
+                break
+            mark, after = mark._replace(end=mark.end + 1, cut=True), after + 1
         if self.signs[mark.end : mark.end + 1] == "\t":  # a table
-            return replace(mark, end=mark.end + 1, sign="\t"), after
-        if self._text(after) == "#" and self.tokens[after].begin == mark.end:
-            end = self.tokens[after].end  # 5-10s#: a cut, and no #hashtag
-            if not self.signs[end : end + 1].isalnum():
-                return self._signed(replace(mark, end=end, cut=True), after + 1)
-        sign = self._text(after)
+            return mark._replace(end=mark.end + 1, sign="\t"), after
+        sign = self.texts[after]
         if sign not in BEHIND:
             return mark, after
         apart = self.signs[mark.end : mark.end + 1] == " "
         close = not self._space_after(after)
         # 16:9, a face after a space, a hyphen, a decimal point
-        part = sign in ":-" and (self._is(after + 1, "time") or apart)
+        part = sign in ":-" and (self.kinds[after + 1] == "time" or apart)
         if (close and (part or sign in "-.")) or (sign == "." and not mark.has_unit):
             return mark, after
-        return replace(mark, end=self.tokens[after].end, sign=sign), after + 1
+        return mark._replace(end=self.places[after][1], sign=sign), after + 1
 
     def _called(self, mark: Mark, at: int) -> bool:
-        front = self._text(at - 1)
+        front = self.texts[at - 1]
         if front == "the":  # the 80s: big hair
             return False
         space = self.signs[mark.end : mark.end + 1].strip() == ""
-        last = mark.end >= self.tokens[-1].end
+        last = mark.end >= self.places[-1][1]
         return (
             front in ("at", "@")
             or (mark.sign == ":" and space)
@@ -269,8 +261,9 @@ class _Line:
         if mark.other is not None and not (mark.clean or mark.sign or mark.has_unit):
             return self._leads(0)  # 1/2 cup of milk
         # a cell of a table, a unit in any tongue
-        alone = mark.begin == self.tokens[0].begin and mark.ends and "|" in self.signs
-        named = self._is(after, "word") and self._text(after + 1) == ":" and mark.other is not None
+        alone = mark.begin == self.places[0][0] and mark.ends and self.in_table
+        named = self.kinds[after] == "word" and self.texts[after + 1] == ":"
+        named = named and mark.other is not None
         return bool(mark.sign) or mark.has_unit or not mark.clean or alone or named
 
 

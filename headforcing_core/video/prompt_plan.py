@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -30,7 +31,9 @@ def snapped(prompts: Sequence[TimedPrompt], clock: ChunkClock, video: VideoForma
                 f"{prompt.start:g} s"
             )
         # of two that are as near the later: a prompt is not obeyed before its time
-        starts.append(min(edges, key=lambda edge: (abs(edge - frame), -edge)))
+        after = bisect_left(edges, frame)
+        near = edges[max(0, after - 1) : after + 1]
+        starts.append(min(near, key=lambda edge: (abs(edge - frame), -edge)))
     for number, (one, other) in enumerate(pairwise(starts)):
         if other <= one:
             apart = video.moment(clock.frames_per_chunk)

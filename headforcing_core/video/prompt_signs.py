@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ ENDS_LINE = re.compile("\r\n|[\r\u2028\u2029\v\f\x85]")
 FENCE = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 OPENS, CLOSES = "([{\u300c\u300a", ")]}\u300d\u300b"
 FACE = re.compile(r"[:;]-?[()]")
+BRACKET, BAR = re.compile(f"[{re.escape(OPENS + CLOSES)}]"), re.compile(r"\|")
+QUOTED = re.compile(r'"[^"\n]*"')
 
 
 class Segment(NamedTuple):
@@ -27,14 +30,19 @@ class Segment(NamedTuple):
     end: int
 
 
+class _Ours(dict):
+    """The signs met so far, and ours for each: a text has many signs, and few of a kind."""
+
+    def __missing__(self, place: int) -> str:
+        sign = chr(place)
+        alike = unicodedata.normalize("NFKC", sign) if sign > "~" else sign
+        self[place] = (alike if len(alike) == 1 else sign).translate(WIDE)
+        return self[place]
+
+
 def plain_signs(text: str) -> str:
     """Return a text with the signs of other keyboards as ours, character for character."""
-    return "".join(map(_ours, text)).translate(WIDE)
-
-
-def _ours(sign: str) -> str:
-    alike = unicodedata.normalize("NFKC", sign) if sign > "~" else sign
-    return alike if len(alike) == 1 else sign
+    return text if text.isascii() else text.translate(_Ours())
 
 
 def cleaned(text: str) -> str:
@@ -47,21 +55,35 @@ def cleaned(text: str) -> str:
 def bars(text: str) -> list[int]:
     """Return where a text is divided by |: outside of brackets and quotes that are closed."""
     signs = FACE.sub("__", plain_signs(text)).ljust(len(text), "_")
-    inside = [False] * len(signs)
+    if "|" not in signs:
+        return []
+    # what opens counts one up where it stands, what closes one down: inside is where it is not 0
+    turns: Counter[int] = Counter()
     opened: list[tuple[str, int]] = []
-    for at, sign in enumerate(signs):
-        if sign in OPENS:
+    waiting = dict.fromkeys(OPENS, 0)
+    for found in BRACKET.finditer(signs):
+        sign, at = found[0], found.start()
+        if sign in waiting:
             opened.append((sign, at))
-        elif sign in CLOSES:
-            wanted = OPENS[CLOSES.index(sign)]
-            while opened and wanted in [one for one, _ in opened]:
-                one, begin = opened.pop()
-                if one == wanted:
-                    inside[begin:at] = [True] * (at - begin)
-                    break
-    for quoted in re.finditer(r'"[^"\n]*"', signs):
-        inside[quoted.start() : quoted.end()] = [True] * len(quoted[0])
-    return [at for at, sign in enumerate(signs) if sign == "|" and not inside[at]]
+            waiting[sign] += 1
+            continue
+        wanted = OPENS[CLOSES.index(sign)]
+        one = ""
+        while waiting[wanted] and one != wanted:
+            one, begin = opened.pop()
+            waiting[one] -= 1
+            if one == wanted:
+                turns[begin] += 1
+                turns[at] -= 1
+    for quoted in QUOTED.finditer(signs):
+        turns[quoted.start()] += 1
+        turns[quoted.end()] -= 1
+    depth, divides = 0, []
+    for at in sorted({*turns, *(found.start() for found in BAR.finditer(signs))}):
+        depth += turns[at]
+        if not depth and signs[at : at + 1] == "|":
+            divides.append(at)
+    return divides
 
 
 def divided(text: str) -> list[str]:

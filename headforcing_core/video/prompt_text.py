@@ -6,6 +6,7 @@ line; everything else is one plain prompt, its quotes, brackets and paragraphs a
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +17,17 @@ from .prompt_doubts import suspicious
 from .prompt_marks import SHOTS
 from .prompt_signs import bars, cleaned, divided, line_at, plain_signs
 from .prompt_times import check_closed, timed
-from .timed_prompt import EXACT, SECOND, Reading, TimedPrompt, Unit
+from .timed_prompt import (
+    EXACT,
+    LONGEST,
+    MOST,
+    SECOND,
+    Reading,
+    TimedPrompt,
+    Unit,
+    brief,
+    headed,
+)
 
 AT = re.compile(rf"({EXACT}(?:\ ?{SECOND})?|\d+:\d\d)(\#?)\s?@\s?(.*)", re.DOTALL | re.IGNORECASE)
 LASTING = re.compile(
@@ -41,6 +52,8 @@ OTHERS = "|".join(
     )
 )
 OTHER_SHOTS = re.compile(OTHERS, re.IGNORECASE | re.MULTILINE)
+# of two that programs write for one sign; no text encoder takes it
+HALF = re.compile("[\ud800-\udfff]")
 FORMS = (
     '"[0:10] text", "0-10s: text", "0:00 text", "text [10s] | text [10s#]", "0": "text", '
     '"24": "text", "24@text", JSON, or plain texts with | between them'
@@ -57,6 +70,11 @@ def parse_prompts(text: str, fps: float, unit: Unit = Unit.AUTO) -> tuple[TimedP
         ValueError: if there is no text, times do not ascend, or what looks timed is in no form
             that is read, saying where.
     """
+    if len(text) > LONGEST:
+        raise ValueError(
+            f"a prompt schedule must have at most {LONGEST} characters, got {len(text)}; make a "
+            "schedule of each part"
+        )
     shown = cleaned(text)
     if not shown.strip(" |\n\t"):
         raise ValueError(f"a prompt schedule must have a text, got none; write {FORMS}")
@@ -72,9 +90,15 @@ def parse_prompts(text: str, fps: float, unit: Unit = Unit.AUTO) -> tuple[TimedP
 
 
 def with_prefix(prompts: Sequence[TimedPrompt], prefix: str) -> tuple[TimedPrompt, ...]:
-    """Put the same words in front of every prompt."""
-    joined = f"{prefix.strip()} " if prefix.strip() else ""
-    return tuple(replace(prompt, text=joined + prompt.text) for prompt in prompts)
+    """Put the same words in front of every prompt.
+
+    Raises:
+        ValueError: if that comes to more than a schedule may have, or no encoder takes the words.
+    """
+    texts = headed(prefix.strip(), [prompt.text for prompt in prompts])
+    found = [replace(prompt, text=text) for prompt, text in zip(prompts, texts, strict=True)]
+    _check_each(found)
+    return tuple(found)
 
 
 def _at(text: str, how: Reading) -> list[TimedPrompt] | None:
@@ -119,7 +143,7 @@ def _lasting(text: str, how: Reading) -> list[TimedPrompt] | None:
         end = start + how.seconds(one["lasts"]) if one else None
         if end is not None and end <= start:
             raise ValueError(
-                f"a prompt must last longer than nothing, got {one[0]} behind {said[:40]!r}"
+                f"a prompt must last longer than nothing, got {one[0][:40]} behind {said[:40]!r}"
             )
         prompts.append(TimedPrompt(said, start, bool(one and one["cut"]), end))
         start = end or start
@@ -135,14 +159,14 @@ def _shots(text: str) -> list[TimedPrompt] | None:
     signs = plain_signs(text)
     found = list(SHOT.finditer(signs))
     others = list(OTHER_SHOTS.finditer(signs))
-    in_order = [int(one["number"] or one["boxed"]) for one in found] == list(
-        range(1, len(found) + 1)
-    )
+    # float: of any number of digits
+    numbers = [float(one["number"] or one["boxed"]) for one in found]
+    in_order = numbers == list(range(1, len(found) + 1))
     if len(found) > 1 and in_order and len(others) <= len(found):
         heading = " ".join(text[: found[0].start()].split())
         ends = [*(one.start() for one in found[1:]), len(text)]
         said = [text[one.end() : end].strip(" \t\n|") for one, end in zip(found, ends, strict=True)]
-        return [TimedPrompt(f"{heading} {one}".strip() if one else "") for one in said]
+        return [TimedPrompt(one.strip()) for one in headed(heading, said)]
     if max(len(found), len(others)) > 1:
         (one, *_) = others or found
         raise ValueError(
@@ -165,10 +189,31 @@ def _check_plain(text: str) -> None:
         )
 
 
-def _checked(prompts: Sequence[TimedPrompt]) -> tuple[TimedPrompt, ...]:
+def _check_each(prompts: Sequence[TimedPrompt]) -> None:
+    """Refuse a prompt that could be none in any schedule."""
+    if len(prompts) > MOST:
+        raise ValueError(
+            f"a prompt schedule must have at most {MOST} prompts, got {len(prompts)}; a day of "
+            "video has no more chunks"
+        )
     for prompt in prompts:
         if not prompt.text:
             raise ValueError(f"every prompt must have a text, got none at {prompt.start or 0:g} s")
+        half = HALF.search(prompt.text)
+        if half:
+            raise ValueError(
+                f"a prompt must have whole characters, got {half[0]!r}, half of one, in "
+                f"{brief(prompt.text)}; type it anew"
+            )
+        if not all(math.isfinite(time) for time in (prompt.start or 0, prompt.end or 0)):
+            raise ValueError(
+                "every time must be a number of seconds, got one without an end for "
+                f"{brief(prompt.text)}; write fewer digits"
+            )
+
+
+def _checked(prompts: Sequence[TimedPrompt]) -> tuple[TimedPrompt, ...]:
+    _check_each(prompts)
     timed_ones = [prompt.start is not None for prompt in prompts]
     if any(timed_ones) and not all(timed_ones):
         raise ValueError("prompts must all have a time or none, got some of each")

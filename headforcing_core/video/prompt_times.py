@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
 from .prompt_doubts import left_over
 from .prompt_marks import Mark, marks, parts_of
-from .prompt_signs import Segment, bars, line_at, segments
-from .timed_prompt import Reading, TimedPrompt, Unit, unit_of
+from .prompt_signs import bars, line_at, segments
+from .timed_prompt import Reading, TimedPrompt, Unit, headed, unit_of
 
 Span = tuple[float, float | None]
-HEADER = re.compile(r"\AWEBVTT\b[^\n]*\n(?:[^\n]*[^\s\n][^\n]*\n)*")
+# a line with words: nothing that could be divided in two ways, or long lines take for ever
+WORDS = r"[^\S\n]*[^\s\n][^\n]*\n"
+HEADER = re.compile(rf"\AWEBVTT\b[^\n]*\n(?:{WORDS})*")
 NUMBERED = re.compile(r"^\d+[ \t]*\n(?=[\d:.,]+ --> )", re.MULTILINE)
 # subtitles with names and places of their own
-STYLED = re.compile(r"^[^\n]*\S[^\n]*\n[\d:.,]+ --> |^[\d:.,]+ --> \S+[ \t]+\S", re.MULTILINE)
+STYLED = re.compile(rf"^{WORDS}[\d:.,]+ --> |^[\d:.,]+ --> \S+[ \t]+\S", re.MULTILINE)
 READ = {"", "\t", ".", ":", "-", ",", ";", "=", "->", "=>", "-->"}
 HOW = 'write "[0:10] text" or "0-10s: text" on every line'
 
@@ -56,11 +59,12 @@ def _bracketed(text: str, found: Sequence[Mark], how: Reading) -> list[Mark]:
 
     One such number at the beginning is none either: [3] birds.
     """
-    heads = [part.begin for part in segments(text) for m in found if _in(m, part) and m.begins]
-    begun = {part for part in segments(text) if part.begin in heads}
+    begins = [part.begin for part in segments(text)]
+    lines = [bisect_right(begins, m.begin) for m in found]
+    begun = {line for line, m in zip(lines, found, strict=True) if m.begins}
     told = [
-        m for m in found
-        if m.begins or m.has_unit or m.other is not None or any(_in(m, part) for part in begun)
+        m for line, m in zip(lines, found, strict=True)
+        if line in begun or m.has_unit or m.other is not None
     ]  # fmt: skip
     if len(told) == 1 and not told[0].has_unit:
         last = told[0].last
@@ -111,10 +115,6 @@ def _bare(text: str, found: Sequence[Mark], how: Reading) -> list[Mark]:
     return []
 
 
-def _in(mark: Mark, part: Segment) -> bool:
-    return part.begin <= mark.begin < part.end
-
-
 def _between(text: str, found: Sequence[Mark], how: Reading) -> list[TimedPrompt]:
     """Return the texts between marks; what stands before the first goes in front of every one.
 
@@ -124,24 +124,31 @@ def _between(text: str, found: Sequence[Mark], how: Reading) -> list[TimedPrompt
     spans = _spans(text, found, how)
     heading = " ".join(text[: found[0].begin].split())
     _refuse(text, 0, left_over(text[: found[0].begin], -1, None, 0))
-    divides, prompts = bars(text), []
+    divides, said = bars(text), []
     starts = [span[0] for span in spans]
     gap = max([other - one for one, other in pairwise(starts)], default=30.0)
     nexts = [*starts[1:], starts[-1] + 2 * gap]
-    for mark, (begin, end), span, beyond in zip(
-        found, parts_of(found, len(text)), spans, nexts, strict=True
+    for mark, (begin, end), start, beyond in zip(
+        found, parts_of(found, len(text)), starts, nexts, strict=True
     ):
-        said = text[begin:end].strip(" \t\r\n|,\u3000\xa0")
-        _refuse(text, begin, left_over(text[begin:end], span[0], mark.last, beyond))
-        inner = [at for at in divides if begin < at < begin + len(text[begin:end].rstrip(" \t\n|"))]
-        if inner and text[begin : inner[0]].strip(" |\n"):
-            raise ValueError(
-                f"every text must have its time once one has, got {line_at(text, inner[0])}; "
-                "write [0:10] in front of what follows the |"
-            )
-        joined = f"{heading} {said}" if heading and said else said
-        prompts.append(TimedPrompt(joined, span[0], mark.cut, span[1]))
-    return prompts
+        said.append(text[begin:end].strip(" \t\r\n|,\u3000\xa0"))
+        _refuse(text, begin, left_over(text[begin:end], start, mark.last, beyond))
+        _check_undivided(text, begin, begin + len(text[begin:end].rstrip(" \t\n|")), divides)
+    return [
+        TimedPrompt(each, span[0], mark.cut, span[1])
+        for each, mark, span in zip(headed(heading, said), found, spans, strict=True)
+    ]
+
+
+def _check_undivided(text: str, begin: int, end: int, divides: Sequence[int]) -> None:
+    """Refuse a part without a time in the text of a prompt."""
+    first = bisect_right(divides, begin)
+    inside = first < len(divides) and divides[first] < end
+    if inside and text[begin : divides[first]].strip(" |\n"):
+        raise ValueError(
+            f"every text must have its time once one has, got {line_at(text, divides[first])}; "
+            "write [0:10] in front of what follows the |"
+        )
 
 
 def check_closed(text: str, begin: int, mark: Mark) -> None:
@@ -174,13 +181,13 @@ def _spans(text: str, found: Sequence[Mark], how: Reading) -> list[Span]:
     Raises:
         ValueError: if that cannot be told, or a time cannot be read.
     """
-    pairs = [m for m in found if m.box and m.other is None and re.fullmatch(r"\d+:\d{2}", m.one)]
+    pairs = [_may_be_span(m) for m in found]
     ranges = [m for m in found if m.box and m.other is not None and not m.is_clock]
-    certain = [m for m in found if m.is_clock and m not in pairs]
-    as_clocks = [_span(text, mark, how, ()) for mark in found]
-    if not pairs or certain:
+    certain = [m for m, pair in zip(found, pairs, strict=True) if m.is_clock and not pair]
+    as_clocks = [_span(text, mark, how) for mark in found]
+    if not any(pairs) or certain:
         return _checked(text, found, as_clocks)
-    as_spans = [_span(text, mark, how, pairs) for mark in found]
+    as_spans = [_span(text, mark, how, pair) for mark, pair in zip(found, pairs, strict=True)]
     clocks = not ranges and _ascends(as_clocks) and as_clocks[0][0] == 0
     if _ascends(as_spans) and not clocks:
         if not ranges and _ascends(as_clocks) and _overlaps(as_spans):
@@ -190,6 +197,12 @@ def _spans(text: str, found: Sequence[Mark], how: Reading) -> list[Span]:
             )
         return as_spans
     return _checked(text, found, as_clocks if clocks else as_spans)
+
+
+def _may_be_span(mark: Mark) -> bool:
+    """Whether a mark is like [0:10]: a clock, or from 0 to 10."""
+    alone = mark.box and mark.other is None
+    return bool(alone and re.fullmatch(r"\d+:\d{2}", mark.one))
 
 
 def _ascends(spans: Sequence[Span]) -> bool:
@@ -209,13 +222,13 @@ def _checked(text: str, found: Sequence[Mark], spans: Sequence[Span]) -> list[Sp
     return list(spans)
 
 
-def _span(text: str, mark: Mark, how: Reading, pairs: Sequence[Mark]) -> Span:
+def _span(text: str, mark: Mark, how: Reading, is_pair: bool = False) -> Span:
     """Return the seconds of one mark.
 
     Args:
-        pairs: marks such as [0:10] that are ranges.
+        is_pair: it is like [0:10], and a range.
     """
-    one, other = mark.one.split(":") if mark in pairs else (mark.one, mark.other)
+    one, other = mark.one.split(":") if is_pair else (mark.one, mark.other)
     if other in ("end", "onward", "onwards", "+"):
         other = None
     try:

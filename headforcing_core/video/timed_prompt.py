@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from reprlib import Repr
 
+# a novel has as many letters, a day of video as many chunks of 0.75 s: nobody types more, and what
+# has more is another file, which would be encoded for hours before anything could be said of it
+LONGEST, MOST = 1_000_000, 115_200
 NUMBER = r"\d+(?:\.\d+)?"
 # 2,5 s; without a unit a comma is no decimal point
 EXACT = r"\d+(?:[.,]\d+)?"
@@ -65,7 +70,7 @@ class Reading:
         """
         value = value.strip().lower()
         if not re.fullmatch(MOMENT, value) or value.count(":") > 2:
-            raise ValueError(f"a time must be like 12, 12s, 1:30 or 1:02:03, got {value[:40]!r}")
+            raise ValueError(f"a time must be like 12, 12s, 1:30 or 1:02:03, got {brief(value)}")
         if ":" in value:
             *hours, minutes, seconds = value.replace(",", ".").split(":")
             return 3600 * float(hours[0] if hours else 0) + 60 * float(minutes) + float(seconds)
@@ -74,7 +79,7 @@ class Reading:
 
     def _counted(self, number: str, unit: str | None, counts_pictures: bool) -> float:
         if re.search(r",\d{3}$", number):
-            raise ValueError(f"a time must have no comma for thousands, got {number!r}")
+            raise ValueError(f"a time must have no comma for thousands, got {brief(number)}")
         count = float(number.replace(",", "."))
         for names, factor in UNITS.items():
             if unit and re.fullmatch(names, unit):
@@ -87,3 +92,27 @@ def unit_of(value: str) -> str:
     """Return the unit that a time is written with, or nothing; a clock needs none."""
     found = re.search(rf"{UNIT}\Z", value.strip(), re.IGNORECASE)
     return found[0] if found else ""
+
+
+def headed(heading: str, texts: Sequence[str]) -> list[str]:
+    """Put a heading in front of every text that is one.
+
+    Raises:
+        ValueError: if that comes to more than a schedule may have.
+    """
+    if len(heading) * len(texts) > LONGEST:
+        raise ValueError(
+            f"words in front of every prompt must come to at most {LONGEST} characters in all, got "
+            f"{len(heading)} in front of {len(texts)} prompts; shorten them"
+        )
+    return [f"{heading} {text}" if heading and text else text for text in texts]
+
+
+def brief(value: object) -> str:
+    """Return a value for a sentence: the first 40 characters of a text, few parts of a list."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= 40 else value[:40] + "...")
+    short = Repr()
+    short.maxstring = short.maxother = short.maxlong = 40
+    short.maxlevel = short.maxlist = short.maxdict = short.maxtuple = 2
+    return short.repr(value)
