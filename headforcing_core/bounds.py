@@ -8,6 +8,8 @@ from .files import shown
 
 # a day of video at 16 pictures a second, four to a latent frame: nothing counts more frames
 MOST_FRAMES = 345_600
+# a week of one ordinary CPU: of the demo model it makes about ten frames a second
+WEEK = 6_000_000
 
 
 def check_within(name: str, value: float, least: float, most: float, unit: str = "") -> None:
@@ -31,6 +33,22 @@ def check_frames(name: str, frames: int, least: int = 0) -> None:
         ValueError: if it is below ``least`` or above a day's.
     """
     check_within(name, frames, least, MOST_FRAMES, "frames")
+
+
+def check_week(frames: int, remedy: str) -> None:
+    """Refuse to begin what does not end within a week.
+
+    Args:
+        frames: latent frames of all videos that are to be made.
+
+    Raises:
+        ValueError: if they are too many.
+    """
+    if frames > WEEK:
+        raise ValueError(
+            f"all videos together must have at most {WEEK:,} latent frames, about a week's work, "
+            f"got {frames:,}; {remedy}"
+        )
 
 
 def read_numbers(parser: ArgumentParser) -> None:

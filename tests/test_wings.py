@@ -15,7 +15,7 @@ FLOORS = {
         *(("cli",), ("demo",), ("heads", "inspection"), ("generation",), ("rollout",)),
         ("attention",),
         *(("memory", "models"), ("methods",), ("video",), ("bounds",), ("files",)),
-        ("device", "version"),
+        ("device", "stopping", "streams", "version"),
     ),
     "headforcing_core.demo": (
         *(("evaluate", "profiles", "train"), ("comparison",), ("scores",), ("training",)),

@@ -7,9 +7,10 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from ..bounds import read_numbers
+from ..stopping import stopping_once
+from ..streams import sturdy_streams
 from . import compare, demo, generate, inspect, profile
-from .stopping import stopping_once
-from .streams import sturdy_streams
 
 INTERRUPTED = 130
 FAILED = 2
@@ -22,9 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
         code = _run(options)
         out.flush()
-        # a reader that has gone had enough, as head has
-        if code == 0 and out.error is not None and not isinstance(out.error, BrokenPipeError):
-            _say(options, f"what is printed must find room where it goes, got: {out.error}")
+        if code == 0 and out.lost:
+            _say(options, out.lost)
             return FAILED
     return code
 
@@ -48,8 +48,9 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror is not None:
         where = "a file" if error.filename is None else error.filename
         return f"{where} cannot be used: {error.strerror}"
-    # torch appends its own stack to some messages; the first line is the sentence
-    return (str(error) or repr(error)).splitlines()[0]
+    lines = (str(error) or repr(error)).splitlines()
+    # torch appends its own stack to some messages; names of files may have lines
+    return lines[0] if isinstance(error, RuntimeError) else " ".join(lines)
 
 
 def _say(options: argparse.Namespace, sentence: str) -> None:
@@ -64,5 +65,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (generate, demo, compare, inspect, profile):
         added = command.add_parser(commands)
+        read_numbers(added)
         added.add_argument("--traceback", action="store_true", help="show where an error came from")
     return parser

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..bounds import check_within
 from ..demo.comparison import (
     AWAY,
     LEGEND,
@@ -21,6 +22,7 @@ from ..demo.comparison import (
     Row,
     Spec,
     as_json,
+    check_size,
     pictures_of,
     plot,
     rows_of,
@@ -34,15 +36,17 @@ from ..demo.world import VIDEO, parse
 from ..device import choose_device
 from ..files import png_of, save_all, write_text
 from ..methods import NAMES, HeadMap, settings_named
+from ..stopping import stop_if_asked, to_the_end
 from ..version import VERSION
 from ..video import check_seed
 from .result_folder import result_folder
-from .stopping import stop_if_asked, to_the_end
 
 log = logging.getLogger("headforcing")
 RESULTS, PLOT, PICTURES = "compare.json", "compare.png", "compare_pictures.png"
 FILES = (RESULTS, PLOT, PICTURES)
 MARK = "headforcing_compare"
+# of a week's work; a number of the world's, which has as many as anybody asks for
+MOST_PROMPTS, MOST_FIRST = 100_000, 10**9
 # as many as there is patience for; any can be named
 COMPARED = (
     *("rolling", "rolling:short", "sink_window", "sink_window:short", "full"),
@@ -118,21 +122,24 @@ def _run(comparison: Comparison, heads: Mapping[str, HeadMap], out: Path) -> Non
 
 def _checked(options: argparse.Namespace) -> tuple[list[Spec], list[int]]:
     """Check what can be checked before anything is loaded."""
+    for seed in options.seeds:
+        check_seed(seed)
     for name in ("methods", "seeds"):
         values = getattr(options, name)
         if len(set(values)) < len(values):
             raise ValueError(f"{name} must each be named once, got {values}")
-    for seed in options.seeds:
-        check_seed(seed)
-    if options.first < 0 or options.prompts < 1:
-        raise ValueError("prompts must be at least 1, and the first at least 0")
+    check_within("prompts", options.prompts, 1, MOST_PROMPTS)
+    check_within("first", options.first, 0, MOST_FIRST)
     lengths = sorted({VIDEO.latent_frames(seconds) for seconds in options.seconds})
     if lengths[0] < FIRST + LAST:
         raise ValueError(
             f"seconds must be at least {VIDEO.moment(FIRST + LAST):g}, so that a video has a "
             f"beginning and an end to compare, got {min(options.seconds)}"
         )
-    return [Spec.parse(name) for name in options.methods], lengths
+    specs = [Spec.parse(name) for name in options.methods]
+    prompts = len(options.prompt) if options.prompt else options.prompts
+    check_size(len(specs), prompts, len(options.seeds), lengths)
+    return specs, lengths
 
 
 def _is_ours(out: Path) -> bool:

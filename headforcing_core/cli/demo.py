@@ -14,20 +14,21 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..bounds import check_within
 from ..demo.comparison import Spec, contact_sheet, request_for, schedule, without_map
 from ..demo.networks import CONFIG, FAMILY, LATENT_SIDE, SHIPPED, DemoModel
 from ..demo.profiles import maps_of
-from ..demo.scores import delay, ground_change, look_at, shade_changes
+from ..demo.scores import LOOKING_BYTES, delay, ground_change, look_at, shade_changes
 from ..demo.world import SIDE, VIDEO, WORDS, Cut, Story, parse, scene_at
-from ..device import choose_device
+from ..device import check_room, choose_device
 from ..files import is_latent_file, read_settings, save_or_rescue, write_png
 from ..generation import VideoRequest
 from ..methods import NAMES
+from ..stopping import to_the_end
 from ..video import ChunkClock, check_seed
 from .recording import Recording, record
 from .result_folder import result_folder
 from .screen import Screen, growing
-from .stopping import to_the_end
 
 log = logging.getLogger("headforcing")
 LATENTS, VIDEO_FILE, SHEET = "latents.safetensors", "video.mp4", "contact_sheet.png"
@@ -39,6 +40,11 @@ PROMPTS = (
     "a yellow ball and a blue square moving slowly on striped olive",
     "a red ball and a blue square moving slowly on striped olive",
 )
+# an hour: what all its pictures are looked at in is 5 GiB
+LONGEST = 3600
+# of a side of a picture in the video
+MOST_PIXELS = 2000
+MOST_ZOOM = MOST_PIXELS // SIDE
 FLOAT32 = torch.float32.itemsize
 # stretches that are held against each other, in frames
 STRETCH = 24
@@ -83,8 +89,8 @@ def run(options: argparse.Namespace) -> int:
     # a video too short for all of them shows the first
     story = story_of(options.prompt or PROMPTS[: frames // FAMILY.frames_per_chunk], frames)
     check_seed(options.seed)
-    if not 1 <= options.zoom <= 64:
-        raise ValueError(f"--zoom must be 1 to 64, got {options.zoom}")
+    check_within("--zoom", options.zoom, 1, MOST_ZOOM)
+    check_room("the pictures", LOOKING_BYTES * frames, "cpu", "use fewer --seconds")
     out, size = Path(options.out), FLOAT32 * CONFIG.in_dim * LATENT_SIDE**2 * frames
     with result_folder("--out", out, FILES, lambda: _is_ours(out), alone=True, size=size):
         folder = SHIPPED if options.model is None else Path(options.model)
@@ -136,6 +142,7 @@ def story_of(prompts: list[str] | tuple[str, ...], frames: int) -> Story:
 def _frames(options: argparse.Namespace) -> int:
     """Return the latent frames asked for, in whole chunks."""
     frames = VIDEO.latent_frames(options.seconds)
+    check_within("--seconds", options.seconds, 0, LONGEST)
     return ChunkClock.covering(frames, FAMILY.frames_per_chunk).total_frames
 
 

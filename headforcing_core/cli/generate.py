@@ -8,8 +8,17 @@ from pathlib import Path
 
 import torch
 
-from ..device import choose_device
-from ..files import check_writable, claimed, clear_leftovers, read_text_embedding
+from ..bounds import check_within
+from ..device import check_room, choose_device
+from ..files import (
+    check_file,
+    check_writable,
+    claimed,
+    clear_leftovers,
+    read_text_embedding,
+    refuse_held,
+    shown,
+)
 from ..generation import VideoRequest
 from ..methods import (
     NAMES,
@@ -36,8 +45,14 @@ from .recording import record
 from .start import read_start, settings_of
 
 log = logging.getLogger("headforcing")
+# inputs that are one file each; a model may be a folder
+PLAIN = ("text_embedding", "start", "map")
 INPUTS = ("model", "text_embedding", "lora", "start", "map")
-LONGEST_TEXT = 65_536
+# eight times what models were trained with: keys and values of it lie in every layer
+LONGEST_TEXT = 4096
+# chunk by chunk until the end, and once more while they are written
+COPIES = 2
+SHORTER = "use fewer --seconds or a smaller picture"
 EPILOG = "Families:\n" + "\n".join(
     f"  {f.name:26}{f.title} ({f.source})"
     + (
@@ -133,7 +148,9 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out).absolute()
     _check_files(options, out)
     request = _request(options)
+    check_room("the latents", COPIES * _size(request), "cpu", SHORTER)
     check_writable(out, _size(request))
+    refuse_held(out.parent)
     with claimed(out):
         clear_leftovers(out)
         _generate(options, request, out)
@@ -147,6 +164,7 @@ def _generate(options: argparse.Namespace, request: VideoRequest, out: Path) -> 
     if evidence and evidence.fingerprint != settings["weights"]:
         log.warning("the head map was measured on another model than this; profile this one")
     text = read_text_embedding(options.text_embedding, model.config.text_dim, options.text_tokens)
+    check_room("the latents", COPIES * len(text) * _size(request), "cpu", SHORTER)
     given = None
     if options.start is not None:
         shape = (text.shape[0], model.config.in_dim, request.rows, request.columns)
@@ -169,6 +187,8 @@ def _check_files(options: argparse.Namespace, out: Path) -> None:
         option = "--" + name.replace("_", "-")
         if not file or not Path(file).exists():
             raise ValueError(f"{option} must be a file that exists, got {file!r}")
+        if name in PLAIN:
+            check_file(Path(file))
         if out.exists() and Path(file).samefile(out):
             raise ValueError(f"--out must not be one of the inputs, got the file of {option}")
     check_lora(options)
@@ -183,8 +203,7 @@ def _request(options: argparse.Namespace) -> VideoRequest:
         sink=options.sink,
         positions=PositionRule(options.positions) if options.positions else None,
     )
-    if not 1 <= options.text_tokens <= LONGEST_TEXT:
-        raise ValueError(f"--text-tokens must be 1 to {LONGEST_TEXT}, got {options.text_tokens}")
+    check_within("--text-tokens", options.text_tokens, 1, LONGEST_TEXT)
     rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
     frames = WAN_VIDEO.latent_frames(options.seconds)
     method, head_map = _method(options, family)
@@ -231,5 +250,5 @@ def _steps(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"must be whole numbers with commas between them, got {text!r}"
+            f"must be whole numbers with commas between them, got {shown(text)}"
         ) from None

@@ -9,18 +9,17 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
+from ..bounds import check_within
 from ..demo.networks import SHIPPED, DemoModel
 from ..demo.profiles import demo_subject
 from ..demo.world import VIDEO
 from ..device import choose_device
-from ..files import read_text_embedding, save_all, save_or_rescue
+from ..files import read_text_embedding, save_all, save_or_rescue, shown
 from ..heads import (
     CLASSIFIERS,
     DOUBT,
-    FIGURES,
     FULL,
     PAGE,
     QUICK,
@@ -34,15 +33,17 @@ from ..heads import (
     profiled,
     read_profile,
     report_files,
+    report_names,
     report_on,
     write_profile,
 )
 from ..methods import map_text, read_head_map, with_values
 from ..models import WAN_TEXT_TOKENS, WAN_VIDEO, choose_family
+from ..stopping import stop_if_asked, to_the_end
 from ..video import VideoFormat
 from .loading import add_loading_options, check_lora, load_model
+from .random_texts import RandomTexts
 from .result_folder import result_folder
-from .stopping import stop_if_asked, to_the_end
 
 log = logging.getLogger("headforcing")
 DEMO = "demo"
@@ -99,12 +100,12 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     classifiers, others = _classifiers(options), [read_head_map(p) for p in options.against or ()]
     how = None if options.aggregate is None else Aggregate(options.aggregate)
-    if not 0 <= options.doubt <= 1:
-        raise ValueError(f"--doubt must be 0 to 1, got {options.doubt}")
+    check_within("--doubt", options.doubt, 0, 1)
     settings, out = _settings(options), Path(options.report)
-    names = (PROFILE, PAGE, FIGURES, *map(_map_name, (c.scheme for c in classifiers)))
+    schemes = [classifier.scheme for classifier in classifiers]
+    names = (PROFILE, *map(_map_name, schemes), *report_names(schemes))
     with result_folder("--report", out, names, lambda: (out / PROFILE).is_file()):
-        _check_maps(out / _map_name(c.scheme) for c in classifiers)
+        _check_maps(out / _map_name(scheme) for scheme in schemes)
         make = _demo if options.model == DEMO else _checkpoint
         subject = make(options, settings)
         profile = _measured(subject, settings, out / PROFILE)
@@ -139,7 +140,8 @@ def _classifiers(options: argparse.Namespace) -> list[Classifier]:
         scheme, dot, rest = assignment.partition(".")
         if not dot or scheme not in schemes:
             raise ValueError(
-                f"--set must begin with a rule ({', '.join(schemes)}) and a dot, got {assignment!r}"
+                f"--set must begin with a rule ({', '.join(schemes)}) and a dot, got "
+                f"{shown(assignment)}"
             )
         changes.setdefault(scheme, []).append(rest)
     return [with_values(c, changes.get(c.scheme, [])) for c in CLASSIFIERS]
@@ -158,7 +160,8 @@ def _settings(options: argparse.Namespace) -> ProfileSettings:
         given = len(options.text_embedding)
         if options.prompts not in (None, given):
             raise ValueError(
-                f"--prompts must be the number of text embeddings, {given}, got {options.prompts}"
+                f"--prompts must be the number of text embeddings, {given}, got "
+                f"{shown(options.prompts)}"
             )
         chosen["prompts"] = given
     return replace(PRESETS[options.preset], **chosen)
@@ -185,9 +188,8 @@ def _checkpoint(options: argparse.Namespace, settings: ProfileSettings) -> Subje
         texts = [read_text_embedding(file, width, WAN_TEXT_TOKENS) for file in files]
         said = ", ".join(Path(file).name for file in files)
     else:
-        generator = torch.Generator().manual_seed(settings.seed)
-        shape = (settings.prompts, 1, WAN_TEXT_TOKENS, model.config.text_dim)
-        texts = list(torch.randn(shape, generator=generator))
+        rows, width = WAN_TEXT_TOKENS, model.config.text_dim
+        texts = RandomTexts(settings.seed, settings.prompts, rows, width)
         said = "random embeddings"
         log.warning(
             "no --text-embedding was given: prompts are random embeddings, which show little of "

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from ..models import Attend, Backbone
 from ..rollout import FinishedChunk, Rollout
+from ..stopping import stop_if_asked
 from ..video import NoiseLevel
-from .stopping import stop_if_asked
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from ..attention import served_by
 from ..files import save_or_rescue, write_latents
 from ..models import WAN_VIDEO
 from ..rollout import FinishedChunk, Rollout
+from ..stopping import to_the_end
 from .progress import progress
-from .stopping import to_the_end
 
 log = logging.getLogger("headforcing")
 # a killed process loses at most this much of its work, in seconds

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..files import check_place, claimed, clear_leftovers, refuse_unlike_file, was_claimed
+from ..files import (
+    check_place,
+    claimed,
+    clear_leftovers,
+    refuse_held,
+    refuse_unlike_file,
+    was_claimed,
+)
 
 
 @contextmanager
@@ -33,7 +40,9 @@ def result_folder(
         ValueError: if it cannot be written to, another run writes there, or it is somebody else's.
     """
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{option} must be a folder, got {folder}, which is a file")
+        raise ValueError(f"{option} must be a folder, got {folder}, which is none")
+    if folder.is_symlink() and not folder.exists():
+        raise ValueError(f"{option} must be a folder, got {folder}, a link to nothing")
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,6 +66,7 @@ def result_folder(
         with claimed(folder):
             check_place(files[0], size)
             for file in files:
+                refuse_held(file)
                 clear_leftovers(file)
             yield
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -13,7 +14,7 @@ from ..demo.networks import DemoModel
 from ..demo.world import SIDE, STRIDE, VIDEO
 from ..files import VideoWriter, saved_elsewhere
 from ..rollout import FinishedChunk
-from .stopping import to_the_end
+from ..stopping import undisturbed
 
 log = logging.getLogger("headforcing")
 
@@ -41,10 +42,11 @@ class Screen:
         pictures = self.model.decode(done.latent)[0]
         self.pictures.append(pictures[STRIDE - 1 :: STRIDE].clone())
         try:
-            self._video.write(pictures[STRIDE - 1 :] if done.chunk.start == 0 else pictures)
+            with undisturbed():  # half a write is a damaged video
+                self._video.write(pictures[STRIDE - 1 :] if done.chunk.start == 0 else pictures)
         except OSError as error:
             if not self._waits:
-                log.warning("the video waits in memory: %s", error)
+                log.warning("the video waits in memory: %s", error.strerror or error)
             self._waits = True
 
     def close(self) -> None:
@@ -56,15 +58,23 @@ class Screen:
         try:
             self._video.close()
             if self.pictures:
-                os.replace(self._growing, self.file)
+                self._take_its_place()
         except OSError as error:
+            why = f"{self.file} must be writable and its disk not full, got: {error.strerror}"
             try:
                 elsewhere = saved_elsewhere(self._video.copy_to, self.file.name)
             except OSError as nowhere:
-                raise OSError(f"{self.file}: {error}; {nowhere}") from error
-            raise OSError(f"{self.file}: {error}; the video is in {elsewhere} instead") from error
+                raise OSError(f"{why}; {nowhere}") from error
+            raise OSError(f"{why}; the video is in {elsewhere} instead") from error
         finally:
-            self._growing.unlink(missing_ok=True)
+            self._video.release()
+            with suppress(OSError):  # its folder may be gone
+                self._growing.unlink(missing_ok=True)
+
+    def _take_its_place(self) -> None:
+        if os.name == "nt":  # which moves no file that is open
+            self._video.release()
+        os.replace(self._growing, self.file)
 
     def __enter__(self) -> Screen:
         return self
@@ -76,10 +86,13 @@ class Screen:
         trace: TracebackType | None,
     ) -> None:
         try:
-            to_the_end(self.close)
+            with undisturbed():
+                self.close()
         except OSError as failure:
             if error is None:
                 raise
+            if isinstance(error, OSError):
+                raise OSError(f"{error}; {failure}") from error
             log.warning("%s", failure)  # what went wrong first is the one to be raised
 
 

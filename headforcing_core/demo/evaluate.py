@@ -14,8 +14,12 @@ from typing import NamedTuple
 from torch import Tensor
 from tqdm import tqdm
 
+from ..bounds import check_week, check_within, read_numbers
 from ..device import choose_device
-from ..files import check_place, write_text
+from ..files import check_place, json_of, save_or_rescue, write_text
+from ..stopping import stop_if_asked, stopping_once, to_the_end
+from ..streams import sturdy_streams
+from ..video import check_seed
 from .comparison import finished, roll_side_by_side, without_map
 from .networks import FAMILY, SHIPPED, DemoModel, whole_video
 from .scores import SceneScore, held_out, look_at, mean_score, sampled, score_scene, settled
@@ -23,6 +27,7 @@ from .training import trained_prompts
 from .world import HELD_OUT, Clip, Cut, Scene, draw
 
 BATCH = 25
+MOST_PROMPTS, MOST_FIRST = 10**6, 10**9
 GROUPS: dict[str, Callable[[Scene], bool]] = {
     "all": lambda scene: True,
     "one thing": lambda scene: len(scene.things) == 1,
@@ -34,32 +39,66 @@ TRUTH, ROUND_TRIP, MODEL = "truth", "autoencoder", "model"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    with sturdy_streams() as out:
+        options = _parser().parse_args(arguments)
+        try:
+            with stopping_once():
+                _run(options)
+        except KeyboardInterrupt:
+            return 130
+        except (ValueError, RuntimeError, OSError) as error:
+            sys.stderr.write(f"evaluate: {str(error).splitlines()[0]}\n")
+            return 2
+        out.flush()
+        if out.lost:
+            sys.stderr.write(f"evaluate: {out.lost}\n")
+        return 2 if out.lost else 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    _check(options)
+    file = Path(options.json).absolute() if options.json else None
+    if file is not None:
+        _check_place(file)
     folder = SHIPPED if options.model is None else Path(options.model)
+    model = DemoModel.load(folder, choose_device(options.device))
+    with tqdm(total=options.prompts, unit="prompt", desc="scoring") as bar:
+        numbers = range(options.first, options.first + options.prompts)
+        scores = list(_watched(evaluate(model, numbers, options.seed), bar))
+    result = grouped(scores)
+    sys.stdout.write(as_text(result))
+    sys.stdout.flush()
+    if file is not None:
+        content = json.dumps(result, indent=1)
+        to_the_end(lambda: save_or_rescue(lambda p: write_text(p, content), file, "the scores"))
+
+
+def _check_place(file: Path) -> None:
+    """Refuse a file of something else: scores may replace only scores."""
+    check_place(file)
+    if not file.exists():
+        return
     try:
-        if options.prompts < 1 or options.first < 0:
-            raise ValueError("--prompts must be at least 1 and --first at least 0")
-        if options.json:
-            check_place(Path(options.json).absolute())
-        model = DemoModel.load(folder, choose_device(options.device))
-        with tqdm(total=options.prompts, unit="prompt", desc="scoring") as bar:
-            numbers = range(options.first, options.first + options.prompts)
-            scores = list(_watched(evaluate(model, numbers, options.seed), bar))
-        result = grouped(scores)
-        sys.stdout.write(as_text(result))
-        if options.json:
-            write_text(Path(options.json).absolute(), json.dumps(result, indent=1))
-    except KeyboardInterrupt:
-        return 130
-    except (ValueError, RuntimeError, OSError) as error:
-        sys.stderr.write(f"evaluate: {str(error).splitlines()[0]}\n")
-        return 2
-    return 0
+        known = json_of(file.read_text("utf-8"))
+    except ValueError:
+        known = None
+    if not isinstance(known, dict) or not known.keys() <= GROUPS.keys():
+        raise ValueError(
+            f"--json must be a new file or hold scores, got {file}, which is something else"
+        )
+
+
+def _check(options: argparse.Namespace) -> None:
+    check_within("--prompts", options.prompts, 1, MOST_PROMPTS)
+    check_within("--first", options.first, 0, MOST_FIRST)
+    check_seed(options.seed)
+    check_week(options.prompts * FAMILY.horizon, "use fewer --prompts")
 
 
 def _watched(scores: Iterator[Evaluated], bar: tqdm) -> Iterator[Evaluated]:
     for score in scores:
         bar.update()
+        stop_if_asked()
         yield score
 
 
@@ -143,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         "prompts, with the world's own pictures and their round trip through the autoencoder.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    read_numbers(parser)
     add = parser.add_argument
     add("--prompts", type=int, default=100, metavar="N", help="how many held-out prompts")
     add("--first", type=int, default=0, metavar="N", help="number of the first")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,10 +16,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..device import choose_device
+from ..bounds import check_within, read_numbers
+from ..device import check_room, choose_device
 from ..files import claimed, replacing, write_text
 from ..video import check_seed
-from .networks import CONFIG, Autoencoder, save_model
+from .networks import CONFIG, FAMILY, LATENT_SIDE, Autoencoder, save_model
 from .training import (
     TRAINED_ON,
     Clips,
@@ -28,8 +30,13 @@ from .training import (
     make_clips,
     train_autoencoder,
 )
+from .world import HELD_OUT
 
 log = logging.getLogger("headforcing")
+# a week, at about a second each
+MOST_STEPS = 600_000
+# latents in float16, which are there in parts and as a whole
+CLIP_BYTES = 2 * CONFIG.in_dim * FAMILY.horizon * LATENT_SIDE**2
 
 
 @dataclass(frozen=True)
@@ -80,10 +87,7 @@ def train(options: argparse.Namespace) -> None:
         ValueError: if an option makes no sense, or the folder holds another training.
     """
     check_optimisers()
-    check_seed(options.seed)
-    for name in ("steps", "autoencoder_steps", "clips", "threads"):
-        if getattr(options, name) < 1:
-            raise ValueError(f"--{name.replace('_', '-')} must be at least 1")
+    _check(options)
     device = choose_device(options.device)
     place = Workplace(Path(options.work))
     place.folder.mkdir(parents=True, exist_ok=True)
@@ -111,6 +115,16 @@ def _train(place: Workplace, options: argparse.Namespace, device: torch.device) 
     made = {**asdict(training.recipe), "seconds": round(training.seconds)}
     write_text(place.result / "recipe.json", json.dumps(made, indent=1))
     log.info("wrote %s", place.result)
+
+
+def _check(options: argparse.Namespace) -> None:
+    check_seed(options.seed)
+    check_within("--steps", options.steps, 1, MOST_STEPS)
+    check_within("--autoencoder-steps", options.autoencoder_steps, 1, MOST_STEPS)
+    check_within("--clips", options.clips, 1, HELD_OUT)
+    # each is a process while clips are drawn
+    check_within("--threads", options.threads, 1, os.cpu_count() or 1)
+    check_room("the clips", 2 * options.clips * CLIP_BYTES, "cpu", "use fewer --clips")
 
 
 def _autoencoder(
@@ -164,6 +178,7 @@ def _parser() -> argparse.ArgumentParser:
         "text encoder. Ctrl-C stops; the same command goes on.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
+    read_numbers(parser)
     add = parser.add_argument
     add("--work", required=True, metavar="FOLDER", help="where everything is kept")
     add("--steps", type=int, default=7_500, metavar="N", help="of the video model, in all")

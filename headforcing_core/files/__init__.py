@@ -1,6 +1,6 @@
 """Tensors, latents and videos on disk."""
 
-from .claim import claimed, was_claimed
+from .claim import claimed, refuse_held, was_claimed
 from .json_text import json_of, named, placed, shown
 from .json_values import as_list, as_number, as_object, as_words, entry
 from .latent_file import (
@@ -55,6 +55,7 @@ __all__ = [
     "read_space",
     "read_text",
     "read_text_embedding",
+    "refuse_held",
     "refuse_unlike_file",
     "replacing",
     "save_all",

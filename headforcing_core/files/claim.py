@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout  # torch brings it
 
-from .replaced import check_place
+from .replaced import check_place, refuse_unlike_file
 
 log = logging.getLogger("headforcing")
 LOCK = ".lock"
@@ -27,14 +27,14 @@ def claimed(place: Path) -> Iterator[None]:
         ValueError: if another run holds it, or nothing can be written there.
     """
     mark = _mark(place)
+    refuse_unlike_file(mark)
+    if mark.exists() and mark.stat().st_size:
+        raise ValueError(f"what a place is held with must be ours, got {mark}, which is not empty")
     lock = FileLock(str(mark), timeout=0)
     try:
         lock.acquire()
     except Timeout:
-        raise ValueError(
-            f"a place must be written to by one run at a time, got {place}, which another run "
-            "writes to now; choose another, or wait"
-        ) from None
+        raise _held(place) from None
     except (OSError, NotImplementedError) as error:
         check_place(mark)  # where nothing can be written there is nothing to hold
         log.warning("%s cannot be locked (%s): do not let two runs write there", place, error)
@@ -53,6 +53,31 @@ def _let_go(lock: FileLock, mark: Path) -> None:
     if os.name == "nt":
         with suppress(OSError):
             mark.unlink(missing_ok=True)
+
+
+def refuse_held(place: Path) -> None:
+    """Refuse a place that another run holds; the mark of one that was killed stays.
+
+    Raises:
+        ValueError: if one does.
+    """
+    if not was_claimed(place):
+        return
+    lock = FileLock(str(_mark(place)), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise _held(place) from None
+    except (OSError, NotImplementedError):
+        return  # that it cannot be locked is said where it is claimed
+    lock.release()
+
+
+def _held(place: Path) -> ValueError:
+    return ValueError(
+        f"a place must be written to by one run at a time, got {place}, which another run "
+        "writes to now; choose another, or wait"
+    )
 
 
 def was_claimed(place: Path) -> bool:

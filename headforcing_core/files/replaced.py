@@ -9,7 +9,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial as with_first
+from hashlib import sha256
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -146,15 +146,25 @@ def save_all(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     Raises:
         OSError: if one is not where it was meant to be; it says where it is.
     """
-    failures = []
+    failures, left = [], {}
     for name, content in files.items():
         try:
-            save_or_rescue(with_first(_write, content), folder / name, "its contents")
+            write_bytes(folder / name, content)
         except OSError as error:
             failures.append(str(error))
-    if failures:
-        raise OSError("; ".join(failures))
-    return [folder / name for name in files]
+            left[name] = content
+    if not left:
+        return [folder / name for name in files]
+
+    def save(path: Path) -> None:
+        for name, content in left.items():
+            write_bytes(path.with_name(name), content)
+
+    try:
+        elsewhere = saved_elsewhere(save, next(iter(left))).parent
+    except OSError as nowhere:
+        raise OSError(f"{failures[0]}; {nowhere}") from None
+    raise OSError(f"{failures[0]}; {', '.join(left)} are in {elsewhere} instead")
 
 
 def saved_elsewhere(save: Callable[[Path], None], name: str) -> Path:
@@ -178,16 +188,15 @@ def saved_elsewhere(save: Callable[[Path], None], name: str) -> Path:
             return path
         except OSError as error:
             failures.append(str(error))
-            path.parent.rmdir()
+            shutil.rmtree(path.parent, ignore_errors=True)
     raise OSError(f"nor could it be saved elsewhere: {'; '.join(failures)}")
 
 
-def _write(content: bytes, path: Path) -> None:
-    write_bytes(path, content)
-
-
 def _prefix(path: Path) -> str:
-    return f".{path.name[:LONGEST]}."
+    name = path.name
+    if len(name) > LONGEST:  # others may begin alike
+        name = f"{name[:LONGEST]}-{sha256(name.encode(errors='surrogateescape')).hexdigest()[:8]}"
+    return f".{name}."
 
 
 def _partial(path: Path) -> Path:

@@ -55,7 +55,7 @@ class VideoWriter:
         import av  # here, so that what writes no video runs where PyAV is missing
 
         self.path, self._zoom, self._ended = path, zoom, False
-        self._file = path.open("wb", buffering=0)
+        self._file = path.open("w+b", buffering=0)
         # fragments: a player needs no index at the end of the file
         flags = {
             "movflags": "frag_keyframe+empty_moov+default_base_moof",
@@ -88,7 +88,7 @@ class VideoWriter:
         self._save()
 
     def close(self) -> None:
-        """End the video.
+        """End the video. Its file stays open, so that it can be copied though its folder is gone.
 
         Raises:
             OSError: if the disk is full; ``copy_to`` has all of it.
@@ -98,6 +98,9 @@ class VideoWriter:
             self._container.mux(self._stream.encode(None))
             self._container.close()
         self._save()
+
+    def release(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def copy_to(self, path: Path) -> None:
@@ -106,9 +109,12 @@ class VideoWriter:
         Raises:
             OSError: if there is no room, either.
         """
-        with self.path.open("rb") as written, path.open("wb") as copy:
-            shutil.copyfileobj(written, copy)
-            copy.write(self._muxed.from_byte(written.tell()))
+        end = self._file.tell()
+        self._file.seek(0)
+        with path.open("wb") as copy:
+            shutil.copyfileobj(self._file, copy)
+            copy.write(self._muxed.from_byte(end))
+        self._file.seek(end)
 
     def _save(self) -> None:
         while waiting := self._muxed.from_byte(self._file.tell()):
@@ -128,4 +134,7 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        finally:
+            self.release()

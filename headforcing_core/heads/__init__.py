@@ -5,7 +5,7 @@ from .head_map_pictures import COLOURS, draw_types
 from .head_profile import HeadProfile
 from .map_report import MapReport, as_text, report_on
 from .profile_file import read_profile, write_profile
-from .profile_report import FIGURES, PAGE, report_files
+from .profile_report import PAGE, report_files, report_names
 from .profile_settings import FULL, QUICK, ProfileSettings
 from .profiling import Profiled, Subject, Watch, frames_to_make, profiled
 from .voting import DOUBT, classify
@@ -14,7 +14,6 @@ __all__ = [
     "CLASSIFIERS",
     "COLOURS",
     "DOUBT",
-    "FIGURES",
     "FULL",
     "PAGE",
     "QUICK",
@@ -34,6 +33,7 @@ __all__ = [
     "profiled",
     "read_profile",
     "report_files",
+    "report_names",
     "report_on",
     "write_profile",
 ]

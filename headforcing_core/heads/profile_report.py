@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from ..files import png_of
@@ -14,7 +14,7 @@ from ..video import Rope
 from .head_map_pictures import draw_bars, draw_types
 from .head_profile import HeadProfile
 from .map_report import MapReport
-from .profile_page import as_page
+from .profile_page import CAPTIONS, as_page
 from .profile_plots import plots
 from .profiling import Subject
 
@@ -36,6 +36,11 @@ def layer_bytes(head_map: HeadMap, subject: Subject) -> dict[str, dict[str, floa
         str(layer): {kind: row.count(kind) * room[kind] for kind in room if kind in row}
         for layer, row in enumerate(head_map.types)
     }
+
+
+def report_names(schemes: Iterable[str]) -> list[str]:
+    """Return the names of all files that a report on these rules may have."""
+    return [FIGURES, PAGE, *(f"{scheme}_{name}.png" for scheme in schemes for name in CAPTIONS)]
 
 
 def report_files(

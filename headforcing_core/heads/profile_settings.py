@@ -9,7 +9,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from ..bounds import MOST_FRAMES, check_frames, check_within
+from ..bounds import MOST_FRAMES, check_frames, check_week, check_within
 from ..methods import Method, SinkWindow
 from ..models import Family
 from ..video import ChunkClock, check_seed
@@ -63,6 +63,9 @@ class ProfileSettings:
                 f"{self.prompts} x {self.seeds} x {self.chunks}"
             )
         check_frames("frames", self.frames, 1)
+        check_week(
+            self.prompts * self.seeds * self.frames, "use fewer prompts or seeds, or shorter videos"
+        )
         check_within("first_chunk", self.first_chunk, 1, MOST_FRAMES)
         if self.last_chunk is not None:
             check_within("last_chunk", self.last_chunk, 1, MOST_FRAMES)

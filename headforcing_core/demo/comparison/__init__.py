@@ -1,6 +1,6 @@
 """Methods side by side on the same prompts and noise, in numbers and pictures."""
 
-from .comparison import AWAY, Comparison
+from .comparison import AWAY, Comparison, check_size
 from .contact_sheet import contact_sheet
 from .methods import Spec, without_map
 from .report import LEGEND, Row, as_json, pictures_of, plot, rows_of, tables
@@ -14,6 +14,7 @@ __all__ = [
     "Row",
     "Spec",
     "as_json",
+    "check_size",
     "contact_sheet",
     "finished",
     "pictures_of",

@@ -10,11 +10,15 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from ...bounds import check_week
+from ...device import check_room
 from ..networks import FAMILY, DemoModel, whole_video
 from ..scores import (
     FIRST,
     LAST,
+    PICTURE_BYTES,
     RETURNS,
+    SIGHT_BYTES,
     Away,
     Sight,
     Spread,
@@ -41,6 +45,8 @@ STEADY, AWAY = "steady", "away"
 GROUND_DRIFT, SHADE_DRIFT = "ground drift", "shade drift"
 # frames between two points of a curve, and between two pictures that are kept to be looked at
 STEP, LOOK = 24, 15
+# pictures per latent frame while the truth is drawn, coded and decoded; measured
+IN_THE_MAKING = 20
 
 
 @dataclass
@@ -88,7 +94,7 @@ class Comparison:
 
     @property
     def kinds(self) -> list[str]:
-        return [STEADY, AWAY] if any(scores_away(frames) for frames in self.lengths) else [STEADY]
+        return _kinds(self.lengths)
 
     @property
     def work(self) -> int:
@@ -102,7 +108,12 @@ class Comparison:
         return all(method.name in self.scores for method in self.methods)
 
     def run(self) -> Iterator[int]:
-        """Make and score everything; yield the frames made, as they are."""
+        """Make and score everything; yield the frames made, as they are.
+
+        Raises:
+            RuntimeError: if the caches of all methods together find no room.
+        """
+        self._check_caches()
         for kind in self.kinds:
             stories = [self._story(kind, trial) for trial in self.trials]
             self._keep(kind, self._truth(stories))
@@ -110,15 +121,27 @@ class Comparison:
                 made = yield from roll_side_by_side(
                     self.model, stories, self.methods, self.frames, seed
                 )
-                videos = {r.method.name: self._videos(r) for r in made}
-                self._keep(kind, videos)
-                if kind == STEADY:
-                    first = videos[self.methods[0].name]
-                    self.beginnings.append(
-                        [look_at(video.pictures[:FIRST].clone()) for video in first]
-                    )
+                self._score(kind, made)
         yield from self._time()
         self.complete = True
+
+    def _check_caches(self) -> None:
+        """Refuse methods that do not fit beside each other: they are made in turns."""
+        one_each = sum(self.cache_bytes(method, self.frames) for method in self.methods)
+        check_room(
+            "the caches of all methods",
+            one_each * len(self.trials),
+            self.model.wan.device,
+            "use fewer methods or prompts, or shorter videos",
+        )
+
+    def _score(self, kind: str, made: Sequence[Rolled]) -> None:
+        """Look at a seed's videos, and let go of them."""
+        videos = {r.method.name: self._videos(r) for r in made}
+        self._keep(kind, videos)
+        if kind == STEADY:
+            first = videos[self.methods[0].name]
+            self.beginnings.append([look_at(video.pictures[:FIRST].clone()) for video in first])
 
     def _time(self) -> Iterator[int]:
         """Make one video with every method, alone: some methods make a batch one by one."""
@@ -223,6 +246,29 @@ class Comparison:
                 means = torch.tensor(by_seed).nanmean(1).T
                 drawn.setdefault(measure, {})[name] = [spread_of(m.tolist()) for m in means]
         return drawn
+
+
+def check_size(methods: int, prompts: int, seeds: int, lengths: Sequence[int]) -> None:
+    """Refuse a comparison that takes more than a week, or more memory than there is.
+
+    Args:
+        methods, prompts, seeds: how many of them.
+        lengths: see ``Comparison``.
+
+    Raises:
+        ValueError: if it takes too long.
+        RuntimeError: if the pictures of all videos of a seed find no room.
+    """
+    remedy = "use fewer methods, prompts or seeds, or shorter videos"
+    frames = max(lengths)
+    check_week(frames * methods * (1 + len(_kinds(lengths)) * seeds * prompts), remedy)
+    # what is seen of a seed's videos, of the truth and its round trip; one of these in the making
+    size = SIGHT_BYTES * prompts * max(methods, 2) + IN_THE_MAKING * PICTURE_BYTES
+    check_room("the pictures", frames * size, "cpu", remedy)
+
+
+def _kinds(lengths: Sequence[int]) -> list[str]:
+    return [STEADY, AWAY] if any(map(scores_away, lengths)) else [STEADY]
 
 
 def scores_away(frames: int) -> bool:

@@ -1,6 +1,6 @@
 """What is seen in pictures of the demo world, and how well it is what the prompt said."""
 
-from .detect import Sight, look_at
+from .detect import LOOKING_BYTES, PICTURE_BYTES, SIGHT_BYTES, Sight, look_at
 from .memory import delay, ground_change, shade_changes
 from .score import SceneScore, mean_score, sampled, score_scene, settled
 from .stories import LEAVES, RETURNS, Trial, held_out, trial, trial_of
@@ -22,7 +22,10 @@ __all__ = [
     "FIRST",
     "LAST",
     "LEAVES",
+    "LOOKING_BYTES",
+    "PICTURE_BYTES",
     "RETURNS",
+    "SIGHT_BYTES",
     "Away",
     "SceneScore",
     "Sight",

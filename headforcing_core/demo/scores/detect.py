@@ -37,6 +37,10 @@ PARTS_OF_A_PIXEL = (0.0, 0.5, 1.0)
 # things nearer than this may cover each other: two radii
 REACH = 22.0
 
+PICTURE_BYTES = 3 * SIDE**2 * torch.float32.itemsize
+# of a picture, measured on videos of 600 to 6,000: while they are looked at, and a Sight
+LOOKING_BYTES, SIGHT_BYTES = 8 * PICTURE_BYTES, 5 * PICTURE_BYTES
+
 
 @dataclass(frozen=True)
 class Found:

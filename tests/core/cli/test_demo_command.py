@@ -108,7 +108,7 @@ def test_prompts_share_the_time_and_begin_with_a_chunk():
         (("--seconds", 1, *("--prompt", PROMPTS[0]) * 3), "at most 2 prompts"),
         (("--seconds", 0), "seconds must be more than 0"),
         (("--method", "magic"), "must be one of head_forcing"),
-        (("--zoom", 0), "--zoom must be 1 to 64"),
+        (("--zoom", 0), "--zoom must be 1 to 31"),
         (("--method", "sink_window,window=2"), "window must hold the sink and the current chunk"),
         (("--model", "."), "must have a file headforcing_demo"),
         (("--device", "cuda:9"), "device must be one"),

@@ -97,7 +97,7 @@ def test_rules_can_be_tuned(reported, capsys):
         (("demo", "--set", "head_forcing.tau=1"), "a setting must be one of"),
         (("demo", "--doubt", "2"), "--doubt must be 0 to 1"),
         (("demo", "--seconds", "1"), "make it longer"),
-        (("demo", "--prompts", "0"), "must be at least 1"),
+        (("demo", "--prompts", "0"), "prompts must be 1 to "),
         (("demo", "--lora", "x"), "--lora must come with a checkpoint"),
         (("demo", "--against", "nowhere.json"), "a head map must be a file that exists"),
         (("nowhere.safetensors",), "MODEL must be demo or a file that exists"),

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -17,13 +18,16 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from headforcing.headforcing_core.cli import main, stopping
+from headforcing.headforcing_core import stopping
+from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.cli.result_folder import result_folder
 from headforcing.headforcing_core.files import (
     VideoWriter,
     check_place,
     claimed,
     clear_leftovers,
     is_latent_file,
+    refuse_held,
     replacing,
     saved_elsewhere,
     was_claimed,
@@ -154,9 +158,42 @@ def test_a_place_is_held_by_one_run(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "refusal", [OSError(38, "Function not implemented"), NotImplementedError()]
-)
+def test_a_lock_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / ".a.lock").write_text("precious")
+    with pytest.raises(ValueError, match=r"must be ours, got .*, which is not empty"):
+        with claimed(tmp_path / "a"):
+            raise AssertionError
+    assert (tmp_path / ".a.lock").read_text() == "precious"
+
+
+def test_a_folder_and_a_file_in_it_know_of_each_other(tmp_path):
+    file = tmp_path / "latents.safetensors"
+    with claimed(tmp_path), pytest.raises(ValueError, match="which another run writes to now"):
+        refuse_held(file.parent)
+    with claimed(file), pytest.raises(ValueError, match="which another run writes to now"):
+        with result_folder("--out", tmp_path, [file.name], lambda: True):
+            raise AssertionError
+    (tmp_path / ".headforcing.lock").touch()  # of a run that was killed
+    refuse_held(tmp_path)
+    assert was_claimed(tmp_path)
+
+
+def test_where_the_first_refuge_is_full_the_next_is_tried(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+
+    def save(path):
+        path.write_text("half")
+        if "home" not in str(path):
+            raise OSError(28, "No space left on device")
+
+    path = saved_elsewhere(save, "a")
+    assert path.parent.parent == tmp_path / "home"
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "home"]
+
+
+@pytest.mark.parametrize("refusal", [OSError(38, "not implemented"), NotImplementedError()])
 def test_a_disk_without_locks_is_written_to_with_a_warning(tmp_path, monkeypatch, caplog, refusal):
     from headforcing.headforcing_core.files import claim
 
@@ -247,7 +284,7 @@ def test_places_are_checked_before_work(command, run, tmp_path):
     (tmp_path / "named" / names[command]).write_text("mine")
     begin = time.process_time()
     for out, rule in {
-        "file": "must be a folder, got file, which is a file",
+        "file": "must be a folder, got file, which is none",
         "file/x": "must be a folder that can be made, got file/x",
         "/proc/none": "must be a folder that can be made, got /proc/none",
         "linked": "which is a link",
@@ -287,7 +324,7 @@ def test_a_demo_on_a_full_disk_loses_nothing(run, tmp_path, full, monkeypatch):
 
     def crowded(path, *arguments, **more):
         file = real(path, *arguments, **more)
-        if path.name == "video.unfinished.mp4" and arguments[:1] == ("wb",):
+        if path.name == "video.unfinished.mp4" and arguments[:1] == ("w+b",):
             full(out)
             opened.append(path)
             return Small(file, 500)
@@ -295,9 +332,10 @@ def test_a_demo_on_a_full_disk_loses_nothing(run, tmp_path, full, monkeypatch):
 
     monkeypatch.setattr(Path, "open", crowded)
     code, _, err = run(*SHORT, "out", "--seed", 5)
-    assert code == 2 and opened and "the video waits in memory: [Errno 28]" in err
-    latents = Path(re.search(r"the latents are in (\S+) instead", err.splitlines()[-1])[1])
-    video = Path(re.search(r"the video is in (\S+) instead", err)[1])
+    assert code == 2 and opened and "the video waits in memory: No space left" in err
+    last = err.splitlines()[-1]
+    latents = Path(re.search(r"the latents are in (\S+) instead", last)[1])
+    video = Path(re.search(r"the video is in (\S+) instead", last)[1])
     assert is_latent_file(latents) and pictures(video) == 21
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
@@ -315,7 +353,8 @@ def test_a_comparison_on_a_full_disk_loses_nothing(run, tmp_path, full, monkeypa
     code, said, err = run(*COMPARE, "--out", "out")
     assert code == 2 and "rolling" in said and "9 s, 36 latent frames" in said
     assert not (tmp_path / "out").exists()  # it was made, and nothing found room in it
-    kept = {Path(found).name: Path(found) for found in re.findall(r"are in (\S+) instead", err)}
+    elsewhere = Path(re.search(r"are in (\S+) instead", err)[1])
+    kept = {path.name: path for path in elsewhere.iterdir()}
     assert set(kept) == {"compare.json", "compare.png", "compare_pictures.png"}
     assert json.loads(kept["compare.json"].read_text())["complete"] is True
     monkeypatch.undo()
@@ -337,7 +376,8 @@ def test_a_profile_on_a_full_disk_loses_nothing(run, tmp_path, full, monkeypatch
     code, said, err = run(*PROFILE, "--report", "out")
     assert code == 2 and "head_forcing" in said and "not saved yet: " in err
     assert not (tmp_path / "out").exists()  # it was made, and nothing found room in it
-    kept = {Path(found).name: Path(found) for found in re.findall(r"are in (\S+) instead", err)}
+    places = [Path(found) for found in re.findall(r"(?:is|are) in (\S+) instead", err)]
+    kept = {path.name: path for path in (places[0], *places[1].iterdir())}
     assert {"head_forcing.json", "report.html", "profile.safetensors"} <= set(kept)
     assert all(path.stat().st_size > 100 for path in kept.values())
 
@@ -460,6 +500,79 @@ def test_a_stop_that_was_lost_is_asked_for_again():
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     stopping.stop_if_asked()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_waits_for_what_must_be_whole(number):
+    done = []
+    with pytest.raises(KeyboardInterrupt):
+        with stopping.stopping_once():
+            with stopping.undisturbed():
+                signal.raise_signal(number)
+                done.append("whole")
+            done.append("too much")
+    assert done == ["whole"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for other in set(stopping.STOPS) - {signal.SIGINT}:
+        signal.signal(other, signal.SIG_DFL)
+
+
+@posix
+@pytest.mark.parametrize("after", [0.0, 0.004, 0.03])
+def test_a_stop_while_the_video_is_ended_leaves_it_whole(after, tmp_path):
+    """The first stop comes when the latents are there; the video is written after them."""
+    line = ("demo", "--seconds", "3", "--zoom", "6", "--out", "out")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([*COMMAND, *line], cwd=tmp_path, env=environment)
+    while not (tmp_path / "out" / "latents.safetensors").exists() and process.poll() is None:
+        time.sleep(0.001)
+    time.sleep(after)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=200) in (130, 0)
+    assert pictures(tmp_path / "out" / "video.mp4") == 45
+    assert not list((tmp_path / "out").glob(".*")) + list((tmp_path / "out").glob("*unfinished*"))
+
+
+@posix
+def test_a_folder_that_is_taken_away_loses_nothing(run, tmp_path, monkeypatch):
+    from headforcing.headforcing_core.cli import demo
+
+    real = demo.Screen.show
+
+    def show(self, done):
+        real(self, done)
+        if done.chunk.index == 1:
+            (tmp_path / "out").rename(tmp_path / "moved")
+
+    monkeypatch.setattr(demo.Screen, "show", show)
+    code, _, err = run(*SHORT, "out")
+    assert code == 2
+    assert pictures(re.search(r"the video is in (\S+) instead", err)[1]) == 21
+    assert is_latent_file(Path(re.search(r"the latents are in (\S+) instead", err)[1]))
+
+
+@posix
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_a_stop_on_the_way_leaves_a_video_that_plays(chunks, tmp_path):
+    process = subprocess.Popen(
+        [*COMMAND, "demo", "--seconds", "60", "--zoom", "4", "--out", "out"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    seen = ""
+    while f"chunk {4 * chunks}/" not in seen and process.poll() is None:
+        seen = (seen + process.stderr.read(10))[-60:]
+    process.send_signal(signal.SIGINT if chunks == 1 else signal.SIGHUP)
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 130, said
+    with safe_open(tmp_path / "out" / "latents.safetensors", "pt") as file:
+        frames = file.get_tensor("latents").shape[2]
+    with av.open(str(tmp_path / "out" / "video.mp4")) as video:
+        shown = [frame.pts for frame in video.decode(video=0)]
+    assert len(shown) in (4 * frames - 3, 4 * (frames - 3) - 3) and frames >= 9 * chunks
+    assert len({late - soon for soon, late in pairwise(shown)}) == 1
 
 
 def test_a_last_thing_is_done_though_a_stop_comes():

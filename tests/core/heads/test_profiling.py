@@ -190,7 +190,7 @@ def test_the_presets_are_the_protocols():
 
 @pytest.mark.parametrize("values", [{"prompts": 0}, {"first_chunk": 0}, {"rows": -1}])
 def test_settings_that_mean_nothing_are_refused(values):
-    with pytest.raises(ValueError, match="must be [01] to "):
+    with pytest.raises(ValueError, match=r"must be [01] to "):
         ProfileSettings(**values)
 
 

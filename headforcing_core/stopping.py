@@ -17,15 +17,6 @@ STOPS = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 PATIENCE = 5
 
 
-def to_the_end(last: Callable[[], Result]) -> Result:
-    """Do a last thing that must not be lost: once more, if a stop came in the middle of it."""
-    try:
-        return last()
-    except KeyboardInterrupt:
-        last()
-        raise
-
-
 class Stop:
     """What happens on a stop: the first interrupts.
 
@@ -34,14 +25,15 @@ class Stop:
 
     Args:
         asked: how often somebody asked to stop.
+        held: how many things are being done that are to be whole; the first stop waits for them.
     """
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.asked = self.held = 0
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         self.asked += 1
-        if self.asked == 1:
+        if self.asked == 1 and not self.held:
             raise KeyboardInterrupt
         if self.asked > PATIENCE:
             signal.signal(number, signal.SIG_DFL)
@@ -63,13 +55,39 @@ def stopping_once() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN if stop.asked else handler)
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Do something that must be whole or not at all: a stop waits for its end."""
+    stops = _stops()
+    for stop in stops:
+        stop.held += 1
+    try:
+        yield
+    finally:
+        for stop in stops:
+            stop.held -= 1
+    stop_if_asked()
+
+
+def to_the_end(last: Callable[[], Result]) -> Result:
+    """Do a last thing that must not be lost: once more, if it was interrupted all the same."""
+    with undisturbed():
+        try:
+            return last()
+        except KeyboardInterrupt:
+            last()
+            raise
+
+
 def stop_if_asked() -> None:
     """Interrupt if somebody asked to stop, and the interrupt was lost.
 
     Where an extension calls Python and clears what is raised there, it is. Long work asks this
     once per step.
     """
-    for number in STOPS:
-        handler = signal.getsignal(number)
-        if isinstance(handler, Stop) and handler.asked:
-            raise KeyboardInterrupt
+    if any(stop.asked for stop in _stops()):
+        raise KeyboardInterrupt
+
+
+def _stops() -> set[Stop]:
+    return {h for h in map(signal.getsignal, STOPS) if isinstance(h, Stop)}

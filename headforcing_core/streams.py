@@ -38,6 +38,13 @@ class Stream:
             except (OSError, ValueError) as error:
                 self._broke(error)
 
+    @property
+    def lost(self) -> str | None:
+        """What to say if something was lost; a reader that has gone had enough, as head has."""
+        if self.error is None or isinstance(self.error, BrokenPipeError):
+            return None
+        return f"what is printed must find room where it goes, got: {self.error}"
+
     def __getattr__(self, name: str) -> object:
         return getattr(self._stream, name)
 
