@@ -59,6 +59,7 @@ def stopping_once() -> Iterator[None]:
 def undisturbed() -> Iterator[None]:
     """Do something that must be whole or not at all: a stop waits for its end."""
     stops = _stops()
+    stopped = any(stop.asked for stop in stops)
     for stop in stops:
         stop.held += 1
     try:
@@ -66,7 +67,8 @@ def undisturbed() -> Iterator[None]:
     finally:
         for stop in stops:
             stop.held -= 1
-    stop_if_asked()
+    if not stopped:  # who was interrupted before is saving by now
+        stop_if_asked()
 
 
 def to_the_end(last: Callable[[], Result]) -> Result:

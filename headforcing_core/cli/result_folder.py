@@ -39,27 +39,16 @@ def result_folder(
     Raises:
         ValueError: if it cannot be written to, another run writes there, or it is somebody else's.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{option} must be a folder, got {folder}, which is none")
-    if folder.is_symlink() and not folder.exists():
-        raise ValueError(f"{option} must be a folder, got {folder}, a link to nothing")
     is_new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"{option} must be a folder that can be made, got {folder} ({error.strerror or error})"
-        ) from error
+    _make(option, folder)
     files = [folder / name for name in names]
     for file in files:
         refuse_unlike_file(file)
     there = [path for path in (folder.iterdir() if alone else files) if path.exists()]
     if there and not was_claimed(folder) and not ours():
-        what = (
-            "be a new or empty folder, or that of an earlier run"
-            if alone
-            else (f"not hold a {there[0].name} of something else")
-        )
+        what = f"not hold a {there[0].name} of something else"
+        if alone:
+            what = "be a new or empty folder, or that of an earlier run"
         raise ValueError(f"{option} must {what}, got {folder}")
     try:
         # held first: what a run leaves that is killed now says whose the folder is
@@ -73,3 +62,16 @@ def result_folder(
         if is_new:
             with suppress(OSError):  # something is in it, as a rule
                 folder.rmdir()
+
+
+def _make(option: str, folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{option} must be a folder, got {folder}, which is none")
+    if folder.is_symlink() and not folder.exists():
+        raise ValueError(f"{option} must be a folder, got {folder}, a link to nothing")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"{option} must be a folder that can be made, got {folder} ({error.strerror or error})"
+        ) from error

@@ -15,8 +15,13 @@ from .baselines import (
 from .forcing_kv import ForcingKV
 from .head_forcing import HeadForcing
 from .head_map import Evidence, HeadMap
-from .head_map_files import PUBLISHED, published_map, read_head_map, write_head_map
-from .head_map_files import as_text as map_text
+from .head_map_files import (
+    PUBLISHED,
+    map_text,
+    published_map,
+    read_head_map,
+    write_head_map,
+)
 from .method import ALL_HEADS, HeadRule, Method
 from .online import UNDECIDED, DummyTypes
 from .pages import Commit, Kind, Page, Past, frame_page, home_of

@@ -72,10 +72,10 @@ def write_head_map(path: str | Path, head_map: HeadMap) -> None:
     Raises:
         OSError: if the disk is full or the place is gone; an older file stays as it was.
     """
-    write_text(Path(path), as_text(head_map))
+    write_text(Path(path), map_text(head_map))
 
 
-def as_text(head_map: HeadMap) -> str:
+def map_text(head_map: HeadMap) -> str:
     """Return the text of a head map's file.
 
     Raises:

@@ -54,7 +54,7 @@ def cleaned(text: str) -> str:
 
 def bars(text: str) -> list[int]:
     """Return where a text is divided by |: outside of brackets and quotes that are closed."""
-    signs = FACE.sub("__", plain_signs(text)).ljust(len(text), "_")
+    signs = FACE.sub(lambda face: "_" * len(face[0]), plain_signs(text)).ljust(len(text), "_")
     if "|" not in signs:
         return []
     # what opens counts one up where it stands, what closes one down: inside is where it is not 0

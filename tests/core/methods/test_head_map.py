@@ -16,7 +16,7 @@ from headforcing.headforcing_core.methods import (
     settings_named,
     write_head_map,
 )
-from headforcing.headforcing_core.methods.head_map_files import as_text
+from headforcing.headforcing_core.methods.head_map_files import map_text
 
 
 @pytest.fixture(scope="module", params=CLASSIFIERS, ids=lambda c: c.scheme)
@@ -39,7 +39,7 @@ def test_a_measured_map_survives_its_file(head_map, tmp_path):
     for name, values in mine.statistics.items():
         flat, back = (str(json.dumps(v)).count(",") for v in (values, its.statistics[name]))
         assert flat == back
-    assert as_text(again) == path.read_text("utf-8")
+    assert map_text(again) == path.read_text("utf-8")
     assert path.read_text("utf-8").count("\n") < 60  # a line per layer, for people to read
 
 
@@ -102,7 +102,7 @@ def shorter(name):
 )
 def test_a_damaged_file_is_one_sentence(change, message, tmp_path):
     path = tmp_path / "map.json"
-    data = json.loads(as_text(classify(planted_profile(), CLASSIFIERS[0])))
+    data = json.loads(map_text(classify(planted_profile(), CLASSIFIERS[0])))
     change(data)
     path.write_text(json.dumps(data))
     with pytest.raises(ValueError, match=message) as error:
@@ -113,7 +113,7 @@ def test_a_damaged_file_is_one_sentence(change, message, tmp_path):
 
 def test_a_truncated_file_is_one_sentence(head_map, tmp_path):
     path = tmp_path / "map.json"
-    text = as_text(head_map)
+    text = map_text(head_map)
     for end in range(1, len(text) - 3, 97):
         path.write_text(text[:end])
         with pytest.raises(ValueError, match=r"map\.json must be a head map"):

@@ -20,11 +20,11 @@ from headforcing.headforcing_core.methods import (
     read_head_map,
     write_head_map,
 )
-from headforcing.headforcing_core.methods.head_map_files import as_text
+from headforcing.headforcing_core.methods.head_map_files import map_text
 
 ROOT = Path(__file__).parents[3]
-OURS = json.loads(as_text(classify(planted_profile(), CLASSIFIERS[0])))
-CURVES = json.loads(as_text(classify(planted_profile(), CLASSIFIERS[1])))
+OURS = json.loads(map_text(classify(planted_profile(), CLASSIFIERS[0])))
+CURVES = json.loads(map_text(classify(planted_profile(), CLASSIFIERS[1])))
 KV = {
     "num_heads": 2,
     "num_layers": 2,
@@ -207,7 +207,7 @@ def test_what_is_written_is_read_back_equal(tmp_path, name):
 def test_what_could_not_be_read_back_is_not_written():
     evidence = Evidence("f", {}, {"x": [[float("nan")]]}, ((1.0,),))
     with pytest.raises(ValueError, match="must have finite numbers, got nan"):
-        as_text(HeadMap("mine", (("a",),), evidence=evidence))
+        map_text(HeadMap("mine", (("a",),), evidence=evidence))
     for types in (((),), (), (("a",), ("a", "b")), (("a",) * 1025,), (("",),)):
         with pytest.raises(ValueError, match="must"):
             HeadMap("mine", types)

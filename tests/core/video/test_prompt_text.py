@@ -98,6 +98,14 @@ def test_a_minute_mark_needs_a_dash():
     assert parsed("[0-1:30] a cat\n[1:30-2:00] a dog") == [("a cat", 0, 0), ("a dog", 90, 0)]
 
 
+def test_a_face_is_as_long_as_it_is():
+    assert [text for text, _, _ in parsed("a :-) b ;) | c | d :-( e")] == [
+        "a :-) b ;)",
+        "c",
+        "d :-( e",
+    ]
+
+
 def test_texts_without_times_share_the_video():
     assert parsed("a cat | a dog | a cow") == [
         (f"a {x}", None, False) for x in ("cat", "dog", "cow")
