@@ -9,6 +9,7 @@ import torch
 
 from ..kernels import Dense
 from .attention import Observer
+from .bounds import check_frames
 from .memory import CacheBank, CachePlan, check_map, group_heads
 from .methods import HeadMap, Method
 from .models import WAN_VIDEO, Backbone, Family, WanConfig
@@ -52,8 +53,7 @@ class VideoRequest:
     head_map: HeadMap | None = None
 
     def __post_init__(self) -> None:
-        if self.frames < 1:
-            raise ValueError(f"frames must be at least 1, got {self.frames}")
+        check_frames("frames", self.frames, 1)
         only = self.family.latent_size
         if only not in (None, (self.rows, self.columns)):
             width, height = (WAN_VIDEO.space_stride * side for side in reversed(only))

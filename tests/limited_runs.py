@@ -1,7 +1,7 @@
 """Command lines run one after the other in children with little memory and little time.
 
-``python limited_runs.py SECONDS MIB`` reads a JSON list of arguments per line, and answers with what
-came of it. Children are forks of one process in which everything is loaded already.
+``python limited_runs.py SECONDS MIB`` reads a JSON list of arguments per line, and answers with
+what came of it. Children are forks of one process in which everything is loaded already.
 """
 
 from __future__ import annotations

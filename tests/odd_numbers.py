@@ -13,15 +13,14 @@ from safetensors.torch import save_file
 from headforcing.headforcing_core.heads import CLASSIFIERS
 from headforcing.headforcing_core.methods import METHODS, setting_names, settings_named
 
-# no option and no setting takes any of them
-SENSELESS = (
-    *("1" + "0" * 30, "9" * 400, "-" + "9" * 400, "9" * 5000),
-    *("1e308", "-1e308", "1e999", "nan", "inf", "-inf", "", " ", "0x10"),
-)
+# no option and no setting takes any of them: whole numbers, others, and none
+WHOLE = ("1" + "0" * 30, "9" * 400, "-" + "9" * 400)
+FLOAT = ("1e308", "-1e308", "1e999", "nan", "inf", "-inf")
+SENSELESS = (*WHOLE, *FLOAT, "9" * 5000, "", " ", "0x10")
 # these some take; a few are as large as they come
 VALUES = (
     *("0", "-1", "1", "2147483648", "9223372036854775808", "1000000000", "1000000000000"),
-    *("0.5", "1e-300", "-0.0", "1_0", "١", "345600"),
+    *("0.5", "1e-300", "-0.0", "1_0", "\u0661", "345600"),
     *SENSELESS,
 )
 CHECKPOINT, TEXT, ADAPTER = "self_forcing.safetensors", "text.safetensors", "lora.safetensors"

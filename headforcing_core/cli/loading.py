@@ -8,12 +8,9 @@ from pathlib import Path
 
 import torch
 
-from ..bounds import check_within
 from ..models import Family, Lora, WanModel, load_checkpoint
 
 log = logging.getLogger("headforcing")
-# more than any model has
-MOST_HEADS = 1024
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -42,13 +39,7 @@ def check_lora(options: argparse.Namespace) -> None:
 
 
 def load_model(options: argparse.Namespace, family: Family, device: torch.device) -> WanModel:
-    """Load the checkpoint of ``options.model`` as its options say.
-
-    Raises:
-        ValueError: if an option makes no sense, or the file is no model that can be run.
-    """
-    if options.heads is not None:
-        check_within("--heads", options.heads, 1, MOST_HEADS)
+    """Load the checkpoint of ``options.model`` as its options say."""
     lora = None
     if options.lora is not None:
         strength = 1.0 if options.lora_strength is None else options.lora_strength

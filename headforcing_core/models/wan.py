@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad, rms_norm, scaled_dot_product_attention
 
 from ..device import send
+from ..files import shown
 from ..video import LatentGrid, ModelGeometry, NoiseLevel, remove_flow
 from .backbone import Attend
 
@@ -40,7 +41,7 @@ class WanConfig:
         if self.predicts not in PREDICTIONS:
             raise ValueError(f"predicts must be one of {PREDICTIONS}, got {self.predicts[:20]!r}")
         if self.heads < 1 or self.dim % self.heads:
-            raise ValueError(f"heads must divide dim={self.dim}, got {self.heads}")
+            raise ValueError(f"heads must divide dim={self.dim}, got {shown(self.heads)}")
         if self.freq_dim % 2:
             raise ValueError(f"freq_dim must be even, got {self.freq_dim}")
         if self.patch[0] != 1:

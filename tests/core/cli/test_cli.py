@@ -232,7 +232,7 @@ def test_an_error_on_the_way_keeps_what_is_finished(folder, generate):
         (("--out", "notes.safetensors"), "may replace only latents"),
         (("--out", "folder.safetensors"), "which is a folder; choose another name"),
         (("--width", 80_000_000), "width must be at most 65536 pixels"),
-        (("--width", 65_536, "--height", 65_536, "--seconds", 9), " GiB"),
+        (("--width", 65_536, "--height", 65_536, "--seconds", 86_400), "the latents need"),
         (("--text-tokens", 0), "--text-tokens must be 1 to 4096, got 0"),
         (("--start", ""), "--start must be a file that exists, got ''"),
         (("--family", ""), "family must be one of"),

@@ -138,8 +138,10 @@ def test_ones_own_prompt_and_other_numbers(tmp_path, capsys):
         (["--seconds", "6"], "seconds must be at least 9"),
         (["--methods", "rolling", "rolling"], "methods must each be named once"),
         (["--seeds", "1", "1"], "seeds must each be named once"),
-        (["--first", "-1"], "the first at least 0"),
-        (["--prompts", "0"], "prompts must be at least 1"),
+        (["--first", "-1"], "first must be 0 to"),
+        (["--prompts", "0"], "prompts must be 1 to"),
+        (["--prompts", "100000"], "about a week's work, got 1,152,001,920; use fewer methods"),
+        (["--prompts", "9000", "--seeds", "0", "--methods", "rolling"], "the pictures need"),
         (["--prompt", "a dog"], "words it was trained on"),
         (["--seeds", "-1"], "seed must be a non-negative integer"),
         (["--model", "nowhere"], "must have a file headforcing_demo"),
@@ -267,7 +269,9 @@ def test_the_evaluation_command(tmp_path, capsys):
     assert json.loads(file.read_text())["all"]["prompts"] == 2
     for wrong, rule in (
         (["--model", str(tmp_path)], "must have a file"),
-        (["--prompts", "0"], "--prompts must be at least 1"),
+        (["--prompts", "0"], "--prompts must be 1 to"),
+        (["--prompts", "1000000"], "about a week's work, got 21,000,000; use fewer --prompts"),
+        (["--seed", "-1"], "seed must be a non-negative integer below 2**64"),
         (["--json", str(tmp_path / "no" / "x.json")], "the folder for x.json must exist"),
     ):
         assert evaluate_command(wrong) == 2

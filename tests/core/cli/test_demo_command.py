@@ -107,6 +107,7 @@ def test_prompts_share_the_time_and_begin_with_a_chunk():
         (("--prompt", "a red dog on navy"), "words it was trained on"),
         (("--seconds", 1, *("--prompt", PROMPTS[0]) * 3), "at most 2 prompts"),
         (("--seconds", 0), "seconds must be more than 0"),
+        (("--seconds", 3601), "--seconds must be 0 to 3600, got 3601.0"),
         (("--method", "magic"), "must be one of head_forcing"),
         (("--zoom", 0), "--zoom must be 1 to 31"),
         (("--method", "sink_window,window=2"), "window must hold the sink and the current chunk"),

@@ -11,11 +11,13 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from odd_numbers import SENSELESS, Case, cases, write_files
+from odd_numbers import FLOAT, SENSELESS, WHOLE, Case, cases, write_files
 
 TESTS = Path(__file__).parents[2]
 SEED, SECONDS, MIB = 0, 90, 2048
 LONGEST = 400
+# share of options that are tried with a third value
+THIRD = 0.3
 # words of Python and torch that mean something to who wrote the program
 RAW = (
     "Traceback|maximum recursion|Exceeds the limit|cannot convert float|too large to convert|"
@@ -81,11 +83,13 @@ def complaints_of(chosen: list[Case], tried) -> list[str]:
 
 
 def few() -> list[Case]:
-    """Choose a value for every option."""
+    """Choose a whole number and another that no option takes for each, and for some a third."""
     rng, chosen = random.Random(SEED), []
     for what, same in groupby(cases(), key=lambda case: case.what):
-        slow = what.startswith(SLOW)
-        chosen.append(rng.choice([c for c in same if not slow or c.value in SENSELESS]))
+        by_value = {case.value: case for case in same}
+        chosen += [by_value[rng.choice(WHOLE)], by_value[rng.choice(FLOAT)]]
+        if not what.startswith(SLOW) and rng.random() < THIRD:
+            chosen.append(rng.choice(list(by_value.values())))
     return chosen
 
 

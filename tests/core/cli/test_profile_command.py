@@ -98,6 +98,8 @@ def test_rules_can_be_tuned(reported, capsys):
         (("demo", "--doubt", "2"), "--doubt must be 0 to 1"),
         (("demo", "--seconds", "1"), "make it longer"),
         (("demo", "--prompts", "0"), "prompts must be 1 to "),
+        (("demo", "--prompts", "1001"), "prompts x seeds x chunks must be at most 3000"),
+        (("demo", "--prompts", "100", "--seconds", "86400"), "about a week's work, got 34,560,000"),
         (("demo", "--lora", "x"), "--lora must come with a checkpoint"),
         (("demo", "--against", "nowhere.json"), "a head map must be a file that exists"),
         (("nowhere.safetensors",), "MODEL must be demo or a file that exists"),
