@@ -4,6 +4,8 @@ import argparse
 
 import pytest
 
+from plans import bank_for
+
 from headforcing.headforcing_core import device
 from headforcing.headforcing_core.bounds import (
     MOST_FRAMES,
@@ -13,6 +15,7 @@ from headforcing.headforcing_core.bounds import (
     check_within,
     read_numbers,
 )
+from headforcing.headforcing_core.methods import settings_named, with_values
 from headforcing.headforcing_core.models import WAN_VIDEO
 
 
@@ -69,3 +72,16 @@ def test_parsers_say_what_is_no_number(option, text, said, capsys):
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert said in sentence and len(sentence) < 200
     assert parser.parse_args(["--whole", "1_000", "--any", "1e3"]).whole == 1000
+
+
+@pytest.mark.parametrize("scope", ["model", "head"])
+def test_frames_are_not_compared_beyond_what_that_costs(scope):
+    """Every two of them, in every list of episodes."""
+
+    def caches(recent):
+        changes = [f"memory_recent={recent}", "positions=absolute", f"episodes.scope={scope}"]
+        return bank_for(with_values(settings_named("head_forcing"), changes).build(3), 3000)
+
+    caches(600)
+    with pytest.raises(ValueError, match="at most 2,000,000 pairs of frames after a chunk, got"):
+        caches(1500)

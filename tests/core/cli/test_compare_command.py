@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from headforcing.headforcing_core import device
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.demo.comparison import (
     Comparison,
@@ -150,6 +151,16 @@ def test_ones_own_prompt_and_other_numbers(tmp_path, capsys):
 def test_bad_options_are_one_sentence(options, rule, tmp_path, capsys):
     assert main(["compare", *options, "--out", str(tmp_path / "out")]) == 2
     assert rule in capsys.readouterr().err
+
+
+def test_methods_that_do_not_fit_beside_each_other_are_refused_at_once(model, monkeypatch):
+    methods = [without_map("rolling"), without_map("full")]
+    comparison = Comparison(model, methods, [trial(n) for n in range(3)], [0], [120])
+    need = 3 * sum(comparison.cache_bytes(method, 120) for method in methods)
+    monkeypatch.setattr(device, "memory_of", lambda device: need - 1)
+    with pytest.raises(RuntimeError, match="the caches of all methods need .* use fewer methods"):
+        next(comparison.run())
+    assert comparison.scores == {}
 
 
 def test_the_truth_wins_every_comparison(model):

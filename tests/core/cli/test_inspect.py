@@ -83,7 +83,8 @@ def test_a_map_survives_its_file(tmp_path):
         ('{"format": "headforcing head map", "version": 1, "scheme"', "breaks in line 1"),
         ('{"layers": [{"layer_idx": 0}], "num_heads": 2}', "it lacks 'static_head'"),
         ("1,2,x\n", "labels must be -1"),
-        ("", "a line for every layer"),
+        ("", "must be a text of 1 to 16777216 bytes, got 0"),
+        ("\n\n", "a line for every layer"),
         ("1,2\n1\n", "as many heads in every layer"),
     ],
 )

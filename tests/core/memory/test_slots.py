@@ -83,3 +83,12 @@ def test_gaps_are_closed_when_a_chunk_does_not_fill_them():
     table.keep([frame_page(f) for f in (2, 5)])
     assert table.open(Chunk(2, 6, 7)) == [Move(5, 1)]
     assert [page.at for page in table.pages] == [6, 5, 2]
+
+
+def test_a_table_costs_what_lies_in_it():
+    table = SlotTable(10**12)
+    for index in range(20):
+        table.open(Chunk(index, 3 * index, 3 * index + 3))
+        table.close()
+        table.keep([frame_page(f) for f in range(max(0, 3 * index - 3), 3 * index + 3)])
+    assert sorted(table.places.values()) == [0, 1, 2, 3, 4, 5]

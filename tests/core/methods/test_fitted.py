@@ -10,7 +10,29 @@ from headforcing.headforcing_core import ChunkClock, LatentGrid, Rope
 from headforcing.headforcing_core.bounds import MOST_FRAMES
 from headforcing.headforcing_core.inspection import inspect
 from headforcing.headforcing_core.memory import ArenaPlan
-from headforcing.headforcing_core.methods import setting_names, settings_named, with_values
+from headforcing.headforcing_core.methods import (
+    ALL_HEADS,
+    HeadPolicy,
+    HeadRule,
+    Method,
+    PositionRule,
+    Switch,
+    SwitchRule,
+    setting_names,
+    settings_named,
+    with_values,
+)
+from headforcing.headforcing_core.methods.middles import (
+    Averages,
+    Bands,
+    Blocks,
+    Cyclic,
+    Episodes,
+    EpisodeUpdate,
+    Replay,
+    Stride,
+    Tokens,
+)
 
 HORIZON = 21
 ROPE = Rope(24, LatentGrid(6, 6, 1, 1))
@@ -62,6 +84,37 @@ def test_a_fitted_method_reads_the_same(name, seed):
         except ValueError:  # places are not there for so many
             return
     assert readings(fitted, frames, switches) == readings(method, frames, switches)
+
+
+def middles(rng):
+    """Draw a rule of every kind, its numbers around those of the video."""
+
+    def number():
+        return rng.choice([1, 2, 3, 4, 5, 6, 7, 9, 12, 15, 18, 20, 21, 24, 60])
+
+    room = number()
+    return (
+        Stride(number(), number()),
+        Cyclic(number(), number()),
+        Blocks(number(), 1, number()),
+        Replay(number(), number()),
+        Tokens(room, rng.randint(1, room)),
+        Episodes(number(), rng.choice(list(EpisodeUpdate)), candidates=rng.randint(1, 3)),
+        Averages(),
+        Bands(),
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_fitted_middle_reads_the_same(seed):
+    rng = random.Random(seed)
+    for middle in middles(rng):
+        policy = HeadPolicy(rng.choice([0, 0, 1, 3]), rng.choice([0, 0, 1, 4, 60]), middle)
+        rule, frames = HeadRule(policy, PositionRule.ABSOLUTE), 3 * rng.randint(1, 8)
+        method = Method("x", "", {ALL_HEADS: rule}, switch=Switch(SwitchRule.RECACHE, 6))
+        switches = rng.sample(range(1, 24), rng.choice([0, 0, 2]))
+        fitted = method.fitted(frames, 3)
+        assert readings(fitted, frames, switches) == readings(method, frames, switches), middle
 
 
 @every_method
