@@ -3,7 +3,6 @@
 import argparse
 
 import pytest
-
 from plans import bank_for
 
 from headforcing.headforcing_core import device

@@ -158,7 +158,7 @@ def test_methods_that_do_not_fit_beside_each_other_are_refused_at_once(model, mo
     comparison = Comparison(model, methods, [trial(n) for n in range(3)], [0], [120])
     need = 3 * sum(comparison.cache_bytes(method, 120) for method in methods)
     monkeypatch.setattr(device, "memory_of", lambda device: need - 1)
-    with pytest.raises(RuntimeError, match="the caches of all methods need .* use fewer methods"):
+    with pytest.raises(RuntimeError, match=r"the caches of all methods need .* use fewer methods"):
         next(comparison.run())
     assert comparison.scores == {}
 
