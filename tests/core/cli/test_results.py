@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from headforcing.headforcing_core import stopping
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.cli.result_folder import result_folder
+from headforcing.headforcing_core.demo.evaluate import main as evaluate
 from headforcing.headforcing_core.files import (
     VideoWriter,
     check_place,
@@ -299,6 +300,30 @@ def test_places_are_checked_before_work(command, run, tmp_path):
         assert code == 2 and "which another run writes to now" in err
     assert time.process_time() - begin < 20
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@posix
+def test_a_picture_of_somebody_else_in_a_report_folder_is_left_alone(run, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "head_forcing_types.png").write_text("precious")
+    code, _, err = run(*PROFILE, "--report", "out")
+    assert code == 2 and "must not hold a head_forcing_types.png of something else" in err
+    (tmp_path / "out" / "head_forcing_types.png").rename(tmp_path / "mine")
+    (tmp_path / "out" / "pyramid_bytes.png").symlink_to(tmp_path / "mine")
+    code, _, err = run(*PROFILE, "--report", "out")
+    assert code == 2 and "which is a link" in err
+    assert (tmp_path / "mine").read_text() == "precious"
+
+
+def test_scores_replace_only_scores(tmp_path, capsys):
+    (tmp_path / "readme.txt").write_text("mine")
+    (tmp_path / "other.json").write_text('{"name": 1}')
+    for name in ("readme.txt", "other.json"):
+        assert evaluate(["--prompts", "1", "--json", str(tmp_path / name)]) == 2
+        assert "must be a new file or hold scores" in capsys.readouterr().err
+    assert (tmp_path / "readme.txt").read_text() == "mine"
+    for _ in range(2):
+        assert evaluate(["--prompts", "1", "--json", str(tmp_path / "scores.json")]) == 0
 
 
 def test_a_demo_goes_on_where_another_was_killed(run, tmp_path):
