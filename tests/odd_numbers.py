@@ -17,30 +17,41 @@ from headforcing.headforcing_core.methods import METHODS, setting_names, setting
 WHOLE = ("1" + "0" * 30, "9" * 400, "-" + "9" * 400)
 FLOAT = ("1e308", "-1e308", "1e999", "nan", "inf", "-inf")
 SENSELESS = (*WHOLE, *FLOAT, "9" * 5000, "", " ", "0x10")
+# long work somebody may want: steps of a training, frames of a day
+LARGE = "345600"
 # these some take; a few are as large as they come
-VALUES = (
-    *("0", "-1", "1", "2147483648", "9223372036854775808", "1000000000", "1000000000000"),
-    *("0.5", "1e-300", "-0.0", "1_0", "\u0661", "345600"),
-    *SENSELESS,
-)
+SOME = ("0", "-1", "1", "2147483648", "9223372036854775808", "1000000000", "1000000000000")
+OTHERS = ("0.5", "1e-300", "-0.0", "1_0", "\u0661", LARGE)
+VALUES = (*SOME, *OTHERS, *SENSELESS)
 CHECKPOINT, TEXT, ADAPTER = "self_forcing.safetensors", "text.safetensors", "lora.safetensors"
 # besides the option that is tried, all is as small as it may be
 INSPECT = {"--frames": "12", "--chunk": "3", "--width": "64", "--height": "64"}
 GENERATE = {
-    **{"--seconds": "0.5", "--width": "32", "--height": "32", "--text-tokens": "8"},
-    **{"--seed": "0", "--steps": "1000"},
+    "--seconds": "0.5",
+    "--width": "32",
+    "--height": "32",
+    "--text-tokens": "8",
+    "--seed": "0",
+    "--steps": "1000",
 }
 GENERATE_MORE = ("--shift", "--first-chunk", "--window", "--sink", "--heads", "--lora-strength")
 DEMO = {"--seconds": "0.5", "--zoom": "1", "--seed": "0"}
 COMPARE = {"--seconds": "9", "--prompts": "1", "--seeds": "0", "--first": "0"}
 PROFILE = {
-    **{"--seconds": "4", "--prompts": "1", "--seeds": "1", "--chunks": "1", "--rows": "4"},
+    "--seconds": "4",
+    "--prompts": "1",
+    "--seeds": "1",
+    "--chunks": "1",
+    "--rows": "4",
     "--seed": "0",
 }
 PROFILE_MORE = ("--first-chunk", "--last-chunk", "--keep-first", "--doubt")
 EVALUATE = {"--prompts": "1", "--first": "0", "--seed": "0"}
 TRAIN = {
-    **{"--steps": "1", "--autoencoder-steps": "1", "--clips": "1", "--seed": "0"},
+    "--steps": "1",
+    "--autoencoder-steps": "1",
+    "--clips": "1",
+    "--seed": "0",
     "--threads": "1",
 }
 
