@@ -164,7 +164,10 @@ def _generate(options: argparse.Namespace, request: VideoRequest, out: Path) -> 
     if evidence and evidence.fingerprint != settings["weights"]:
         log.warning("the head map was measured on another model than this; profile this one")
     text = read_text_embedding(options.text_embedding, model.config.text_dim, options.text_tokens)
-    check_room("the latents", COPIES * len(text) * _size(request), "cpu", SHORTER)
+    size = COPIES * len(text) * _size(request)
+    if model.device.type == "cpu":  # where they lie beside each other
+        size += request.plan(model, len(text)).bytes
+    check_room("latents and caches", size, "cpu", SHORTER)
     given = None
     if options.start is not None:
         shape = (text.shape[0], model.config.in_dim, request.rows, request.columns)
