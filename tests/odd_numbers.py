@@ -21,7 +21,7 @@ SENSELESS = (*WHOLE, *FLOAT, "9" * 5000, "", " ", "0x10")
 LARGE = "345600"
 # these some take; a few are as large as they come
 SOME = ("0", "-1", "1", "2147483648", "9223372036854775808", "1000000000", "1000000000000")
-OTHERS = ("0.5", "1e-300", "-0.0", "1_0", "\u0661", LARGE)
+OTHERS = ("0.5", "1e-300", "-0.0", "0_2", "\u0661", LARGE)
 VALUES = (*SOME, *OTHERS, *SENSELESS)
 CHECKPOINT, TEXT, ADAPTER = "self_forcing.safetensors", "text.safetensors", "lora.safetensors"
 # besides the option that is tried, all is as small as it may be

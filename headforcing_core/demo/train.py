@@ -19,7 +19,6 @@ from torch import Tensor
 from ..bounds import check_within, read_numbers
 from ..device import check_room, choose_device
 from ..files import claimed, replacing, write_text
-from ..video import check_seed
 from .networks import CONFIG, FAMILY, LATENT_SIDE, Autoencoder, save_model
 from .training import (
     TRAINED_ON,
@@ -33,6 +32,8 @@ from .training import (
 from .world import HELD_OUT
 
 log = logging.getLogger("headforcing")
+# each step draws with a seed of its own, a thousand million of them between two trainings
+MOST_SEED = 10**10
 # a week, at about a second each
 MOST_STEPS = 600_000
 # latents in float16, which are there in parts and as a whole
@@ -118,7 +119,7 @@ def _train(place: Workplace, options: argparse.Namespace, device: torch.device) 
 
 
 def _check(options: argparse.Namespace) -> None:
-    check_seed(options.seed)
+    check_within("--seed", options.seed, 0, MOST_SEED)
     check_within("--steps", options.steps, 1, MOST_STEPS)
     check_within("--autoencoder-steps", options.autoencoder_steps, 1, MOST_STEPS)
     check_within("--clips", options.clips, 1, HELD_OUT)
