@@ -17,18 +17,16 @@ from .families import (
 )
 from .fingerprint import fingerprint
 from .lora import ADAPTER_WRAPPERS, Adapter, Lora, check_strength
-from .published import (
-    HEADS_KEY,
-    PREDICTS_KEY,
+from .published import HEADS_KEY, PREDICTS_KEY, Published, read_published, weight_shapes
+from .quantised import FP8, is_fp8, quantised_layers
+from .stored_weights import (
     SCALED,
-    Published,
     StoredWeight,
     check_finite,
-    read_published,
+    check_scales,
     read_weight,
-    weight_shapes,
+    told_apart,
 )
-from .quantised import FP8, is_fp8
 from .wan import CLEAN_LATENT, WanConfig, WanModel, WanText
 from .weight_names import ROOT, wan_names
 
@@ -59,14 +57,17 @@ __all__ = [
     "WanModel",
     "WanText",
     "check_finite",
+    "check_scales",
     "check_strength",
     "choose_family",
     "family_named",
     "fingerprint",
     "is_fp8",
     "load_checkpoint",
+    "quantised_layers",
     "read_published",
     "read_weight",
+    "told_apart",
     "wan_names",
     "weight_shapes",
 ]

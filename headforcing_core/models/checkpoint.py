@@ -10,14 +10,9 @@ import torch
 from ..files import TensorSource, open_tensors
 from .families import WAN_EPS, Family, choose_family
 from .lora import Lora
-from .published import (
-    Published,
-    check_finite,
-    read_published,
-    read_weight,
-    weight_shapes,
-)
+from .published import Published, read_published, weight_shapes
 from .quantised import is_fp8
+from .stored_weights import check_finite, read_weight
 from .wan import WanModel
 
 
