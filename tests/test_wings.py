@@ -14,7 +14,7 @@ FLOORS = {
     "headforcing_core": (
         *(("cli",), ("demo",), ("heads", "inspection"), ("generation",), ("rollout",)),
         ("attention",),
-        *(("memory", "models"), ("methods",), ("video",), ("bounds",), ("files",)),
+        *(("memory", "models", "decoding"), ("methods",), ("video",), ("bounds",), ("files",)),
         ("device", "stopping", "streams", "version"),
     ),
     "headforcing_core.demo": (
