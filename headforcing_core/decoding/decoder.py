@@ -26,8 +26,8 @@ class Decoder(Protocol):
     """A video autoencoder's way back, as a value: every video begins anew.
 
     Args:
-        reach: latent frames before a frame on which its pictures depend. A decoding that begins
-            that many frames earlier gives the same pictures, bit by bit.
+        reach: latent frames before a frame on which its pictures depend, at least 1. A decoding
+            that begins that many frames earlier gives the same pictures, bit by bit.
     """
 
     reach: int

@@ -16,11 +16,12 @@ class FramewiseDecoder:
     Args:
         frames: latents ``[1, C, n, Y, X]`` to pictures ``[1, stride n, 3, H, W]``, 0 to 1.
         stride: pictures of a latent frame; of the first the last one counts.
+        reach: one frame, because the first of a decoding is one picture.
     """
 
     frames: Callable[[Tensor], Tensor]
     stride: int
-    reach: int = 0
+    reach: int = 1
 
     def begin(self) -> _Framewise:
         return _Framewise(self)

@@ -1,6 +1,9 @@
 """Tensors, latents and videos on disk."""
 
 from .claim import claimed, refuse_held, was_claimed
+from .clip import ClipMaker, VideoStyle
+from .ended_video import Sound, end_video
+from .growing_video import GrowingVideo
 from .json_text import json_of, named, placed, shown
 from .json_values import as_list, as_number, as_object, as_words, entry
 from .latent_file import (
@@ -13,6 +16,7 @@ from .latent_file import (
     read_text_embedding,
     write_latents,
 )
+from .parts import Part, Parts
 from .picture_file import png_of, write_png
 from .plain_file import check_file, read_text
 from .replaced import (
@@ -32,7 +36,13 @@ from .video_file import VideoWriter
 __all__ = [
     "NORMALISED",
     "WRAPPERS",
+    "ClipMaker",
+    "GrowingVideo",
+    "Part",
+    "Parts",
+    "Sound",
     "TensorSource",
+    "VideoStyle",
     "VideoWriter",
     "as_list",
     "as_number",
@@ -43,6 +53,7 @@ __all__ = [
     "check_writable",
     "claimed",
     "clear_leftovers",
+    "end_video",
     "entry",
     "is_latent_file",
     "json_of",

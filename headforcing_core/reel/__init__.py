@@ -1,0 +1,8 @@
+"""A video on its way from latents to a file, chunk by chunk, and what is kept of a run."""
+
+from .film import Film
+from .kept_chunks import KeptChunks
+from .kept_clips import KeptClips
+from .reel import Reel
+
+__all__ = ["Film", "KeptChunks", "KeptClips", "Reel"]

@@ -1,0 +1,83 @@
+"""The finished latents of a run, on disk as soon as they are there."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..files import Part, Parts
+from ..video import Chunk, ChunkClock
+
+log = logging.getLogger("headforcing")
+LATENT = "latent"
+
+
+@dataclass
+class KeptChunks:
+    """Every chunk is a part of its own; those before the first that is missing are gone on from.
+
+    Args:
+        parts: of one video, whose chunks no other settings can make.
+        clock: the chunks of the video.
+    """
+
+    parts: Parts
+    clock: ChunkClock
+    waiting: dict[int, tuple[Chunk, Tensor]] = field(default_factory=dict)
+
+    def read(self, shape: tuple[int, int, int, int]) -> list[Tensor]:
+        """Return the leading chunks that are whole, ``[B, C, n, Y, X]`` as the model sees them.
+
+        What is damaged, and what comes after it, is told and made again.
+
+        Args:
+            shape: the (B, C, Y, X) they must have.
+        """
+        found: list[Tensor] = []
+        batch, channels, rows, columns = shape
+        for chunk in self.clock:
+            try:
+                part = self.parts.read(_name(chunk))
+                if part is None:
+                    break
+                latent = part.tensors.get(LATENT)
+                expected = (batch, channels, len(chunk), rows, columns)
+                if latent is None or latent.shape != expected or not latent.isfinite().all():
+                    raise ValueError(f"latents of a chunk must be {list(expected)} finite numbers")
+            except ValueError as error:
+                log.warning(
+                    "%s; frames from %d on are made again, %d before it are kept",
+                    *(error, chunk.start, chunk.start),
+                )
+                break
+            found.append(latent)
+        return found
+
+    def write(self, chunk: Chunk, latent: Tensor) -> None:
+        """Keep a chunk; where there is no room it waits, and is tried again with the next.
+
+        Raises:
+            OSError: if it waits; it says why.
+        """
+        self.waiting[chunk.start] = chunk, latent
+        self.save()
+
+    def save(self) -> None:
+        """Write what waits.
+
+        Raises:
+            OSError: if there is no room, still.
+        """
+        for start, (chunk, latent) in list(self.waiting.items()):
+            # a copy: what is cut from a whole video would be written as the whole
+            whole = latent.detach().cpu().clone(memory_format=torch.contiguous_format)
+            part = Part({LATENT: whole}, {})
+            self.parts.write(_name(chunk), part)
+            del self.waiting[start]
+
+
+def _name(chunk: Chunk) -> str:
+    return f"latent_{chunk.start:07d}"

@@ -1,0 +1,98 @@
+"""The encoded chunks of a run, kept so that it goes on without decoding them again."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass, fields
+
+import torch
+
+from ..files import Part, Parts
+
+log = logging.getLogger("headforcing")
+CLIP = "clip"
+
+
+@dataclass(frozen=True)
+class KeptClip:
+    """What is said of one clip.
+
+    Args:
+        start, stop: latent frames.
+        first: number of its first picture.
+        count: of its pictures.
+        width, height: of a picture, before it is enlarged.
+    """
+
+    start: int
+    stop: int
+    first: int
+    count: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class KeptClips:
+    """Clips of one video as one autoencoder shows it in one style.
+
+    Args:
+        parts: those of the video.
+        key: tells clips of other autoencoders and styles apart.
+    """
+
+    parts: Parts
+    key: str
+
+    def leading(self, frames: int) -> list[KeptClip]:
+        """Return the clips from the first on, as far as they are whole.
+
+        Args:
+            frames: of the video; clips beyond are another's.
+        """
+        found: list[KeptClip] = []
+        while not found or found[-1].stop < frames:
+            start = found[-1].stop if found else 0
+            try:
+                part = self.parts.read(self._name(start))
+                if part is None:
+                    break
+                clip = _said(part)
+            except ValueError as error:
+                log.warning("%s; the pictures from there on are made again", error)
+                break
+            if clip.start != start or not start < clip.stop <= frames:
+                break
+            found.append(clip)
+        return found
+
+    def content(self, clip: KeptClip) -> bytes:
+        """Return the bytes of a clip.
+
+        Raises:
+            ValueError: if it is damaged, or gone since it was looked at.
+        """
+        part = self.parts.read(self._name(clip.start))
+        if part is None:
+            raise ValueError(f"the clip of frame {clip.start} must stay where it is, got none")
+        return part.tensors[CLIP].numpy().tobytes()
+
+    def write(self, clip: KeptClip, content: bytes) -> None:
+        """Keep a clip.
+
+        Raises:
+            OSError: if there is room nowhere.
+        """
+        tensor = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+        self.parts.write(self._name(clip.start), Part({CLIP: tensor}, asdict(clip)))
+
+    def _name(self, start: int) -> str:
+        return f"clip_{self.key}_{start:07d}"
+
+
+def _said(part: Part) -> KeptClip:
+    about = part.about if isinstance(part.about, dict) else {}
+    names = [field.name for field in fields(KeptClip)]
+    if set(about) != set(names) or any(type(about[name]) is not int for name in names):
+        raise ValueError(f"a clip must say {', '.join(names)}, got {', '.join(about)}")
+    return KeptClip(**about)
