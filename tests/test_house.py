@@ -18,6 +18,7 @@ PACKAGES = {"torch", "filelock", "numpy", "safetensors", "einops", "PIL", "tqdm"
 EXTRAS = {
     "headforcing_core/demo/comparison/report.py": {"matplotlib"},
     "headforcing_core/heads/profile_plots.py": {"matplotlib"},
+    "headforcing_core/words/tokens.py": {"sentencepiece"},
 }
 ALL_EXTRAS = set().union(*EXTRAS.values())
 # imported when a GPU is there to run it, by an operator's api; its numbers are tiles and cards

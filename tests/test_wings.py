@@ -12,8 +12,8 @@ from imports import ROOT, Import, graph, imported, module_of, sources
 FLOORS = {
     "": (("nodes",), ("headforcing_core",), ("kernels",)),
     "headforcing_core": (
-        *(("cli",), ("demo",), ("heads", "inspection", "reel"), ("generation",), ("rollout",)),
-        ("attention",),
+        *(("cli",), ("demo",), ("heads", "inspection", "reel", "words"), ("generation",)),
+        *(("rollout",), ("attention",)),
         *(("memory", "models", "decoding"), ("methods",), ("video",), ("bounds",), ("files",)),
         ("device", "stopping", "streams", "version"),
     ),

@@ -19,7 +19,7 @@ from ..methods import (
     Switch,
     SwitchRule,
 )
-from ..video import TRAINING_STEPS, ModelGeometry, NoiseLevel, VideoFormat, levels_at, noise_levels
+from ..video import TRAINING_STEPS, NoiseLevel, VideoFormat, levels_at, noise_levels
 from .wan import WanConfig
 
 # of latents: Wan 2.1 and the larger Wan 2.2, and the small one
@@ -28,8 +28,22 @@ WAN_VIDEO = VideoFormat(time_stride=4, space_stride=8, fps=16)
 WAN_HEAD_DIM = 128
 WAN_TEXT_TOKENS = 512
 WAN_EPS = 1e-6
+# of the encoder of its texts: eps of norms, and how many tokens apart is as far as any
+UMT5_EPS, UMT5_FAR = 1e-6, 128
 WAN_HORIZON = 21
-WAN_1_3B = ModelGeometry(layers=30, heads=12, head_dim=WAN_HEAD_DIM)
+WAN_1_3B_MODEL = WanConfig(
+    dim=12 * WAN_HEAD_DIM,
+    ffn_dim=8960,
+    freq_dim=256,
+    text_dim=4096,
+    in_dim=WAN_CHANNELS,
+    out_dim=WAN_CHANNELS,
+    heads=12,
+    layers=30,
+    patch=(1, 2, 2),
+    eps=WAN_EPS,
+)
+WAN_1_3B = WAN_1_3B_MODEL.geometry
 
 FOUR_STEPS = (1000, 750, 500, 250)
 # of what was built on a model, and of stages before the few steps, of which names tell

@@ -12,7 +12,7 @@ import torch
 from ..files import TensorSource, shown
 from .families import WAN_EPS, WAN_HEAD_DIM
 from .quantised import is_fp8, quantised_layers
-from .stored_weights import StoredWeight, check_scales, told_apart
+from .stored_weights import StoredWeight, check_scales, check_shapes, told_apart
 from .wan import FLOW, WanConfig, WanModel
 from .weight_names import ROOT, wan_names
 
@@ -23,6 +23,7 @@ SIZED = (
     "text_embedding.0.weight",
     "head.head.weight",
 )
+MODEL = "a Wan text-to-video model"
 # tensors of a block, less than it has
 LEAST_OF_BLOCK = 8
 # layers and channels beyond any model: what is made of them before all weights are compared
@@ -82,8 +83,8 @@ def read_published(
     expected = weight_shapes(config)
     # several numbers may share a byte: only whoever runs such a layer knows its size
     packed = {f"{module}.weight" for module in quantised if not is_fp8(quantised[module])}
-    _check_shapes(
-        expected, {n: expected.get(n, s) if n in packed else s for n, s in shapes.items()}
+    check_shapes(
+        MODEL, expected, {n: expected.get(n, s) if n in packed else s for n, s in shapes.items()}
     )
     return Published(source, config, weights, beside, quantised)
 
@@ -157,20 +158,3 @@ def _check_sized(shapes: Mapping[str, tuple[int, ...]]) -> None:
         0 < length <= MOST_CHANNELS for shape in sized for length in shape
     ):
         raise ValueError(f"{ROOT} must be that of a video model, got {shapes[ROOT]}")
-
-
-def _check_shapes(
-    expected: Mapping[str, tuple[int, ...]], got: Mapping[str, tuple[int, ...]]
-) -> None:
-    wrong = {n: s for n, s in got.items() if n in expected and s != expected[n]}
-    for kind, names in (
-        ("missing", sorted(expected.keys() - got.keys())),
-        ("unknown", sorted(got.keys() - expected.keys())),
-        ("of wrong shape", [f"{n} {got[n]} for {expected[n]}" for n in sorted(wrong)]),
-    ):
-        if names:
-            raise ValueError(
-                f"a Wan text-to-video model must have {len(expected)} tensors, got "
-                f"{len(names)} {kind}: {', '.join(names[:3])}; the file is incomplete or another "
-                "model"
-            )

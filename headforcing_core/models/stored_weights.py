@@ -96,6 +96,30 @@ def check_scales(
         )
 
 
+def check_shapes(
+    model: str, expected: Mapping[str, tuple[int, ...]], got: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Refuse weights that are not those of a whole model.
+
+    Args:
+        model: what it is.
+
+    Raises:
+        ValueError: how many are missing, unknown or of another shape, and the first names.
+    """
+    wrong = {n: s for n, s in got.items() if n in expected and s != expected[n]}
+    for kind, names in (
+        ("missing", sorted(expected.keys() - got.keys())),
+        ("unknown", sorted(got.keys() - expected.keys())),
+        ("of wrong shape", [f"{n} {got[n]} for {expected[n]}" for n in sorted(wrong)]),
+    ):
+        if names:
+            raise ValueError(
+                f"{model} must have {len(expected)} tensors, got {len(names)} {kind}: "
+                f"{', '.join(names[:3])}; the file is incomplete or another model"
+            )
+
+
 def read_weight(weight: StoredWeight, source: TensorSource) -> Tensor:
     """Return a weight as trained, without per-tensor or per-row fp8 scaling; it may be mapped.
 
