@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -40,6 +42,78 @@ def memory_of(device: torch.device | str) -> int:
     if device.type == "cpu" and hasattr(os, "sysconf"):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return sys.maxsize
+
+
+def free_memory(device: torch.device | str) -> int | None:
+    """Return the bytes a device has left for us now; None where that cannot be told.
+
+    Of a CUDA device, what the driver has and what PyTorch keeps of it for later.
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
+    return free_host_memory() if device.type == "cpu" else None
+
+
+def free_host_memory(root: Path = Path("/")) -> int | None:
+    """Return the bytes that Linux has available, or lets this process have where that is less.
+
+    Swap is not counted, caches of files are: they give way.
+
+    Args:
+        root: where ``proc`` and ``sys`` are.
+
+    Returns:
+        None where the system does not tell.
+    """
+    there = _numbers(root / "proc/meminfo").get("MemAvailable:")
+    if there is None:
+        return None
+    return max(0, min([1024 * there, *_left_to_groups(root)]))
+
+
+# of a control group: where it is, limit, use, and what its statistics begin with
+GROUPS = ("sys/fs/cgroup", "memory.max", "memory.current", "")
+OLDER_GROUPS = (
+    *("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+    "total_",
+)
+
+
+def _left_to_groups(root: Path) -> Iterator[int]:
+    """Yield what each control group may still use that this process is in, a container's too."""
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        mount, *names = OLDER_GROUPS if controllers else GROUPS
+        group = root / mount / path.lstrip("/")
+        # a container sees its own group as the root, whatever it is called outside
+        for at in (group, *group.parents):
+            if at.is_relative_to(root / mount):
+                yield from _left_to(at, *names)
+
+
+def _left_to(group: Path, limit: str, use: str, begins: str) -> Iterator[int]:
+    most, used = _read(group / limit).strip(), _read(group / use).strip()
+    if most.isdecimal() and used.isdecimal():
+        counted = _numbers(group / "memory.stat")
+        files = sum(counted.get(f"{begins}{age}_file", 0) for age in ("active", "inactive"))
+        yield int(most) - int(used) + files
+
+
+def _numbers(file: Path) -> Mapping[str, int]:
+    """Return the numbers of a file that has a name and a number in every line."""
+    lines = (line.split() for line in _read(file).splitlines())
+    return {line[0]: int(line[1]) for line in lines if len(line) > 1 and line[1].isdecimal()}
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:  # there is none, or it is not ours to read
+        return ""
 
 
 def check_room(what: str, size: int, device: torch.device | str, remedy: str) -> None:

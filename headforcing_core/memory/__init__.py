@@ -6,8 +6,10 @@ from .cache_plan import CachePlan
 from .groups import HeadGroup, check_map, group_heads
 from .ledger import Ledger
 from .open_chunk import OpenChunk
+from .scores import CELLS
 
 __all__ = [
+    "CELLS",
     "ArenaPlan",
     "CacheBank",
     "CachePlan",

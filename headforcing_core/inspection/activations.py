@@ -1,0 +1,101 @@
+"""What a rollout needs for a moment: of a model call, of a commit, beside what it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from ..memory import CachePlan
+from ..models import WanConfig
+from .moments import Moments
+
+FLOAT = torch.float32.itemsize
+INDEX = torch.int64.itemsize
+# latents of a chunk that are alive during a call: noise, what was made of it, and the chunk before
+LATENTS = 4
+# numbers per channel and frame by which a block is told the time, and how often they are there
+MODULATIONS, TIMES = 6, 4
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What is alive at once in the worst moment, in bytes, as PyTorch's eager code has it.
+
+    A block keeps what it was given, ``x``, and works on copies of all tokens:
+
+        writing the keys   x y q k v, and k once more turned
+        reading            x y q k v, q turned, and what was read
+        feed-forward       x and x after attention, what was read, what goes in, hidden twice
+
+    Kernels of a GPU need less for writing; the feed-forward is the worst moment of models as wide
+    there as published ones.
+
+    Args:
+        config: sizes of the model.
+        plan: its caches.
+        frames: of the largest chunk of the video.
+        latent: bytes of that chunk's latents, float32, of all videos.
+        remembered: chunks whose latents are kept to be computed again under a new prompt.
+    """
+
+    config: WanConfig
+    plan: CachePlan
+    frames: int
+    latent: int
+    remembered: int = 0
+
+    @property
+    def bytes(self) -> int:
+        moments = [Moments(self.plan, group, self.frames) for group in self.plan.groups]
+        study = max(moment.study for moment in moments)
+        stage = max(moment.stage for moment in moments)
+        rotated = 6 * self._token
+        call = (
+            self._write,
+            rotated + study,
+            rotated + stage + (self._token if self._per_frame else 0),
+            self._read,
+            self._feed_forward,
+        )
+        described = sum(moment.described(self.config.in_dim) for moment in moments)
+        return self._kept + described + max(*call, *(moment.commit for moment in moments))
+
+    @property
+    def _kept(self) -> int:
+        """What is there in every moment."""
+        tokens = self.frames * self.plan.rope.grid.tokens_per_frame
+        angles = tokens * self.plan.geometry.head_dim * FLOAT
+        times = TIMES * MODULATIONS * self.frames * self.plan.batch * self.config.dim
+        latents = (LATENTS + max(0, self.remembered - 1)) * self.latent
+        return latents + angles + times * self.plan.dtype.itemsize
+
+    @property
+    def _rows(self) -> int:
+        return self.plan.batch * self.frames * self.plan.rope.grid.tokens_per_frame
+
+    @property
+    def _token(self) -> int:
+        """Bytes of all tokens, once, in the model's dtype."""
+        return self._rows * self.config.dim * self.plan.dtype.itemsize
+
+    @property
+    def _write(self) -> int:
+        wide = self._rows * self.config.dim * FLOAT
+        copies = wide + self._token if self.plan.dtype.itemsize < FLOAT else 0
+        places = self.frames * self.plan.rope.grid.tokens_per_frame * self.config.heads * INDEX
+        return 5 * self._token + wide + copies + places
+
+    @property
+    def _read(self) -> int:
+        # what groups of heads read is put together
+        alike = len(self.plan.groups) == 1 and not self._per_frame
+        return (7 if alike else 8) * self._token
+
+    @property
+    def _feed_forward(self) -> int:
+        return 4 * self._token + 2 * self._rows * self.config.ffn_dim * self.plan.dtype.itemsize
+
+    @property
+    def _per_frame(self) -> bool:
+        return any(group.rule.per_frame for group in self.plan.groups)

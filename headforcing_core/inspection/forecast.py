@@ -1,0 +1,210 @@
+"""What a run will take, said before it: frames, and bytes of everything in every place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, prod
+
+import torch
+
+from ..device import GIB
+from ..generation import VideoRequest
+from ..memory import CachePlan
+from ..models import WAN_VIDEO, WanConfig, weight_shapes
+from .activations import Activations
+
+HOST = "cpu"
+FLOAT = torch.float32.itemsize
+COLOURS = 3
+# latents lie chunk by chunk until the end, and once more while they are written or handed over
+COPIES = 2
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """What a forecast must know of a model that is not loaded.
+
+    Args:
+        config: its sizes.
+        dtype: it computes in.
+        weights_bytes: as they will lie on the device.
+        resident_bytes: of those, what must be there at once, where a host streams the rest; None:
+            all of them.
+    """
+
+    config: WanConfig
+    dtype: torch.dtype
+    weights_bytes: int
+    resident_bytes: int | None = None
+
+    @classmethod
+    def plain(cls, config: WanConfig, dtype: torch.dtype) -> ModelSizes:
+        """Return the sizes of a model whose weights all lie in the dtype it computes in."""
+        numbers = sum(map(prod, weight_shapes(config).values()))
+        return cls(config, dtype, numbers * dtype.itemsize)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that takes memory.
+
+    Args:
+        kind: what it is called in a sentence.
+        what: what it is called in a table.
+        place: the device it lies on.
+    """
+
+    kind: str
+    what: str
+    bytes: int
+    place: str
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """All that is known of a run before it. Caches, text and latents are exact.
+
+    Activations are those of our own model in eager PyTorch, see ``Activations``.
+
+    Args:
+        request: the video.
+        sizes: the model.
+        text_tokens: rows of all prompts whose keys are kept at a time.
+        device: where the model runs.
+        decode_bytes: what turning latents into pictures takes there, weights included.
+        images: whether all pictures are handed over at once, as ComfyUI's IMAGE.
+        batch: videos side by side.
+
+    Raises:
+        ValueError: if the request does not fit the model.
+    """
+
+    request: VideoRequest
+    sizes: ModelSizes
+    text_tokens: int
+    device: torch.device | str = HOST
+    decode_bytes: int = 0
+    images: bool = False
+    batch: int = 1
+
+    def __post_init__(self) -> None:
+        _ = self.plan  # refuses what does not fit
+
+    @cached_property
+    def plan(self) -> CachePlan:
+        return self.request.plan(self.sizes, self.batch)
+
+    @property
+    def frames(self) -> int:
+        return self.request.clock.total_frames
+
+    @property
+    def seconds(self) -> float:
+        return WAN_VIDEO.seconds(self.frames)
+
+    @property
+    def pictures(self) -> int:
+        return WAN_VIDEO.pixel_frames(self.frames)
+
+    @property
+    def chunks(self) -> int:
+        return len(self.request.clock)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        stride = WAN_VIDEO.space_stride
+        return stride * self.request.columns, stride * self.request.rows
+
+    @cached_property
+    def caches(self) -> Mapping[str, int]:
+        """Bytes of the caches by type of head; together they are ``plan.bytes``."""
+        found: dict[str, int] = {}
+        for group in self.plan.groups:
+            heads = self.batch * sum(map(len, group.heads.values()))
+            own = heads * self.plan.arena(group).bytes(self.sizes.dtype.itemsize)
+            found[group.type] = found.get(group.type, 0) + own
+        return found
+
+    @property
+    def text_bytes(self) -> int:
+        """Keys and values of the prompts in every layer's cross-attention."""
+        numbers = 2 * self.sizes.config.layers * self.text_tokens * self.sizes.config.dim
+        return self.batch * numbers * self.sizes.dtype.itemsize
+
+    @property
+    def latent_bytes(self) -> int:
+        """Of all latents, once."""
+        return self._latents(self.frames)
+
+    @property
+    def picture_bytes(self) -> int:
+        """Of all pictures in float32."""
+        return self.batch * self.pictures * prod(self.size) * COLOURS * FLOAT
+
+    @cached_property
+    def activation_bytes(self) -> int:
+        """What is alive at once in the worst moment, beside all that is kept; an estimate."""
+        request, per_chunk = self.request, self.request.clock.frames_per_chunk
+        # a video of one short chunk has no other
+        frames = min(per_chunk, self.frames)
+        again = request.fitted_method.switch.again
+        remembered = min(1 + ceil(again / per_chunk), self.chunks - 1) if again else 0
+        latent = self._latents(frames)
+        return Activations(self.sizes.config, self.plan, frames, latent, remembered).bytes
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """Everything that takes memory, in the order of the table."""
+        resident, place = self.sizes.resident_bytes, str(self.device)
+        weights = self.sizes.weights_bytes if resident is None else resident
+        rows = [
+            *(Row("caches", f"caches, {t}", n, place) for t, n in self.caches.items()),
+            Row("text", "text in every layer", self.text_bytes, place),
+            Row("weights", "weights", weights, place),
+            Row("activations", "activations, about", self.activation_bytes, place),
+            Row("decoding", "decoding", self.decode_bytes, place),
+            Row("latents", "latents", COPIES * self.latent_bytes, HOST),
+            Row("pictures", "pictures at once", self.picture_bytes * self.images, HOST),
+        ]
+        return tuple(row for row in rows if row.bytes)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The device, and the host if that is another."""
+        return tuple(dict.fromkeys((str(self.device), HOST)))
+
+    def peak(self, place: str) -> int:
+        """Return the most bytes that are in use at once in a place."""
+        return sum(row.bytes for row in self.rows if row.place == place)
+
+    def _latents(self, frames: int) -> int:
+        config, request = self.sizes.config, self.request
+        return self.batch * frames * config.in_dim * request.rows * request.columns * FLOAT
+
+
+def table(forecast: Forecast, free: Mapping[str, int | None]) -> str:
+    """Return a forecast as lines of text.
+
+    Args:
+        free: bytes that are free in each of its places; None where that is not known.
+    """
+    said = forecast
+    lines = [
+        f"{said.seconds:.1f} s: {said.frames} latent frames, {said.pictures} pictures, "
+        f"{said.chunks} chunks; {said.size[0]} x {said.size[1]}; "
+        f"{said.request.fitted_method.name}"
+    ]
+    for place in said.places:
+        rows = [row for row in said.rows if row.place == place]
+        lines += [_line(row.what, row.bytes) for row in rows]
+        left = free.get(place)
+        there = "" if left is None else f" of {left / GIB:.2f} free"
+        lines.append(_line(f"in all on {place}", said.peak(place)) + there)
+    return "\n".join(lines) + "\n"
+
+
+def _line(what: str, size: int) -> str:
+    return f"  {what:28}{size / GIB:9.2f} GiB"

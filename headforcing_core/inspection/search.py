@@ -1,0 +1,145 @@
+"""What else could be made: another method, another size, another length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..methods import NAMES, HeadMap, settings_named
+from ..models import WAN_VIDEO
+from .forecast import Forecast
+
+# sizes that are tried between the one that was asked for and the smallest
+MOST_SIZES = 300
+
+
+class Offer(NamedTuple):
+    """A run that could be made, and in words what is different about it."""
+
+    how: str
+    forecast: Forecast
+
+
+class Search:
+    """Looks for runs near the one that was asked for.
+
+    Args:
+        asked: what does not fit.
+        fits: says what does; of two that differ in length or size alone the lesser does first.
+        head_maps: of this model, beside the one that the request has.
+        start_frames: first frames that are given: they have their size, and more must follow.
+    """
+
+    def __init__(
+        self,
+        asked: Forecast,
+        fits: Callable[[Forecast], bool],
+        head_maps: Sequence[HeadMap] = (),
+        start_frames: int = 0,
+    ):
+        self._asked, self._fits, self._start = asked, fits, start_frames
+        own = asked.request.head_map
+        self._maps = {m.scheme: m for m in (*head_maps, *([] if own is None else [own]))}
+
+    def offers(self) -> list[Offer]:
+        """Return what fits with one thing changed, or with several if none alone is enough."""
+        plain = Offer("", self._asked)
+        ways = [self._other_method(), self._smaller(plain), self._shorter(plain)]
+        if self._asked.images:
+            latents = Offer("without all pictures at once", replace(self._asked, images=False))
+            ways.append(latents if self._fits(latents.forecast) else None)
+        return [way for way in ways if way is not None] or self._together()
+
+    def least(self) -> list[Forecast]:
+        """Return the smallest and shortest run of every method."""
+        found = []
+        for one in self._ways():
+            *_, smallest = one, *self._sizes(one)
+            found.append(self._of_chunks(smallest, self._fewest).forecast)
+        return found
+
+    def _together(self) -> list[Offer]:
+        lean = min(self._ways(), key=lambda offer: offer.forecast.plan.bytes)
+        *_, smallest = lean, *self._sizes(lean)
+        ways = [self._smaller(lean), self._shorter(lean)]
+        found = [way for way in ways if way is not None] or [self._shorter(smallest)]
+        return [way for way in found if way is not None]
+
+    def _other_method(self) -> Offer | None:
+        """Return the method that remembers most of those that fit."""
+        fit = [offer for offer in self._methods() if self._fits(offer.forecast)]
+        return max(fit, key=lambda offer: offer.forecast.plan.bytes, default=None)
+
+    def _ways(self) -> Iterator[Offer]:
+        yield Offer("", self._asked)
+        yield from self._methods()
+
+    def _methods(self) -> Iterator[Offer]:
+        """Yield what ships and can run with the head maps there are."""
+        for name in NAMES:
+            method = settings_named(name).build(self._asked.request.family.frames_per_chunk)
+            head_map = self._maps.get(method.scheme) if method.scheme else None
+            if method.needs_map and head_map is None:
+                continue
+            try:
+                request = replace(self._asked.request, method=method, head_map=head_map)
+                yield Offer(f"with method {name}", replace(self._asked, request=request))
+            except ValueError:  # such a method cannot make this video
+                continue
+
+    def _smaller(self, offer: Offer) -> Offer | None:
+        """Return the largest picture that fits."""
+        return next((one for one in self._sizes(offer) if self._fits(one.forecast)), None)
+
+    def _sizes(self, offer: Offer) -> Iterator[Offer]:
+        """Yield smaller pictures of about the same shape, in whole patches, largest first."""
+        request, (_, *patch) = offer.forecast.request, offer.forecast.sizes.config.patch
+        if self._start or request.family.latent_size is not None:
+            return
+        long, short = max(request.rows, request.columns), min(request.rows, request.columns)
+        along, across = patch if request.rows >= request.columns else patch[::-1]
+        every = range(-(-long // along) - 1, 0, -1)
+        for patches in every[:: -(-len(every) // MOST_SIZES) or 1]:
+            new = patches * along
+            sides = new, max(1, round(short * new / long / across)) * across
+            rows, columns = sides if request.rows >= request.columns else sides[::-1]
+            if rows > request.rows or columns > request.columns:
+                continue
+            try:
+                smaller = replace(request, rows=rows, columns=columns)
+                found = replace(offer.forecast, request=smaller)
+            except ValueError:  # a method that cannot divide such pictures
+                continue
+            width, height = found.size
+            yield Offer(_both(offer.how, f"at {width} x {height}"), found)
+
+    @property
+    def _fewest(self) -> int:
+        """Chunks of the shortest video."""
+        clock = self._asked.request.clock
+        return 1 + sum(chunk.stop <= self._start for chunk in clock) if self._start else 1
+
+    def _shorter(self, offer: Offer) -> Offer | None:
+        """Return the longest video that fits and is shorter."""
+        fewest, most = self._fewest, offer.forecast.chunks - 1
+        if most < fewest or not self._fits(self._of_chunks(offer, fewest).forecast):
+            return None
+        while fewest < most:
+            middle = (fewest + most + 1) // 2
+            if self._fits(self._of_chunks(offer, middle).forecast):
+                fewest = middle
+            else:
+                most = middle - 1
+        return self._of_chunks(offer, fewest)
+
+    def _of_chunks(self, offer: Offer, chunks: int) -> Offer:
+        request = offer.forecast.request
+        clock = request.clock
+        frames = clock.total_frames - (len(clock) - chunks) * clock.frames_per_chunk
+        shorter = replace(offer.forecast, request=replace(request, frames=frames))
+        return Offer(_both(offer.how, f"for {WAN_VIDEO.moment(frames):g} s"), shorter)
+
+
+def _both(how: str, more: str) -> str:
+    return f"{how} {more}".strip()
