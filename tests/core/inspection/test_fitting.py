@@ -1,0 +1,155 @@
+"""What does not fit is refused in a sentence that names what does."""
+
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+from plans import map_for
+from random_model import TINY
+
+from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.inspection import (
+    Forecast,
+    ModelSizes,
+    check_fits,
+    free_in,
+)
+from headforcing.headforcing_core.methods import settings_named
+from headforcing.headforcing_core.models import family_named
+
+FAMILY = family_named("self_forcing")
+GIB = 1024**3
+
+
+def foreseen(name="full", frames=240, rows=32, columns=48, device="cuda", **more):
+    method = settings_named(name).build(FAMILY.frames_per_chunk)
+    head_map = map_for(method, TINY.heads, TINY.layers)
+    first = more.pop("first_chunk", None)
+    request = VideoRequest(FAMILY, frames, rows, columns, 0, first, method, head_map)
+    # a hundred times as much of everything, so that hundredths of a GiB say something
+    sizes = ModelSizes.plain(replace(TINY, dim=9600, ffn_dim=19200, heads=TINY.heads), torch.half)
+    return Forecast(request, sizes, 16, device, **more)
+
+
+def refusal(forecast, free, **more):
+    with pytest.raises(RuntimeError) as caught:
+        check_fits(forecast, {"cuda": free}, **more)
+    said = str(caught.value)
+    assert "\n" not in said and not said.endswith(".")
+    return said
+
+
+def test_what_fits_exactly_runs_and_a_byte_less_does_not():
+    forecast = foreseen()
+    check_fits(forecast, {"cuda": forecast.peak("cuda"), "cpu": forecast.peak("cpu")})
+    said = refusal(forecast, forecast.peak("cuda") - 1)
+    need, there = re.findall(r"need (\S+) GiB, cuda has (\S+) GiB free", said)[0]
+    assert float(need) > float(there)
+    assert said.startswith("caches, text, weights and activations need")
+
+
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_what_is_not_known_refuses_nothing(device):
+    forecast = foreseen(device=device)
+    check_fits(forecast, {"cuda": None, "cpu": None})
+    check_fits(forecast, {})
+
+
+def test_what_is_offered_fits_and_a_little_more_does_not():
+    """The largest length, the largest size, the method that remembers most."""
+    asked = foreseen()
+    free = asked.peak("cuda") // 2
+    said = refusal(asked, free)
+    method, width, height, seconds = re.search(
+        r"it fits with method (\S+) \(.* GiB\), or at (\d+) x (\d+) \(.*\), or for (\S+) s \(", said
+    ).groups()
+    stride = 16
+    assert int(width) % stride == int(height) % stride == 0
+    frames, long, short = 4 * float(seconds), int(width) // 8, int(height) // 8
+
+    def peak(**changed):
+        return foreseen(**changed).peak("cuda")
+
+    assert peak(frames=int(frames)) <= free < peak(frames=int(frames) + 3)
+    assert peak(rows=short, columns=long) <= free
+    assert free < peak(rows=round((long + 2) * 2 / 3 / 2) * 2, columns=long + 2)
+    # about as wide for its height
+    assert long / short == pytest.approx(1.5, rel=0.1)
+    assert peak(name=method) <= free
+    assert refusal(asked, peak(name=method) - 1).find(f"method {method} ") < 0
+
+
+def test_methods_that_need_a_map_are_offered_where_there_is_one():
+    asked = foreseen(rows=64, columns=96)
+    every = {
+        name: foreseen(name, rows=64, columns=96)
+        for name in ("head_forcing:compact", "infinity_rope", "dummy", "forcing_kv")
+    }
+    free = every["head_forcing:compact"].peak("cuda")
+    assert "head_forcing" not in refusal(asked, free)
+    head_map = every["head_forcing:compact"].request.head_map
+    assert "with method head_forcing:compact (" in refusal(asked, free, head_maps=[head_map])
+
+
+def test_two_changes_are_offered_where_one_is_not_enough():
+    asked = foreseen(frames=240, rows=64, columns=96, images=True)
+    free = {"cuda": foreseen("infinity_rope", 240, 4, 6).peak("cuda"), "cpu": None}
+    with pytest.raises(RuntimeError, match=r"it fits with method \S+ at 48 x 32 \(\S+ GiB\)"):
+        check_fits(replace(asked, request=replace(asked.request, first_chunk=3)), free)
+
+
+def test_where_nothing_fits_that_is_said():
+    asked = foreseen()
+    said = refusal(asked, asked.sizes.weights_bytes - 1)
+    least = re.search(r"nothing fits there: the least that can be made needs (\S+) GiB$", said)
+    smallest = foreseen("full", 3, 2, 2).peak("cuda")
+    assert 0 <= float(least[1]) - smallest / GIB < 0.011
+
+
+def test_a_start_keeps_its_size_and_its_length():
+    asked = foreseen()
+    longest = foreseen(frames=120)
+    said = refusal(asked, longest.peak("cuda"), start_frames=60)
+    assert " at " not in said and "for 30 s" in said
+    assert "for " not in refusal(asked, longest.peak("cuda"), start_frames=120)
+
+
+def test_a_first_chunk_of_one_frame_keeps_its_length():
+    asked = foreseen(frames=241, first_chunk=1)
+    assert "for 30.25 s (" in refusal(asked, foreseen(frames=121, first_chunk=1).peak("cuda"))
+
+
+def test_videos_side_by_side_are_not_offered_methods_that_look():
+    asked = foreseen(batch=2)
+    free = foreseen("infinity_rope", batch=2).peak("cuda")
+    head_map = foreseen("head_forcing").request.head_map
+    said = refusal(asked, free, head_maps=[head_map])
+    assert "with method infinity_rope" in said
+
+
+def test_a_family_of_one_size_is_offered_no_other():
+    family = family_named("demo")
+    method = settings_named("full").build(family.frames_per_chunk)
+    request = VideoRequest(family, 240, 8, 8, 0, method=method)
+    asked = Forecast(request, ModelSizes.plain(TINY, torch.half), 16, "cuda")
+    said = refusal(asked, asked.peak("cuda") - 1)
+    assert " at " not in said and "for 59.25 s" in said
+
+
+def test_the_host_is_a_place_of_its_own():
+    asked = foreseen("rolling", images=True)
+    with pytest.raises(RuntimeError) as caught:
+        check_fits(asked, {"cuda": None, "cpu": asked.peak("cpu") - 1})
+    said = str(caught.value)
+    assert said.startswith("latents and pictures need") and "cpu has" in said
+    assert "for 59.25 s (" in said and "without all pictures at once (" in said
+    assert "method" not in said
+
+
+def test_on_the_cpu_everything_is_in_one_place():
+    asked = foreseen(device="cpu")
+    with pytest.raises(RuntimeError, match="activations and latents need"):
+        check_fits(asked, {"cpu": asked.peak("cpu") - 1})
+    free = free_in(asked)
+    assert set(free) == {"cpu"} and (free["cpu"] is None or free["cpu"] > 0)
