@@ -6,20 +6,23 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from textwrap import indent
 
 import torch
 
 from ..bounds import check_frames, check_within
+from ..device import GIB
 from ..inspection import STAND_IN, ChunkInspected, Reading, budgets, check_work, inspect
 from ..memory import ArenaPlan
 from ..methods import NAMES, Method, read_head_map, settings_named, with_values
-from ..models import WAN_1_3B, WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO
+from ..models import WAN_1_3B_MODEL, WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO, family_named
 from ..video import ChunkClock, LatentGrid, Rope
 
 BYTES = torch.bfloat16.itemsize
 PATCH = 2
+# a window as long as what it was trained on, and nothing of its own
+PLAIN_FAMILY = "self_forcing"
 
 
 def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
@@ -74,14 +77,18 @@ def run(options: argparse.Namespace) -> int:
 
 def _table(rope: Rope, options: argparse.Namespace) -> str:
     """Return what each method costs, as Markdown or JSON."""
-    costs = budgets(WAN_1_3B, rope, options.frames, options.chunk, WAN_HORIZON, BYTES)
+    family = replace(family_named(PLAIN_FAMILY), frames_per_chunk=options.chunk)
+    costs = budgets(WAN_1_3B_MODEL, family, rope, options.frames, torch.bfloat16)
     if options.json:
         return json.dumps([asdict(cost) for cost in costs], indent=1) + "\n"
     window = next(cost for cost in costs if cost.method == "rolling").attended
-    lines = ["| method | head-frames attended | of the window | GiB |", "|---|---|---|---|"]
+    lines = [
+        "| method | head-frames attended | of the window | caches, GiB | in all, GiB |",
+        "|---|---|---|---|---|",
+    ]
     lines += [
         f"| `{cost.method}` | {cost.attended:.0f} | {cost.attended / window:.0%} | "
-        f"{cost.bytes / 1024**3:.2f} |"
+        f"{cost.bytes / GIB:.2f} | {cost.in_all / GIB:.2f} |"
         for cost in costs
     ]
     return "\n".join(lines) + "\n"

@@ -1,15 +1,19 @@
-"""What every method costs on a published model: frames attended, frames kept, bytes."""
+"""What every method costs on a published model: frames attended, bytes kept, bytes in all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
+
+from ..bounds import MOST_FRAMES
+from ..generation import VideoRequest
 from ..memory import ArenaPlan
 from ..methods import (
     ALL_HEADS,
     NAMES,
-    UNDECIDED,
+    HeadMap,
     Kind,
     Method,
     head_forcing,
@@ -17,7 +21,9 @@ from ..methods import (
     published_map,
     settings_named,
 )
+from ..models import WAN_TEXT_TOKENS, Family, WanConfig
 from ..video import ChunkClock, ModelGeometry, Rope
+from .forecast import Forecast, ModelSizes
 from .readings import ChunkInspected, inspect
 
 # head types of Head Forcing as its shares give them, where no map is published: anchors a quarter
@@ -25,6 +31,8 @@ from .readings import ChunkInspected, inspect
 ANCHORS, LOCALS = 0.25, 0.2
 # a chunk late enough that every cache is full
 SETTLED = 60
+# any but the host, where latents would be counted, too
+DEVICE = "cuda"
 
 
 @dataclass(frozen=True)
@@ -34,35 +42,42 @@ class Budget:
     Args:
         attended: frames that a query reads, summed over all heads, the current chunk included.
         bytes: of all caches of one video, at any length; of ``full``, at the length asked for.
+        in_all: on the device, weights, text and activations included.
     """
 
     method: str
     attended: float
     bytes: int
+    in_all: int
 
 
 def budgets(
-    geometry: ModelGeometry,
-    rope: Rope,
-    frames: int,
-    frames_per_chunk: int,
-    horizon: int,
-    itemsize: int,
+    config: WanConfig, family: Family, rope: Rope, frames: int, dtype: torch.dtype
 ) -> list[Budget]:
     """Return the cost of every method that ships.
 
     Args:
+        family: how the model is run.
+        rope: on the grid of the video.
         frames: of the video, for the method that keeps everything.
+        dtype: of weights and caches.
     """
-    rows = []
+    geometry, frames_per_chunk = config.geometry, family.frames_per_chunk
+    sizes, rows = ModelSizes.plain(config, dtype), []
+    # what a budget costs is told even where there are no positions for all of it
+    lenient = replace(family, horizon=MOST_FRAMES)
     every = ChunkClock.covering(frames, frames_per_chunk).total_frames
     for name in NAMES:
         method = settings_named(name).build(frames_per_chunk).fitted(every, frames_per_chunk)
         plans = {t: ArenaPlan(rule, frames_per_chunk, rope) for t, rule in method.rules.items()}
         counts = heads_of(method, geometry)
         clock = ChunkClock.covering(min(every, SETTLED * frames_per_chunk), frames_per_chunk)
-        *_, late = inspect(method, clock, horizon, plans, itemsize)
-        room = {t: plans[UNDECIDED if method.online else t].bytes(itemsize) for t in counts}
+        *_, late = inspect(method, clock, family.horizon, plans, dtype.itemsize)
+        grid, own_map = rope.grid, map_of(method, geometry)
+        request = VideoRequest(
+            lenient, every, grid.rows, grid.columns, 0, method=method, head_map=own_map
+        )
+        forecast = Forecast(request, sizes, WAN_TEXT_TOKENS, DEVICE)
         rows.append(
             Budget(
                 name,
@@ -70,7 +85,8 @@ def budgets(
                     n * (every if method.name == "full" else _attended(late, t, plans[t]))
                     for t, n in counts.items()
                 ),
-                sum(n * room[t] for t, n in counts.items()),
+                forecast.plan.bytes,
+                forecast.peak(DEVICE),
             )
         )
     return rows
@@ -98,6 +114,20 @@ def heads_of(method: Method, geometry: ModelGeometry) -> Mapping[str, int]:
             head_forcing.MEMORY: every - anchors - locals_,
         }
     return published_map(f"{method.scheme}_self_forcing").counts
+
+
+def map_of(method: Method, geometry: ModelGeometry) -> HeadMap | None:
+    """Return a head map with as many heads of each type, in all layers alike; None if none is used.
+
+    One that is published for a model of this size is taken as it is.
+    """
+    if not method.needs_map:
+        return None
+    if method.scheme != head_forcing.SCHEME:
+        return published_map(f"{method.scheme}_self_forcing")
+    every = [type_ for type_, heads in heads_of(method, geometry).items() for _ in range(heads)]
+    rows = (tuple(every[layer :: geometry.layers]) for layer in range(geometry.layers))
+    return HeadMap(method.scheme, tuple(rows), "the shares that the paper gives")
 
 
 def _attended(chunk: ChunkInspected, type_: str, plan: ArenaPlan) -> float:
