@@ -12,9 +12,15 @@ from imports import ROOT, Import, graph, imported, module_of, sources
 FLOORS = {
     "": (("nodes",), ("headforcing_core",), ("kernels",)),
     "headforcing_core": (
-        *(("cli",), ("demo",), ("heads", "inspection", "reel", "words"), ("generation",)),
+        *(
+            ("cli",),
+            ("demo",),
+            ("heads", "inspection", "reel", "words", "autoencoders"),
+            ("generation",),
+        ),
         *(("rollout",), ("attention",)),
-        *(("memory", "models", "decoding"), ("methods",), ("video",), ("bounds",), ("files",)),
+        *(("memory", "models", "decoding"), ("methods",), ("telemetry", "video"), ("bounds",)),
+        ("files",),
         ("device", "stopping", "streams", "version"),
     ),
     "headforcing_core.demo": (

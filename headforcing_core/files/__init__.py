@@ -32,12 +32,14 @@ from .replaced import (
 )
 from .tensor_files import WRAPPERS, TensorSource, open_tensors
 from .video_file import VideoWriter
+from .video_reader import OpenVideo, open_video
 
 __all__ = [
     "NORMALISED",
     "WRAPPERS",
     "ClipMaker",
     "GrowingVideo",
+    "OpenVideo",
     "Part",
     "Parts",
     "Sound",
@@ -59,6 +61,7 @@ __all__ = [
     "json_of",
     "named",
     "open_tensors",
+    "open_video",
     "placed",
     "png_of",
     "read_latents",

@@ -1,0 +1,265 @@
+"""How a video changes while it is made, chunk by chunk, measured without any network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .bands import BANDS
+from .followed import Tones
+from .measures import Measures
+from .pictures import Looks, changes, looks_of, speeds
+from .scene import Scene, turned
+
+# a neighbour that differs less than that, or than that share of what is usual, is the same picture
+SAME, SAME_SHARE = 0.002, 0.1
+# a join may change that much, whatever is usual: in deviations, in levels of 100, and in shares of
+# what is usual in the first seconds
+LEAST_CHANGE, LEAST_STEP, USUAL_SHARE = 0.02, 1.0, 0.25
+# a video rolls back with a leap: what comes back without one swings
+LEAP = 1.8
+# chroma goes with the spread of grey to this power, and contrast with the root of lightness nearly
+COLOUR_POWER, LIGHT_POWER = 0.75, 0.35
+
+
+class Telemetry:
+    """The state of one video, of bounded size.
+
+    Args:
+        fps: pictures per second.
+        past: what earlier chunks measured, if a run goes on; then ``again`` takes the pictures of
+            the last of them.
+        joins_known: what is added are the chunks a video was made of. If not, such as pieces of a
+            file, a seam is looked for between any two pictures.
+
+    Raises:
+        ValueError: if fps is no positive number.
+    """
+
+    def __init__(self, fps: float, past: Sequence[Measures] = (), joins_known: bool = True):
+        if not 0 < fps < float("inf"):
+            raise ValueError(f"fps must be a positive number, got {fps}")
+        self._fps, self._joins_known, self._next = fps, joins_known, 0
+        self._scene, self._tail = Scene(fps), None
+        for measures in past:
+            self._take(measures)
+
+    def again(self, pictures: Tensor) -> None:
+        """Show once more the last chunk that was measured, or its last picture: the next joins it.
+
+        Args:
+            pictures: as ``add`` takes them.
+        """
+        self._tail = _Tail.of(looks_of(_checked(pictures)[-1:]))
+
+    def add(self, pictures: Tensor, cut: bool = False) -> Measures:
+        """Measure the next chunk.
+
+        Args:
+            pictures: ``[N, 3, Y, X]``, 0 to 1, in order.
+            cut: a new scene begins with it, which nothing before is compared with.
+
+        Raises:
+            ValueError: if they are no pictures.
+        """
+        looks = looks_of(_checked(pictures))
+        cut = cut or self._next == 0
+        if cut:
+            self._scene, self._tail = Scene(self._fps), None
+        measures = self._measured(looks, cut)
+        self._take(measures)
+        self._tail = _Tail.of(looks)
+        return measures
+
+    def _take(self, measures: Measures) -> None:
+        if measures.cut:
+            self._scene = Scene(self._fps)
+        self._scene.take(measures)
+        self._next = measures.first + measures.count
+
+    def _measured(self, looks: Looks, cut: bool) -> Measures:
+        scene = self._scene
+        pairs = _Pairs.of(looks, self._tail, scene, self._joins_known)
+        thumbs = scene.past.picked(self._next, looks.thumbs)
+        loop = scene.past.match(thumbs, scene.past.skipped(self._next, pairs.leapt))
+        before = scene.last.leap if scene.last else 0.0
+        if loop is not None and "loop" not in scene.out and max(pairs.leap, before) < LEAP:
+            loop = min(loop, 1.0)
+        tones = _tones(looks, self._tail, scene.last)
+        values = _values(looks, tones)
+        values |= {
+            "motion": _mean(pairs.speeds * self._fps),
+            # the leap of a loop is told as the loop
+            "seam": pairs.seam if BANDS["loop"].holds(loop) else None,
+            "freeze": pairs.frozen,
+            "flicker": _back_and_forth(looks.light),
+            "loop": loop,
+        }
+        against = scene.against(values, BANDS)
+        against["lightness"] = _lightening(against["lightness"], values, scene)
+        if not BANDS["flicker"].holds(against["flicker"]) and values["seam"] is not None:
+            values["seam"] = against["seam"] = pairs.seam_of_shapes
+        out = scene.outside(against, BANDS)
+        return Measures(
+            first=self._next,
+            count=len(looks.light),
+            cut=cut,
+            values=values,
+            against=against,
+            out=out,
+            **turned(scene.out, out),
+            changes=pairs.usual,
+            step=pairs.step,
+            leap=pairs.leap,
+            tones=(tones.light, tones.spread, tones.colour),
+            thumbs=thumbs,
+        )
+
+
+@dataclass(frozen=True)
+class _Tail:
+    """What the next chunk joins: the last picture of one."""
+
+    tone: Tensor
+    shape: Tensor
+    thumb: Tensor
+    picture: Tensor
+
+    @classmethod
+    def of(cls, looks: Looks) -> _Tail:
+        return cls(looks.tone[-1:], looks.shape[-1:], looks.thumbs[-1:], looks.last)
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Neighbouring pictures of a chunk, and of it and the one before.
+
+    Args:
+        usual: median changes within the chunk, of coarse and of tiny copies.
+        step: greatest step of colours within the chunk.
+        leap: greatest change against what is usual, the one across the join included.
+        leapt: number of the picture in the chunk that a leap within it leads to, else 0.
+        seam: change across the join, or the greatest if it may be anywhere, against what is usual,
+            in shapes or in colours; and of shapes alone.
+        frozen: share of those within the chunk that hardly differ.
+        speeds: of the others.
+    """
+
+    usual: tuple[float, ...]
+    step: float
+    leap: float
+    leapt: int
+    seam: float | None
+    seam_of_shapes: float | None
+    frozen: float | None
+    speeds: Tensor
+
+    @classmethod
+    def of(cls, looks: Looks, tail: _Tail | None, scene: Scene, joins_known: bool) -> _Pairs:
+        tone, shape, thumbs = _joined(looks, tail)
+        found, start = [changes(shape), changes(thumbs)], len(shape) - len(looks.shape)
+        steps = tone.diff(dim=0).norm(dim=1)
+        within = found[0][start:]
+        usual = tuple(float(x[start:].median()) for x in found) if len(within) else ()
+        step = float(steps[start:].max()) if len(within) else 0.0
+        allowed = _allowed(usual, scene)
+        ratios = torch.stack([x / most for x, most in zip(found, allowed, strict=True)]).amax(0)
+        leap = float(ratios.max()) if len(ratios) else 0.0
+        ordinary = max(scene.last.step if scene.last else 0.0, LEAST_STEP)
+        seam, shapes, leapt = None, None, 0
+        if joins_known and start:
+            shapes = float(ratios[0])
+            seam = max(shapes, float(steps[0]) / max(ordinary, step))
+        elif not joins_known and len(ratios):
+            others, shapes = float(steps.sort().values[-3:][0]), leap
+            seam = max(leap, float(steps.max()) / max(ordinary, others))
+            leapt = int(ratios.argmax()) + 1 - start if leap >= LEAP else 0
+        same = max(SAME, SAME_SHARE * scene.usual_changes()[0] if scene.has_base else 0.0)
+        moving = within > same
+        return cls(
+            usual=usual,
+            step=step,
+            leap=leap,
+            leapt=leapt,
+            seam=seam,
+            seam_of_shapes=shapes,
+            frozen=1 - float(moving.float().mean()) if len(within) else None,
+            speeds=speeds(shape)[start:][moving] if len(shape) > 1 else torch.empty(0),
+        )
+
+
+def _joined(looks: Looks, tail: _Tail | None) -> list[Tensor]:
+    """Return tones, shapes and thumbnails of a chunk, behind those of the picture before it."""
+    parts = [looks.tone, looks.shape, looks.thumbs]
+    if tail is None or tail.shape.shape[1:] != looks.shape.shape[1:]:
+        return parts
+    return [
+        torch.cat(pair) for pair in zip((tail.tone, tail.shape, tail.thumb), parts, strict=True)
+    ]
+
+
+def _allowed(usual: Sequence[float], scene: Scene) -> list[float]:
+    """Return the changes, of coarse and of tiny copies, that are nothing special."""
+    known = [usual, scene.last.changes if scene.last else ()]
+    known.append([USUAL_SHARE * change for change in scene.usual_changes()])
+    return [max(LEAST_CHANGE, *(x[at] for x in known if len(x))) for at in range(2)]
+
+
+def _tones(looks: Looks, tail: _Tail | None, last: Measures | None) -> Tones:
+    """Return the tones of the last picture, followed from where the scene began."""
+    if tail is None or last is None or tail.picture.shape != looks.last.shape:
+        return Tones(*(float(x[-1]) for x in (looks.light, looks.spread, looks.colour)))
+    return Tones(*last.tones).followed(tail.picture, looks.last)
+
+
+def _values(looks: Looks, tones: Tones) -> dict[str, float | None]:
+    """Return what is measured of single pictures, followed to the last and around it."""
+    light = tones.light + float(looks.light.mean() - looks.light[-1])
+    spread, colour = (
+        followed * float(x.mean()) / max(float(x[-1]), 0.2)
+        for followed, x in ((tones.spread, looks.spread), (tones.colour, looks.colour))
+    )
+    return {
+        "lightness": light,
+        "contrast": spread / (max(light, 1.0) / 50) ** LIGHT_POWER,
+        "chroma": colour / max(spread, 1.0) ** COLOUR_POWER,
+        "sharpness": looks.detail,
+    }
+
+
+def _lightening(
+    against: float | None, values: Mapping[str, float | None], scene: Scene
+) -> float | None:
+    """Return what of a change of lightness is none of contrast about the middle grey."""
+    if against is None:
+        return None
+    before = {name: scene.base(name) for name in ("lightness", "contrast")}
+    now, then = (
+        each["contrast"] * (max(each["lightness"], 1.0) / 50) ** LIGHT_POWER
+        for each in (values, before)
+    )
+    turned_up = (now / max(then, 1e-6) - 1) * (before["lightness"] - 50)
+    return min(against, against - turned_up, key=abs)
+
+
+def _mean(values: Tensor) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
+def _back_and_forth(light: Tensor) -> float | None:
+    """Return how far lightness goes back and forth per picture; a step and a slope do not."""
+    if len(light) < 3:
+        return None
+    way = light.diff()
+    return float(way.abs().sum() - way.sum().abs()) / len(way)
+
+
+def _checked(pictures: Tensor) -> Tensor:
+    if pictures.ndim != 4 or pictures.shape[1] != 3 or 0 in pictures.shape:
+        raise ValueError(
+            f"pictures must be [N, 3, Y, X] with at least one of them, got {[*pictures.shape]}"
+        )
+    return pictures
