@@ -19,6 +19,7 @@ EXTRAS = {
     "headforcing_core/demo/comparison/report.py": {"matplotlib"},
     "headforcing_core/heads/profile_plots.py": {"matplotlib"},
     "headforcing_core/words/tokens.py": {"sentencepiece"},
+    "headforcing_core/autoencoders/published_vae.py": {"diffusers"},
 }
 ALL_EXTRAS = set().union(*EXTRAS.values())
 # imported when a GPU is there to run it, by an operator's api; its numbers are tiles and cards

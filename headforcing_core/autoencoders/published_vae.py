@@ -1,0 +1,192 @@
+"""What a published file of a Wan autoencoder holds, and the module that its weights make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from ..decoding import CausalDecoder
+from ..files import TensorSource, open_tensors, placed
+from ..models import StoredWeight, check_finite, check_shapes, read_weight
+from .latent_space import SPACES, LatentSpace
+from .vae_names import vae_names
+
+# weights that give the sizes of an autoencoder
+IN, OUT = "encoder.conv_in.weight", "decoder.conv_out.weight"
+LAST, LATENT = "decoder.norm_out.gamma", "post_quant_conv.weight"
+SIZED = {IN: 5, OUT: 5, LAST: 4, LATENT: 5}
+# of Wan 2.2, whose blocks have a way around them
+AROUND = "decoder.up_blocks.0.upsampler.resample.1.weight"
+COLOURS = 3
+# channels beyond any autoencoder: what is made of them before all weights are compared
+MOST_CHANNELS = 1 << 14
+# where an autoencoder lies in the folders that diffusers, and its authors, publish
+FOLDER, FILES = "vae", "*_VAE.pth"
+
+
+@dataclass(frozen=True)
+class Autoencoder:
+    """A Wan autoencoder, and the way to it from latents as a model gives them.
+
+    Args:
+        module: diffusers' ``AutoencoderKLWan``.
+        space: of its latents.
+        patch: side of the squares of pixels that it packs in channels.
+    """
+
+    module: nn.Module
+    space: LatentSpace
+    patch: int
+
+    @property
+    def decoder(self) -> CausalDecoder:
+        """Its way back, of latents as ``taken`` gives them."""
+        return CausalDecoder(self.module, _in_colours, self.patch)
+
+    def taken(self, latent: Tensor) -> Tensor:
+        """Return what it takes for a normalised latent ``[B, C, F, Y, X]``, where it works."""
+        weight = self.module.post_quant_conv.weight
+        return self.space.unnormalised(latent.float()).to(weight.device, weight.dtype)
+
+
+@dataclass(frozen=True)
+class PublishedVae:
+    """A whole Wan autoencoder in a file, of which no weight is read yet.
+
+    Args:
+        weights: all of them, under diffusers' names.
+        base, last: channels of the encoder's first layer, and of the decoder's last.
+        channels: of its latents.
+        given, made: channels of pictures, with what is packed in them.
+        around: whether it is of Wan 2.2's kind.
+    """
+
+    source: TensorSource
+    weights: tuple[StoredWeight, ...]
+    base: int
+    last: int
+    channels: int
+    given: int
+    made: int
+    around: bool
+
+    @property
+    def patch(self) -> int:
+        return 2 if self.made == 4 * COLOURS else 1
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a picture, across and down, per latent column and row."""
+        return 8 * self.patch
+
+    def empty(self) -> nn.Module:
+        """Return the module without numbers.
+
+        Raises:
+            RuntimeError: if diffusers is not installed.
+        """
+        try:
+            from diffusers import AutoencoderKLWan
+        except ImportError:
+            raise RuntimeError(
+                "reading a VAE needs diffusers, which is not installed: "
+                'pip install "headforcing[words]"'
+            ) from None
+        space = SPACES[self.channels]
+        with torch.device("meta"):
+            return AutoencoderKLWan(
+                base_dim=self.base,
+                decoder_base_dim=self.last,
+                z_dim=self.channels,
+                latents_mean=list(space.mean),
+                latents_std=list(space.std),
+                is_residual=self.around,
+                in_channels=self.given,
+                out_channels=self.made,
+                patch_size=self.patch if self.patch > 1 and self.given == self.made else None,
+                scale_factor_spatial=self.pixels,
+            )
+
+    def build(
+        self, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    ) -> Autoencoder:
+        """Read its weights, one at a time in their final dtype and place.
+
+        Raises:
+            ValueError: if they are no finite numbers.
+        """
+        module = self.empty()
+        weights = {
+            w.name: read_weight(w, self.source).to(device, dtype, copy=True) for w in self.weights
+        }
+        check_finite(weights)
+        module.load_state_dict(weights, assign=True)
+        module.eval().requires_grad_(False)
+        return Autoencoder(module, SPACES[self.channels], self.patch)
+
+
+def open_vae(path: str | Path) -> PublishedVae:
+    """Tell what a file holds: of the authors, of ComfyUI, or diffusers' folder or its root.
+
+    Raises:
+        ValueError: if it is no whole autoencoder of Wan's, with the reason.
+        RuntimeError: if diffusers is not installed.
+    """
+    return read_vae(open_tensors(_vae_in(Path(path))))
+
+
+def read_vae(source: TensorSource) -> PublishedVae:
+    """Tell what tensors are those of a Wan autoencoder.
+
+    Raises:
+        ValueError: if they are not those of a whole one, with the reason.
+        RuntimeError: if diffusers is not installed.
+    """
+    names = vae_names(source.shapes)
+    shapes = {name: source.shapes[at] for name, at in names.items()}
+    for name, dims in SIZED.items():
+        shape = shapes.get(name)
+        if shape is None:
+            raise ValueError(f"the file must hold a whole Wan VAE, but it has no {name}")
+        if len(shape) != dims or not all(0 < length <= MOST_CHANNELS for length in shape):
+            raise ValueError(f"{names[name]} must be that of a video VAE, got {list(shape)}")
+    channels = shapes[LATENT][0]
+    if channels not in SPACES:
+        raise ValueError(
+            f"a Wan VAE must have {' or '.join(map(str, SPACES))} latent channels, got {channels}"
+        )
+    if shapes[OUT][0] < COLOURS:
+        raise ValueError(f"a VAE must make {COLOURS} colours at least, got {shapes[OUT][0]}")
+    vae = PublishedVae(
+        source=source,
+        weights=tuple(StoredWeight(name, at, None, False) for name, at in names.items()),
+        base=shapes[IN][0],
+        last=shapes[LAST][0],
+        channels=channels,
+        given=shapes[IN][1],
+        made=shapes[OUT][0],
+        around=AROUND in shapes,
+    )
+    expected = {name: tuple(x.shape) for name, x in vae.empty().state_dict().items()}
+    check_shapes("a Wan VAE", expected, shapes)
+    return vae
+
+
+def _vae_in(path: Path) -> Path:
+    """Return the autoencoder of a folder that holds a whole repository; other paths as they are."""
+    try:
+        if (path / FOLDER).is_dir():
+            return path / FOLDER
+        found = sorted(path.glob(FILES)) if path.is_dir() else []
+    except (OSError, ValueError):  # the latter of a name with a zero byte; opening it will tell
+        return path
+    if len(found) > 1:
+        raise ValueError(f"a folder must hold one VAE, got {len(found)} in {placed(path)}")
+    return found[0] if found else path
+
+
+def _in_colours(raw: Tensor) -> Tensor:
+    return ((raw + 1) / 2).clamp(0, 1)
