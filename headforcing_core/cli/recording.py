@@ -29,20 +29,22 @@ class Recording:
     """The finished chunks of a video, and the file they are kept in.
 
     Args:
-        out: a safetensors file, replaced whole.
+        out: a safetensors file, replaced whole; None: latents are not kept.
         settings: what made the latents, for the file's metadata.
         total_frames: frames of the complete video.
     """
 
-    out: Path
+    out: Path | None
     settings: Mapping[str, object]
     total_frames: int
+    frames: int = 0
     latents: list[Tensor] = field(default_factory=list)
     chunk_seconds: list[float] = field(default_factory=list)
 
-    @property
-    def frames(self) -> int:
-        return sum(latent.shape[2] for latent in self.latents)
+    def add(self, latent: Tensor) -> None:
+        self.frames += latent.shape[2]
+        if self.out is not None:
+            self.latents.append(latent.cpu())
 
     def save(self, out: Path) -> None:
         done = {"frames": self.frames, "complete": self.frames == self.total_frames}
@@ -50,6 +52,8 @@ class Recording:
 
     def save_or_go_on(self) -> None:
         """Save while running; a full disk is no reason to stop, it may be mended meanwhile."""
+        if self.out is None:
+            return
         try:
             self.save(self.out)
         except OSError as error:
@@ -61,8 +65,9 @@ class Recording:
         Raises:
             OSError: if the latents are not where they were meant to be; it says where they are.
         """
-        if not self.latents:
+        if not self.frames:
             log.info("no chunk was finished, nothing is written")
+        if self.out is None or not self.frames:
             return
         to_the_end(lambda: save_or_rescue(self.save, self.out, "the latents"))
         log.info("wrote %d of %d latent frames to %s", self.frames, self.total_frames, self.out)
@@ -70,12 +75,12 @@ class Recording:
 
 def record(
     rollout: Rollout,
-    out: Path,
+    out: Path | None,
     settings: Mapping[str, object],
     given: Tensor | None = None,
     watch: Callable[[FinishedChunk], None] | None = None,
 ) -> Recording:
-    """Run a rollout and write its latents, every minute and however it ends.
+    """Run a rollout and write its latents, if they are to be, every minute and however it ends.
 
     ``watch`` sees every chunk once it is safe, and its time is not the chunk's.
 
@@ -93,7 +98,7 @@ def record(
         with closing(chunks):  # the bar ends before anything else is said
             for chunk, latent in chunks:
                 _check_finite(latent, chunk.start)
-                recording.latents.append(latent.cpu())
+                recording.add(latent)
                 recording.chunk_seconds.append(time.perf_counter() - before)
                 if watch is not None:
                     watch(FinishedChunk(chunk, latent))
