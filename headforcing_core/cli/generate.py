@@ -40,6 +40,7 @@ from ..models import (
     fingerprint,
 )
 from ..video import PromptSchedule
+from .foresight import check_before
 from .loading import add_loading_options, check_lora, load_model
 from .recording import record
 from .start import read_start, settings_of
@@ -90,7 +91,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--seed", metavar="N", type=int, default=0, help="same seed, same video (default 0)")
     add("--out", required=True, metavar="FILE", help="latents to write, .safetensors")
     add("--start", metavar="FILE", help="latents written earlier, to go on from")
-    _add_method_options(parser)
+    add_method_options(parser)
     add(
         "--text-tokens",
         metavar="N",
@@ -99,11 +100,13 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         help="rows the text is padded to",
     )
     add_loading_options(parser)
+    add("--anyway", action="store_true", help="run even if memory is not expected to suffice")
     parser.set_defaults(run=run)
     return parser
 
 
-def _add_method_options(parser: argparse.ArgumentParser) -> None:
+def add_method_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how the past is kept and how chunks are made."""
     add = parser.add_argument
     add(
         "--method",
@@ -147,7 +150,7 @@ def _add_method_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     out = Path(options.out).absolute()
     _check_files(options, out)
-    request = _request(options)
+    request = request_of(options)
     check_room("the latents", COPIES * _size(request), "cpu", SHORTER)
     check_writable(out, _size(request))
     refuse_held(out.parent)
@@ -158,7 +161,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace, request: VideoRequest, out: Path) -> None:
-    model = load_model(options, request.family, choose_device(options.device))
+    device = choose_device(options.device)
+    plan = check_before(options, request, device)
+    model = load_model(options, request.family, device)
     settings = _settings(options, request, model)
     evidence = request.head_map and request.head_map.evidence
     if evidence and evidence.fingerprint != settings["weights"]:
@@ -173,6 +178,7 @@ def _generate(options: argparse.Namespace, request: VideoRequest, out: Path) -> 
         shape = (text.shape[0], model.config.in_dim, request.rows, request.columns)
         given = read_start(options.start, shape, settings)
     prompts = PromptSchedule.constant(text)
+    log.info(plan)
     record(request.rollout(model, prompts), out, settings, given)
 
 
@@ -197,7 +203,7 @@ def _check_files(options: argparse.Namespace, out: Path) -> None:
     check_lora(options)
 
 
-def _request(options: argparse.Namespace) -> VideoRequest:
+def request_of(options: argparse.Namespace) -> VideoRequest:
     """Check all that can be checked before a model is loaded."""
     family = choose_family(options.model, options.family).tuned(
         steps=options.steps,

@@ -38,6 +38,11 @@ def check_lora(options: argparse.Namespace) -> None:
         raise ValueError("--lora-strength must come with --lora, got no adapter")
 
 
+def dtype_of(options: argparse.Namespace, device: torch.device) -> torch.dtype:
+    """Return what the model will compute in."""
+    return DTYPES[options.dtype or ("float32" if device.type == "cpu" else "bfloat16")]
+
+
 def load_model(options: argparse.Namespace, family: Family, device: torch.device) -> WanModel:
     """Load the checkpoint of ``options.model`` as its options say."""
     lora = None
@@ -56,7 +61,7 @@ def load_model(options: argparse.Namespace, family: Family, device: torch.device
         family=family.name,
         heads=options.heads,
         lora=lora,
-        dtype=DTYPES[options.dtype or ("float32" if device.type == "cpu" else "bfloat16")],
+        dtype=dtype_of(options, device),
         device=device,
     )
     return loaded.model

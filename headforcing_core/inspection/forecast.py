@@ -158,7 +158,7 @@ class Forecast:
     @cached_property
     def rows(self) -> tuple[Row, ...]:
         """Everything that takes memory, in the order of the table."""
-        resident, place = self.sizes.resident_bytes, str(self.device)
+        resident, (place, *_) = self.sizes.resident_bytes, self.places
         weights = self.sizes.weights_bytes if resident is None else resident
         rows = [
             *(Row("caches", f"caches, {t}", n, place) for t, n in self.caches.items()),
@@ -174,7 +174,8 @@ class Forecast:
     @property
     def places(self) -> tuple[str, ...]:
         """The device, and the host if that is another."""
-        return tuple(dict.fromkeys((str(self.device), HOST)))
+        device = torch.device(self.device)
+        return (HOST,) if device.type == HOST else (str(device), HOST)
 
     def peak(self, place: str) -> int:
         """Return the most bytes that are in use at once in a place."""

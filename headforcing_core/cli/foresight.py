@@ -1,0 +1,62 @@
+"""What a run will take, told before a weight is read, and whether it fits."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+import torch
+
+from ..files import open_tensors
+from ..generation import VideoRequest
+from ..inspection import Forecast, ModelSizes, check_fits, free_in, table
+from ..models import WAN_1_3B_MODEL, read_published
+from .loading import dtype_of
+
+log = logging.getLogger("headforcing")
+
+
+def foreseen(
+    options: argparse.Namespace,
+    request: VideoRequest,
+    device: torch.device,
+    from_file: bool = True,
+    batch: int = 1,
+) -> Forecast:
+    """Return what is known of a run; of the model's file only the shapes are read.
+
+    Args:
+        from_file: False: of Wan 1.3B, without a file.
+        batch: videos side by side.
+
+    Raises:
+        ValueError: if the file is no model that can be run, or the request does not fit it.
+    """
+    config = WAN_1_3B_MODEL
+    if from_file:
+        source = open_tensors(options.model, prefer=request.family.weights)
+        config = read_published(source, options.heads).config
+        request.family.check_config(config)
+    sizes = ModelSizes.plain(config, dtype_of(options, device))
+    return Forecast(request, sizes, options.text_tokens, device, batch=batch)
+
+
+def check_before(
+    options: argparse.Namespace, request: VideoRequest, device: torch.device, batch: int = 1
+) -> str:
+    """Refuse what cannot fit here; return what the run will take, as lines of text.
+
+    Raises:
+        ValueError: if the file is no model that can be run.
+        RuntimeError: if there is not enough memory, and ``options.anyway`` does not say to try.
+    """
+    forecast = foreseen(options, request, device, batch=batch)
+    free = free_in(forecast)
+    try:
+        # a start has its size
+        check_fits(forecast, free, start_frames=int(options.start is not None))
+    except RuntimeError as error:
+        if not options.anyway:
+            raise RuntimeError(f"{error}; --anyway tries all the same") from error
+        log.warning("%s", error)
+    return table(forecast, free).rstrip("\n")

@@ -1,0 +1,90 @@
+"""``headforcing plan``: what a video will take, before anything is loaded or made."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+import torch
+
+from ..bounds import check_within
+from ..device import GIB, choose_device
+from ..inspection import Forecast, Free, check_fits, free_in, table
+from ..models import WAN_TEXT_TOKENS
+from .foresight import foreseen
+from .generate import add_method_options, request_of
+from .loading import add_loading_options
+
+# without a file: of this family, whose models have the sizes of Wan 1.3B
+FAMILY = "self_forcing"
+# a GPU that is not here
+ELSEWHERE = "cuda"
+MOST_FREE = 10_000
+
+
+def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        "plan",
+        help="say what a video will take, and whether it fits here",
+        description="Say how long a video is and what memory it takes: caches by type of head, "
+        "weights, what a model call needs, latents. Nothing is loaded: of a model's file only the "
+        "shapes are read. The exit code is 2 where it does not fit.",
+    )
+    add = parser.add_argument
+    add("--model", metavar="FILE", help="as generate takes it (default: sizes of Wan 1.3B)")
+    add("--seconds", metavar="N", type=float, default=60.0, help="length (default 60)")
+    add("--width", metavar="N", type=int, default=832, help="pixels (default 832)")
+    add("--height", metavar="N", type=int, default=480, help="pixels (default 480)")
+    add_method_options(parser)
+    add("--text-tokens", metavar="N", type=int, default=WAN_TEXT_TOKENS, help="rows of a prompt")
+    add_loading_options(parser)
+    add("--free", metavar="GIB", type=float, help="for a GPU that is not here, with so much free")
+    add("--json", action="store_true", help="print JSON, sizes in bytes")
+    parser.set_defaults(run=run, seed=0)
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    device = _device(options)
+    from_file = options.model is not None
+    if not from_file:
+        options.model, options.family = FAMILY, options.family or FAMILY
+    forecast = foreseen(options, request_of(options), device, from_file)
+    free = free_in(forecast) if options.free is None else _free(options.free, forecast)
+    sys.stdout.write(_as_json(forecast, free) if options.json else table(forecast, free))
+    sys.stdout.flush()
+    check_fits(forecast, free)
+    if not options.json:
+        sys.stdout.write("it fits\n" if None not in free.values() else "")
+    return 0
+
+
+def _device(options: argparse.Namespace) -> torch.device:
+    if options.free is None:
+        return choose_device(options.device)
+    check_within("--free", options.free, 0, MOST_FREE, "GiB")
+    return torch.device(ELSEWHERE)
+
+
+def _free(gib: float, forecast: Forecast) -> Free:
+    device, *_ = forecast.places
+    return {device: int(gib * GIB)}
+
+
+def _as_json(forecast: Forecast, free: Free) -> str:
+    width, height = forecast.size
+    told = {
+        "method": forecast.request.fitted_method.name,
+        "seconds": forecast.seconds,
+        "latent_frames": forecast.frames,
+        "pictures": forecast.pictures,
+        "chunks": forecast.chunks,
+        "width": width,
+        "height": height,
+        "rows": [asdict(row) for row in forecast.rows],
+        "peak": {place: forecast.peak(place) for place in forecast.places},
+        "free": dict(free),
+    }
+    return json.dumps(told, indent=1) + "\n"

@@ -1,0 +1,105 @@
+"""``headforcing plan``, and what ``generate`` says and refuses before it loads a model."""
+
+import json
+
+import pytest
+import torch
+from random_model import TINY, random_weights, write_random_checkpoint
+from safetensors.torch import save_file
+
+from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.inspection import fitting
+
+MIB = 1024**2
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    write_random_checkpoint(tmp_path / "self_forcing.safetensors")
+    text = torch.randn(5, TINY.text_dim, generator=torch.Generator().manual_seed(0))
+    save_file({"text": text}, tmp_path / "text.safetensors")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def nothing_free(monkeypatch):
+    monkeypatch.setattr(fitting, "free_memory", lambda place: MIB)
+
+
+SMALL = ("--seconds", "2", "--width", "40", "--height", "32", "--text-tokens", "16")
+GENERATE = (
+    *("generate", "--model", "self_forcing.safetensors", "--text-embedding", "text.safetensors"),
+    *(*SMALL, "--device", "cpu", "--out", "out.safetensors"),
+)
+
+
+def test_a_plan_needs_no_file_and_no_gpu(capsys):
+    assert main(["plan", "--method", "rolling", "--free", "8.58"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == ("59.8 s: 240 latent frames, 957 pictures, 80 chunks; 832 x 480; rolling")
+    assert "  in all on cuda" in said[5] and said[5].endswith("8.57 GiB of 8.58 free")
+    assert said[-1] == "it fits"
+
+
+def test_what_does_not_fit_is_a_table_and_a_sentence(capsys):
+    assert main(["plan", "--method", "full", "--free", "24"]) == 2
+    said = capsys.readouterr()
+    assert "67.22 GiB of 24.00 free" in said.out and "it fits\n" not in said.out
+    assert said.err == (
+        "headforcing plan: caches, text, weights and activations need 67.22 GiB, cuda has 24.00 "
+        "GiB free; it fits with method rolling_sink (13.40 GiB), or at 480 x 272 (23.82 GiB), or "
+        "for 19.5 s (23.84 GiB)\n"
+    )
+
+
+def test_a_plan_of_a_file_reads_its_shapes_alone(folder, capsys, monkeypatch):
+    monkeypatch.setattr(torch.nn.Module, "load_state_dict", None)
+    options = ("plan", "--model", "self_forcing.safetensors", *SMALL, "--device", "cpu", "--json")
+    assert main(options) == 0
+    told = json.loads(capsys.readouterr().out)
+    by = {row["kind"]: row["bytes"] for row in told["rows"]}
+    assert by["weights"] == 4 * sum(weight.numel() for weight in random_weights(TINY).values())
+    assert by["text"] == 2 * TINY.layers * 16 * TINY.dim * 4
+    assert told["peak"] == {"cpu": sum(by.values())}
+    assert (told["width"], told["height"], told["latent_frames"]) == (40, 32, 9)
+
+
+def test_generate_says_it_and_runs(folder, capsys):
+    assert main(GENERATE) == 0
+    said = capsys.readouterr().err
+    assert "in all on cpu" in said
+    assert said.index("in all on cpu") < said.index("chunk 1/")
+
+
+def test_generate_refuses_before_it_loads(folder, capsys, nothing_free):
+    assert main(GENERATE) == 2
+    said = capsys.readouterr().err
+    assert "loading" not in said and not (folder / "out.safetensors").exists()
+    last = said.splitlines()[-1]
+    assert last.startswith("headforcing generate: caches, text, weights, activations and latents")
+    assert "nothing fits there" in last and last.endswith("; --anyway tries all the same")
+
+
+def test_anyway_tries_all_the_same(folder, capsys, nothing_free):
+    assert main([*GENERATE, "--anyway"]) == 0
+    assert "nothing fits there" in capsys.readouterr().err
+    assert (folder / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        (["--free", "-1"], "--free must be 0 to 10000 GiB, got -1"),
+        (["--free", "nan"], "--free must be 0 to 10000 GiB, got nan"),
+        (["--width", "830"], "the nearest is 832"),
+        (["--seconds", "0"], "seconds must be more than 0"),
+        (["--model", "nowhere.safetensors", "--family", "self_forcing"], "the file must exist"),
+        (["--method", "head_forcing"], "must have a head map"),
+        (["--family", "krea_14b"], "cannot be run yet"),
+    ],
+)
+def test_bad_options_are_one_sentence(options, rule, capsys):
+    assert main(["plan", *options]) == 2
+    said = capsys.readouterr()
+    assert rule in said.err and len(said.err.strip().splitlines()) == 1 and not said.out
