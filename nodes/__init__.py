@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .cache_method import HeadForcingCacheMethod
 from .edit_head_map import HeadForcingEditHeadMap
+from .host import serve
 from .load_ar_lora import HeadForcingLoadARLora
 from .load_ar_model import HeadForcingLoadARModel
 from .load_demo import HeadForcingLoadDemo
@@ -12,6 +13,7 @@ from .measure_drift import HeadForcingMeasureDrift
 from .profile_heads import HeadForcingProfileHeads
 from .prompt_schedule import HeadForcingPromptSchedule
 from .sampler import HeadForcingSampler
+from .video_to_file import HeadForcingVideoToFile
 
 NODES: list[type[io.ComfyNode]] = [
     HeadForcingLoadARModel,
@@ -23,10 +25,12 @@ NODES: list[type[io.ComfyNode]] = [
     HeadForcingCacheMethod,
     HeadForcingPromptSchedule,
     HeadForcingSampler,
+    HeadForcingVideoToFile,
     HeadForcingMeasureDrift,
 ]
 
 
 class HeadForcingExtension(ComfyExtension):
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        serve()
         return NODES

@@ -3,42 +3,55 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
-import comfy.model_management
+import comfy.sd
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
+from comfy_execution.graph_utils import ExecutionBlocker
 from torch import Tensor
 
+from ..headforcing_core.files import VideoStyle
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.methods import HeadMap, Method, MethodSettings
-from ..headforcing_core.models import WAN_VIDEO
+from ..headforcing_core.models import WAN_VIDEO, video_format
 from ..headforcing_core.video import plan_text, schedule_of
 from .graph import (
     CATEGORY,
+    CONTAINER,
+    PREFIX,
+    QUALITY,
     EncodedPrompts,
     aliases,
     encoded,
     family_of,
+    film_widgets,
     maps_on,
     video_widgets,
     way_widgets,
 )
 from .host import (
-    HostVideo,
-    Progress,
+    FilmSettings,
+    HostDecoder,
+    Making,
+    Screen,
     Video,
+    as_video,
     check_model,
     check_prompts,
     check_shift,
     check_size,
     check_start,
+    check_vae,
     core_start,
+    metadata_of,
     name_of,
-    unfinished,
+    names_of,
+    shown,
+    sound_of,
 )
 
 log = logging.getLogger("headforcing")
+NO_VAE = "video must have a VAE to be made with, got none: connect one to Head Forcing Sampler"
 
 
 class HeadForcingSampler(io.ComfyNode):
@@ -51,13 +64,19 @@ class HeadForcingSampler(io.ComfyNode):
             description="Make a video of any length chunk by chunk; memory does not grow. "
             "Prompts change on the way. An interrupted run goes on where it was when it is queued "
             "again.",
-            inputs=[*video_widgets(), *way_widgets()],
+            inputs=[*video_widgets(), *way_widgets(), *film_widgets()],
             outputs=[
                 io.Latent.Output(tooltip="The whole video, for VAE Decode."),
                 io.String.Output(
                     "plan", display_name="plan", tooltip="Which prompt ruled from when to when."
                 ),
+                io.Video.Output(
+                    "video",
+                    display_name="video",
+                    tooltip="The file, if a VAE is connected: it grows while the video is made.",
+                ),
             ],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             **aliases(
                 "long video",
                 "self forcing",
@@ -85,6 +104,13 @@ class HeadForcingSampler(io.ComfyNode):
         start: dict | None = None,
         size: dict | None = None,
         sigmas: Tensor | None = None,
+        vae: comfy.sd.VAE | None = None,
+        audio: dict | None = None,
+        filename_prefix: str = PREFIX,
+        container: str = CONTAINER,
+        quality: int = QUALITY,
+        fps: float = 0.0,
+        tile: int = 0,
     ) -> io.NodeOutput:
         check_model(model)
         chosen = family_of(model, family).tuned(
@@ -111,12 +137,22 @@ class HeadForcingSampler(io.ComfyNode):
             method=built,
             head_map=_map(model, built, head_map),
         )
+        screen = None
+        if vae is not None:
+            check_vae(vae, network.in_dim)
+            style = VideoStyle(fps or video_format(network.in_dim).fps, quality, container)
+            metadata = metadata_of(cls.hidden)
+            settings = FilmSettings(filename_prefix, style, metadata, sound_of(audio))
+            screen = Screen(HostDecoder(vae, tile), settings)
         said = encoded(prompts)
         check_prompts(said.conditioning, network.text_dim)
         plan = plan_text(said.prompts, request.clock, WAN_VIDEO)
         if len(said.prompts) > 1:
             log.info("Head Forcing: prompts\n%s", plan)
-        return io.NodeOutput({"samples": _sampled(model, request, said, given)}, plan)
+        latent, path = Making(_video(model, request, said, given), screen).run()
+        if path is None:
+            return io.NodeOutput({"samples": latent}, plan, ExecutionBlocker(NO_VAE))
+        return io.NodeOutput({"samples": latent}, plan, as_video(path), ui=shown(path))
 
 
 def _start(model: ModelPatcher, connected: dict | None) -> dict | None:
@@ -130,35 +166,11 @@ def _start(model: ModelPatcher, connected: dict | None) -> dict | None:
     return connected if laid is None else laid
 
 
-def _sampled(
+def _video(
     model: ModelPatcher, request: VideoRequest, said: EncodedPrompts, start: Tensor | None
-) -> Tensor:
-    """Return the latent; what is finished of an interrupted or failed run is kept, and found."""
-    names = [f"p{number}" for number in range(len(said.prompts))]
-    schedule = schedule_of(said.prompts, names, request.clock, WAN_VIDEO)
-    conditioning = dict(zip(names, said.conditioning, strict=True))
-    video = Video(model, request, schedule, said.conditioning, start)
-    path, given, kept = _begun(video)
-    progress = Progress(video, 0 if given is None else given.shape[2], path, kept)
-    run = HostVideo(request, schedule, conditioning, given, progress.finished, progress.called)
-    latent = None
-    try:
-        latent = run.sample(model)
-    finally:
-        progress.ended(well=latent is not None)
-    return latent.to(comfy.model_management.intermediate_device())
-
-
-def _begun(video: Video) -> tuple[Path | None, Tensor | None, int]:
-    """Return what an earlier run of this video has left, the frames to begin with, and how many
-    there are in all."""
-    found = unfinished.find(video)
-    if found is None:
-        return None, video.start, 0
-    path, latent = found
-    chunks = [chunk for chunk in video.request.clock if chunk.stop <= latent.shape[2]]
-    log.info("Head Forcing: going on after %d chunks from %s", len(chunks), path)
-    return path, latent[:, :, : chunks[-1].stop], latent.shape[2]
+) -> Video:
+    schedule = schedule_of(said.prompts, names_of(said.conditioning), request.clock, WAN_VIDEO)
+    return Video(model, request, schedule, said.conditioning, start)
 
 
 def _steps(text: str) -> tuple[int, ...] | None:

@@ -22,6 +22,7 @@ class CausalDecoder:
     Args:
         vae: has ``decoder``, and ``conv2`` or ``post_quant_conv`` in front of it.
         finish: raw pictures ``[1, 3, m, H, W]`` to 0 to 1.
+        patch: side of the squares of pixels that raw pictures have packed in channels.
         reach: of Wan 2.1 and 2.2: 24 at the rate of latents, then at two and four times that rate.
 
     Source: Wan 2.1, arXiv 2503.20314, section 4.1.2 (feature cache).
@@ -29,6 +30,7 @@ class CausalDecoder:
 
     vae: nn.Module
     finish: Callable[[Tensor], Tensor]
+    patch: int = 1
     reach: int = 38
 
     def begin(self) -> _Causal:
@@ -37,7 +39,7 @@ class CausalDecoder:
 
 class _Causal:
     def __init__(self, of: CausalDecoder):
-        self.finish, self.decoder = of.finish, of.vae.decoder
+        self.of, self.decoder = of, of.vae.decoder
         self.first = getattr(of.vae, "conv2", None) or of.vae.post_quant_conv
         said = inspect.signature(self.decoder.forward).parameters
         self.tells_first = "first_chunk" in said
@@ -54,7 +56,10 @@ class _Causal:
         self.began = True
         # newer hosts give a video in parts
         raw = torch.cat(raw, 2) if isinstance(raw, list) else raw
-        return self.finish(_unpacked(raw)).float()
+        side = self.of.patch
+        if side > 1:
+            raw = rearrange(raw, "b (c r q) f h w -> b c f (h q) (w r)", q=side, r=side)
+        return self.of.finish(raw[:, :3].float())
 
 
 class _Pasts(dict):
@@ -81,11 +86,3 @@ class _Pasts(dict):
                 past = past.clone()  # a view would keep all of what it is cut from
             self._before.pop(number)
         super().__setitem__(number, past)
-
-
-def _unpacked(raw: Tensor) -> Tensor:
-    """Return three colours: Wan 2.2, and decoders that enlarge, pack squares of pixels as well."""
-    side = int((raw.shape[1] / 3) ** 0.5)
-    if side == 1:
-        return raw
-    return rearrange(raw, "b (c r q) f h w -> b c f (h q) (w r)", q=side, r=side)

@@ -17,6 +17,7 @@ from .families import (
     Family,
     choose_family,
     family_named,
+    video_format,
 )
 from .fingerprint import fingerprint
 from .lora import ADAPTER_WRAPPERS, Adapter, Lora, check_strength
@@ -76,6 +77,7 @@ __all__ = [
     "read_published",
     "read_weight",
     "told_apart",
+    "video_format",
     "wan_names",
     "weight_shapes",
 ]

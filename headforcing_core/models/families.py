@@ -25,6 +25,7 @@ from .wan import WanConfig
 # of latents: Wan 2.1 and the larger Wan 2.2, and the small one
 WAN_CHANNELS, WAN_5B_CHANNELS = 16, 48
 WAN_VIDEO = VideoFormat(time_stride=4, space_stride=8, fps=16)
+WAN_5B_VIDEO = VideoFormat(time_stride=4, space_stride=16, fps=24)
 WAN_HEAD_DIM = 128
 WAN_TEXT_TOKENS = 512
 WAN_EPS = 1e-6
@@ -282,3 +283,8 @@ def choose_family(path: str | Path, name: str | None) -> Family:
             f"{family.frames_per_chunk}; choose {said.name}, or rename the file if it is wrong"
         )
     return family
+
+
+def video_format(channels: int) -> VideoFormat:
+    """Return how videos of latents with so many channels are packed; Wan 2.1's if unknown."""
+    return WAN_5B_VIDEO if channels == WAN_5B_CHANNELS else WAN_VIDEO

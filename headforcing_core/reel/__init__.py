@@ -2,7 +2,7 @@
 
 from .film import Film
 from .kept_chunks import KeptChunks
-from .kept_clips import KeptClips
+from .kept_clips import KeptClips, key_of
 from .reel import Reel
 
-__all__ = ["Film", "KeptChunks", "KeptClips", "Reel"]
+__all__ = ["Film", "KeptChunks", "KeptClips", "Reel", "key_of"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict, dataclass, fields
+from hashlib import sha256
 
 import torch
 
@@ -11,6 +12,8 @@ from ..files import Part, Parts
 
 log = logging.getLogger("headforcing")
 CLIP = "clip"
+# letters of a key
+KEY = 16
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,11 @@ class KeptClips:
 
     def _name(self, start: int) -> str:
         return f"clip_{self.key}_{start:07d}"
+
+
+def key_of(*decides: object) -> str:
+    """Return a key that clips have in common which are decided by equal things."""
+    return sha256(repr(decides).encode()).hexdigest()[:KEY]
 
 
 def _said(part: Part) -> KeptClip:

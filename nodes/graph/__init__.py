@@ -1,5 +1,6 @@
 """What the nodes share on the graph: sockets, what is noted on a model, widgets of a method."""
 
+from .film_widgets import CONTAINER, PREFIX, QUALITY, film_widgets
 from .head_map_outputs import as_image, head_map_output, head_map_outputs
 from .method_widgets import settings_from, widgets_of
 from .model_notes import AUTO, family_of, maps_on, note_family, note_maps, with_maps
@@ -17,6 +18,9 @@ from .sockets import (
 __all__ = [
     "AUTO",
     "CATEGORY",
+    "CONTAINER",
+    "PREFIX",
+    "QUALITY",
     "CacheMethodSocket",
     "EncodedPrompts",
     "HeadMapSocket",
@@ -26,6 +30,7 @@ __all__ = [
     "encoded",
     "family_of",
     "family_widget",
+    "film_widgets",
     "head_map_output",
     "head_map_outputs",
     "maps_on",

@@ -1,9 +1,8 @@
-"""The adapter to ComfyUI: its model, its sampling chain, and what is kept and shown of a run.
+"""The adapter to ComfyUI: model, autoencoder, sampling, and what is kept and shown of a run.
 
 ``demo_model`` is imported where it is used: it brings the demo with it.
 """
 
-from . import unfinished
 from .adapters import with_adapter
 from .checks import (
     check_model,
@@ -15,28 +14,45 @@ from .checks import (
 )
 from .digests import digest_of
 from .fingerprint import name_of
+from .host_film import FilmSettings, as_video, metadata_of, shown, sound_of
 from .loading import load_model
+from .making import Making, Screen
+from .pictures import HostDecoder, check_vae
 from .profiling import HostSubject, keep_profile, profile_file
-from .progress import Progress
+from .progress import Progress, tell
 from .sampling import HostVideo
-from .unfinished import Video
+from .stops import serve
+from .video_name import Video, names_of
+from .write_latent import write_latent
 
 __all__ = [
+    "FilmSettings",
+    "HostDecoder",
     "HostSubject",
     "HostVideo",
+    "Making",
     "Progress",
+    "Screen",
     "Video",
+    "as_video",
     "check_model",
     "check_prompts",
     "check_shift",
     "check_size",
     "check_start",
+    "check_vae",
     "core_start",
     "digest_of",
     "keep_profile",
     "load_model",
+    "metadata_of",
     "name_of",
+    "names_of",
     "profile_file",
-    "unfinished",
+    "serve",
+    "shown",
+    "sound_of",
+    "tell",
     "with_adapter",
+    "write_latent",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import comfy.model_management
@@ -12,6 +14,9 @@ from torch import Tensor
 
 from ...headforcing_core.demo.networks import CONFIG, DemoModel, whole_video
 from ...headforcing_core.demo.world import SIDE, SPACE_STRIDE, STRIDE
+
+# numbers that lie side by side for every one of a latent: it decodes in 64 channels
+DECODING = 1024
 
 
 class DemoPictures(comfy.sd.VAE):
@@ -41,6 +46,16 @@ class DemoPictures(comfy.sd.VAE):
                 f"{list(samples_in.shape)}; it is of another model"
             )
         return whole_video(self._loaded().decode(samples_in.float())).movedim(2, -1)
+
+    def decode_frames(self, latent: Tensor) -> Tensor:
+        """Decode ``[1, 16, n, Y, X]`` to four pictures of every frame, ``[1, 4 n, 3, 8 Y, 8 X]``.
+
+        Each frame is decoded by itself: this is how a video is decoded while it is made.
+        """
+        return self._loaded().decode(latent.float())
+
+    def memory_used_decode(self, shape: Sequence[int], dtype: torch.dtype) -> int:
+        return DECODING * math.prod(shape) * dtype.itemsize
 
     def decode_tiled(self, samples: Tensor, *rest: object, **options: object) -> Tensor:
         return self.decode(samples)

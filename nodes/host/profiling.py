@@ -26,10 +26,6 @@ from .sampling import HostVideo
 log = logging.getLogger("headforcing")
 
 
-class _Enough(Exception):
-    """The last chunk that is looked at is done."""
-
-
 @dataclass(frozen=True)
 class HostSubject:
     """See ``profiling.Profiled``.
@@ -56,18 +52,14 @@ class HostSubject:
     def roll(
         self, request: VideoRequest, prompt: int, observe: Observer, watch: Watch, last: int
     ) -> None:
-        def watched(done: FinishedChunk) -> None:
+        def watched(done: FinishedChunk) -> bool:
             watch(len(done.chunk))
-            if done.chunk.index == last:
-                raise _Enough
+            return done.chunk.index == last
 
         said = {"p0": self.conditioning[prompt]}
         schedule = PromptSchedule.constant("p0")
         video = HostVideo(request, schedule, said, watch=watched, observe=observe)
-        try:
-            video.sample(self.model)
-        except _Enough:
-            return
+        video.sample(self.model)
 
 
 def profile_file(profile: HeadProfile) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -23,7 +23,16 @@ from .backbone import HostBackbone, PromptGuider, config_of, dtype_of
 from .checks import check_prompts
 
 log = logging.getLogger("headforcing")
-Watch = Callable[[FinishedChunk], None]
+# told every finished chunk; says whether to stop there
+Watch = Callable[[FinishedChunk], bool | None]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What the host loads beside the model, and the bytes it works in."""
+
+    model: ModelPatcher
+    room: int
 
 
 @dataclass(frozen=True)
@@ -34,24 +43,29 @@ class HostVideo:
         request: everything but model and text.
         prompts: names of prompts, and the frames at which they begin.
         conditioning: the host's conditioning of each name.
-        given: latent ``[B, C, n, Y, X]`` of first frames, as the host's nodes have it.
-        watch: sees every finished chunk.
+        given: latent ``[1, C, n, Y, X]`` of first frames, as the host's nodes have it.
+        kept: chunks of an earlier run of this video, as the model sees them; ``given`` is in them.
+        watch: sees every finished chunk, and says whether to stop after it.
         calls: sees what every call made, newest frame last.
         observe: sees the attention of every call.
+        beside: an autoencoder that works beside the model.
     """
 
     request: VideoRequest
     prompts: PromptSchedule
     conditioning: Mapping[str, list]
     given: Tensor | None = None
+    kept: Sequence[Tensor] = ()
     watch: Watch | None = None
     calls: Callable[[Tensor], None] | None = None
     observe: Observer | None = None
+    beside: Beside | None = None
 
     def sample(self, model: ModelPatcher) -> Tensor:
-        """Return the latent ``[B, C, F, Y, X]`` as the host's nodes expect it.
+        """Return the latent ``[1, C, F, Y, X]`` as the host's nodes expect it, on the CPU.
 
-        The model given is not changed; what the run needs dies with it.
+        Given frames come out as they came in, bit by bit. It is shorter if a watch stopped it. The
+        model given is not changed; what the run needs dies with it.
 
         Raises:
             ValueError: if the model is not one that can be rolled out, or a prompt not its own.
@@ -62,26 +76,37 @@ class HostVideo:
         sizes = _Sizes(clone)
         plan = self.request.plan(sizes)
         longest = max(entries[0][0].shape[1] for entries in self.conditioning.values())
-        reserve = _reserve(plan.frames_per_chunk, plan.bytes + sizes.text_bytes(longest))
-        clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, reserve)
+        room = plan.bytes + sizes.text_bytes(longest)
+        if self.beside is not None:
+            room += self.beside.room
+            clone.set_additional_models(KEY, [self.beside.model])
+        clone.add_wrapper_with_key(
+            WrappersMP.PREPARE_SAMPLING, KEY, _reserve(plan.frames_per_chunk, room)
+        )
         guider = PromptGuider(clone)
         # what was let through beside the words is not read; a host may stumble over it
         words = {name: [[said[0][0], {}]] for name, said in self.conditioning.items()}
         guider.set_prompts(words)
-        request, channels = self.request, network.in_dim
-        shape = (1, channels, request.clock.total_frames, request.rows, request.columns)
-        empty = torch.zeros(shape)
+        request, size = self.request, (self.request.rows, self.request.columns)
+        whole = torch.empty(1, network.in_dim, request.clock.total_frames, *size)
+        # the host copies what it is given several times: one frame, not a video of minutes
+        empty = torch.zeros(1, network.in_dim, 1, *size)
         sigmas = torch.tensor([*(level.sigma for level in request.family.levels), 0.0])
-        return guider.sample(
-            empty, empty, _Rollouts(self), sigmas, disable_pbar=True, seed=request.seed
-        )
+        rollouts = _Rollouts(self, whole)
+        guider.sample(empty, empty, rollouts, sigmas, disable_pbar=True, seed=request.seed)
+        return rollouts.result(clone)
 
 
 class _Rollouts(comfy.samplers.Sampler):
-    """The host's name for what turns a guider into a latent."""
+    """The host's name for what turns a guider into a latent.
 
-    def __init__(self, video: HostVideo):
-        self.video = video
+    Args:
+        whole: room for the video, the only place where it is as a whole.
+        done: frames of it that are finished.
+    """
+
+    def __init__(self, video: HostVideo, whole: Tensor):
+        self.video, self.whole, self.done = video, whole, 0
 
     def sample(
         self,
@@ -94,9 +119,6 @@ class _Rollouts(comfy.samplers.Sampler):
         **options: object,
     ) -> Tensor:
         video = self.video
-        given = video.given
-        if given is not None:
-            given = model_wrap.inner_model.process_latent_in(given.float())
         with HostBackbone(model_wrap, extra_args, video.calls) as backbone:
             rollout = video.request.rollout(
                 backbone, video.prompts, video.observe, batch=1, dense=backbone.dense
@@ -105,12 +127,37 @@ class _Rollouts(comfy.samplers.Sampler):
                 "Head Forcing: caches of %.2f GiB, read by %s",
                 *(rollout.bank.plan.bytes / 1024**3, served_by(rollout.bank, rollout.dense)),
             )
-            chunks = []
-            for done in rollout.run(given):
-                chunks.append(done.latent)
-                if video.watch is not None:
-                    video.watch(done)
-        return torch.cat(chunks, 2)
+            for done in rollout.run(self._given(model_wrap.inner_model)):
+                chunk = done.chunk
+                self.whole[:, :, chunk.start : chunk.stop] = done.latent
+                self.done = chunk.stop
+                if video.watch is not None and video.watch(done):
+                    break
+        return noise
+
+    def result(self, model: ModelPatcher) -> Tensor:
+        """Return what is finished as nodes expect it."""
+        video, first = self.video, 0
+        if video.given is not None:
+            first = video.given.shape[2]
+            self.whole[:, :, :first] = video.given
+        # in place, and a few at a time: a copy of a video of minutes is what nobody has room for
+        for frame in range(first, self.done):
+            part = self.whole[:, :, frame : frame + 1]
+            part.copy_(model.model.process_latent_out(part))
+        return self.whole[:, :, : self.done]
+
+    def _given(self, model: Any) -> Tensor | None:
+        """Return the frames there are, which lie where they belong in the whole already."""
+        at = 0
+        if self.video.kept:
+            for part in self.video.kept:
+                self.whole[:, :, at : at + part.shape[2]] = part
+                at += part.shape[2]
+        elif self.video.given is not None:
+            at = self.video.given.shape[2]
+            self.whole[:, :, :at] = model.process_latent_in(self.video.given.float())
+        return self.whole[:, :, :at] if at else None
 
 
 class _Sizes:

@@ -1,159 +1,112 @@
-"""What is finished of a video whose run has not ended: a file that the same run goes on from."""
+"""Where the finished chunks of a run are kept, until everything that needs them has ended well."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
+import shutil
+import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
-import comfy.utils
 import folder_paths
-import torch
-from comfy.model_patcher import ModelPatcher
-from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
-from ...headforcing_core.files import clear_leftovers, replacing, saved_elsewhere
-from ...headforcing_core.generation import VideoRequest
-from ...headforcing_core.video import PromptSchedule
-from .backbone import dtype_of
-from .checks import has_own_forward
-from .digests import digest_of
-from .fingerprint import name_of, values_of
+from ...headforcing_core.files import Part, Parts
 
 log = logging.getLogger("headforcing")
-NAME = "head_forcing_unfinished"
-ABOUT = "head_forcing_run"
-LATENT = "latent_tensor"
+FOLDER = "head_forcing_unfinished"
+# letters of a video's name that its folder has
+SHORT = 24
+RUN = "run"
+# a day, in seconds: what was finished before the host was started anew
+KEPT_FOR = 86_400
 
 
 @dataclass(frozen=True)
-class Video:
-    """Everything that decides a video but its length: two runs of one video agree frame by frame.
+class Unfinished:
+    """What is kept of one video.
+
+    A run that ends well leaves it until the host says that its prompt has ended well, too: what
+    comes after the sampler may fail, and the video is not to be made twice.
 
     Args:
-        prompts: names of prompts and when they begin.
-        conditioning: of each name.
-        start: latent of first frames.
+        name: of the video.
     """
 
-    model: ModelPatcher
-    request: VideoRequest
-    prompts: PromptSchedule
-    conditioning: Sequence[list]
-    start: Tensor | None
+    name: str
 
-    @cached_property
-    def name(self) -> str:
-        """The video's digest. Its model counts by its weights, not by its file."""
-        model, request = self.model, self.request
-        about = {
-            "settings": request.settings,
-            "method": repr(request.method),
-            "map": repr(request.head_map and request.head_map.types),
-            "starts": self.prompts.starts,
-            "cuts": sorted(self.prompts.cuts),
-            "said": [_digest(entry[0]) for entries in self.conditioning for entry in entries],
-            "start": self.start is not None and _digest(self.start),
-            "model": name_of(model),
-            "values": values_of(model),
-            # a strength that flips no sign makes another video of the same model
-            "adapters": digest_of(model.patches),
-            "dtype": [str(dtype_of(model)), str(model.model.get_dtype())],
-            "beside": sorted(map(str, (*model.object_patches, *model.wrappers))),
-            "text": digest_of(_text_attention(model)),
-            "options": digest_of(_asked(model)),
-        }
-        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    @property
+    def parts(self) -> Parts:
+        return Parts([root / self.name[:SHORT] for root in roots()])
 
+    @property
+    def place(self) -> Path:
+        """Where chunks are, as far as there is room."""
+        return self.parts.folders[0]
 
-def _text_attention(model: ModelPatcher) -> list[object]:
-    """Return what others read the text with."""
-    patches = sorted(model.object_patches.items(), key=lambda x: x[0])
-    placed = (block.cross_attn for block in model.model.diffusion_model.blocks)
-    others = [own for own in placed if not has_own_forward(own)]
-    return [
-        [patch for name, patch in patches if "cross_attn" in name],
-        [[type(own).forward, vars(own).get("forward")] for own in others],
-    ]
+    @property
+    def film(self) -> str | None:
+        """The file that the video was growing into."""
+        film = _about(self.parts).get("film")
+        return film if isinstance(film, str) else None
 
+    def begin(self, film: Path | None) -> None:
+        """Note a run that has begun."""
+        self._note({"film": film and str(film)})
 
-def _asked(model: ModelPatcher) -> dict[str, object]:
-    """Return what decides how is attended, among a model's options."""
-    options = model.model_options.get("transformer_options", {})
-    return {name: value for name, value in options.items() if name not in ("wrappers", "ar_config")}
+    def ended(self, prompt: str | None) -> None:
+        """Note a run that has ended well, and the prompt it was part of."""
+        self._note({**_about(self.parts), "prompt": prompt, "done": True})
 
-
-def _digest(tensor: Tensor) -> str:
-    values = tensor.detach().float().cpu().contiguous().numpy()
-    return hashlib.sha256(values.tobytes()).hexdigest()
-
-
-def folder() -> Path:
-    """Return where Save Latent writes to by default."""
-    return Path(folder_paths.get_output_directory()) / "latents"
-
-
-def find(video: Video) -> tuple[Path, Tensor] | None:
-    """Return the longest unfinished file of a video and its latent ``[1, C, n, Y, X]``."""
-    found: list[tuple[Path, Tensor]] = []
-    for path in sorted(folder().glob(f"{NAME}_*.latent")):
+    def _note(self, about: dict[str, object]) -> None:
         try:
-            with safe_open(path, "pt") as file:
-                if (file.metadata() or {}).get(ABOUT) == video.name:
-                    found.append((path, _checked(file.get_tensor(LATENT), video.request)))
-        except (OSError, ValueError, SafetensorError) as error:
-            log.warning("Head Forcing: %s cannot be read and is left alone: %s", path, error)
-    return max(found, key=lambda one: one[1].shape[2], default=None)
+            self.parts.write(RUN, Part({}, about))
+        except OSError as error:  # chunks may find room all the same
+            log.warning("Head Forcing: %s", error)
 
 
-def _checked(latent: Tensor, request: VideoRequest) -> Tensor:
-    first = next(iter(request.clock)).stop
-    fits = latent.ndim == 5 and latent.shape[0] == 1 and latent.shape[2] >= first
-    if not fits or latent.shape[3:] != (request.rows, request.columns):
-        raise ValueError(
-            f"what is finished must be [1, channels, {first} or more, {request.rows}, "
-            f"{request.columns}], got {list(latent.shape)}"
-        )
-    if not latent.isfinite().all():
-        raise ValueError("what is finished must be finite numbers, got NaN or infinity")
-    return latent
-
-
-def new_path() -> Path:
-    """Return a name in the folder that nobody has."""
-    stamp = f"{NAME}_{time.strftime('%Y%m%d_%H%M%S')}"
-    names = (f"{stamp}{mark}.latent" for mark in ("", *(f"_{n}" for n in range(1, 1000))))
-    return next(folder() / name for name in names if not (folder() / name).exists())
-
-
-def write(path: Path, video: Video, latent: Tensor) -> None:
-    """Write a latent ``[1, C, n, Y, X]`` as Save Latent does, whole or not at all.
-
-    Raises:
-        OSError: if it cannot be; an older file stays as it was.
-    """
-    tensors = {LATENT: latent.contiguous(), "latent_format_version_0": torch.tensor([])}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    clear_leftovers(path)
-    with replacing(path) as partial:
-        comfy.utils.save_torch_file(tensors, str(partial), metadata={ABOUT: video.name})
-
-
-def write_somewhere(path: Path, video: Video, latent: Tensor) -> Path:
-    """Write to a path, or elsewhere if its place is gone; return where it is.
-
-    Raises:
-        OSError: if there is room nowhere.
-    """
+def roots() -> list[Path]:
+    """Return the folders in which runs are kept: the host's output, and others if it is full."""
+    others = [Path(tempfile.gettempdir())]
     try:
-        write(path, video, latent)
-    except OSError as error:
-        log.warning("Head Forcing: %s", error)
-        return saved_elsewhere(lambda other: write(other, video, latent), path.name)
-    return path
+        others.append(Path.home())
+    except RuntimeError:  # nobody's
+        pass
+    name = f".{FOLDER}"
+    return [Path(folder_paths.get_output_directory()) / FOLDER, *(o / name for o in others)]
+
+
+def clear() -> None:
+    """Remove what is kept of runs that have ended well with everything after them."""
+    for root in roots():
+        for folder in root.glob("*"):
+            about = _about(Parts([folder]))
+            if about.get("done") is True and (_ended_well(about.get("prompt")) or _old(folder)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _about(parts: Parts) -> dict[str, object]:
+    try:
+        part = parts.read(RUN)
+    except ValueError:
+        return {}
+    return dict(part.about) if part is not None and isinstance(part.about, dict) else {}
+
+
+def _old(folder: Path) -> bool:
+    """Tell whether nobody has come back to a video for long, if the host does not know of it."""
+    try:
+        return time.time() - (folder / f"{RUN}.part").stat().st_mtime > KEPT_FOR
+    except OSError:
+        return False
+
+
+def _ended_well(prompt: object) -> bool:
+    """Tell whether the host knows that a prompt has ended well."""
+    from server import PromptServer  # there is one where nodes run, not in every script
+
+    server = getattr(PromptServer, "instance", None)
+    if server is None or not isinstance(prompt, str):
+        return False
+    said = server.prompt_queue.get_history(prompt_id=prompt).get(prompt, {}).get("status") or {}
+    return said.get("status_str") == "success"

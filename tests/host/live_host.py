@@ -51,6 +51,11 @@ class LiveHost:
         tiny = Path(__file__).with_name("make_tiny.py")
         subprocess.run([host_python(), tiny, HOST, self.base / "models"], cwd=HOST, check=True)
         self.log = (self.base / "server.log").open("w+")
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
         self.process = subprocess.Popen(
             [
                 *(host_python(), "main.py", "--cpu", "--port", str(self.port)),
@@ -68,10 +73,15 @@ class LiveHost:
         while True:
             try:
                 self.info = self.get("/object_info")
-                return self
+                return
             except (urllib.error.URLError, ConnectionError):
                 assert self.process.poll() is None and time.monotonic() < deadline, self.said()
                 time.sleep(0.5)
+
+    def kill(self) -> None:
+        """End the server as a power cut does."""
+        self.process.kill()
+        self.process.wait(30)
 
     def __exit__(self, *error: object) -> None:
         self.process.terminate()

@@ -109,7 +109,7 @@ def test_packed_pixels_are_unpacked():
     vae = Vae(Causal(False, side=2))
     z = latents()
     packed = vae.decoder.whole(vae.conv2(z))
-    seen = in_parts(CausalDecoder(vae, lambda x: x), z, [FRAMES])
+    seen = in_parts(CausalDecoder(vae, lambda x: x, patch=2), z, [FRAMES])
     assert seen.shape == (FRAMES, 3, 12, 10)
     # channel = colour * 4 + column * 2 + row
     torch.testing.assert_close(seen[:, 1, 1::2, 0::2], packed[0, 5], atol=1e-6, rtol=0)

@@ -1,0 +1,89 @@
+"""The file of a video in the host's output folder: its name, what it says, how it is shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import folder_paths
+from comfy.cli_args import args
+from comfy_api.latest import InputImpl, io, ui
+
+from ...headforcing_core.files import Sound, VideoStyle, check_place
+from ...headforcing_core.reel import Film
+
+
+@dataclass(frozen=True)
+class FilmSettings:
+    """What widgets and hidden inputs say of a video's file.
+
+    Args:
+        prefix: as Save Video takes it.
+        metadata: what a file says that is dropped on the page.
+    """
+
+    prefix: str
+    style: VideoStyle
+    metadata: dict[str, str]
+    sound: Sound | None = None
+
+    def film(self, width: int, height: int, before: str | None = None) -> Film:
+        """Return the next free name; of a run that goes on, the name it had.
+
+        Args:
+            width, height: of a picture.
+            before: path that an earlier run of this video was growing in.
+
+        Raises:
+            ValueError: if nothing can be written there.
+        """
+        path = None if before is None else self._again(Path(before))
+        if path is None:
+            folder, name, counter, _, _ = folder_paths.get_save_image_path(
+                self.prefix, folder_paths.get_output_directory(), width, height
+            )
+            path = Path(folder) / f"{name}_{counter:05}_.{self.style.container}"
+        film = Film(path, self.style, self.metadata, self.sound)
+        check_place(film.growing)
+        return film
+
+    def _again(self, path: Path) -> Path | None:
+        """Return the name of a run that goes on, if it is still that of this run to take."""
+        inside = Path(folder_paths.get_output_directory()).resolve() in path.resolve().parents
+        fits = path.suffix == f".{self.style.container}" and path.parent.is_dir()
+        return path if inside and fits and not path.exists() else None
+
+
+def metadata_of(hidden: object) -> dict[str, str]:
+    """Return what Save Video writes of a graph."""
+    if args.disable_metadata:
+        return {}
+    said = dict(hidden.extra_pnginfo or {})
+    if hidden.prompt is not None:
+        said["prompt"] = hidden.prompt
+    return {name: json.dumps(value) for name, value in said.items()}
+
+
+def sound_of(audio: dict | None) -> Sound | None:
+    """Return the host's audio as sound.
+
+    Raises:
+        ValueError: if it is of several videos, or of as many channels as no file takes.
+    """
+    if audio is None:
+        return None
+    waveform = audio["waveform"]
+    if waveform.ndim != 3 or len(waveform) != 1:
+        raise ValueError(f"audio must be of one video, got {list(waveform.shape)}")
+    return Sound(waveform[0], int(audio["sample_rate"]))
+
+
+def shown(path: Path) -> ui.PreviewVideo:
+    """Return what makes the page play a file of the output folder."""
+    place = path.parent.relative_to(Path(folder_paths.get_output_directory()).resolve())
+    return ui.PreviewVideo([ui.SavedResult(path.name, str(place), io.FolderType.output)])
+
+
+def as_video(path: Path) -> InputImpl.VideoFromFile:
+    return InputImpl.VideoFromFile(str(path))

@@ -1,0 +1,130 @@
+"""A video made by the sampler: gone on from what there is of it, kept, shown, and ended."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import comfy.model_management
+from comfy_execution.utils import get_executing_context
+from torch import Tensor
+
+from ...headforcing_core.reel import KeptChunks, KeptClips, Reel, key_of
+from . import unfinished
+from .host_film import FilmSettings
+from .pictures import HostDecoder
+from .progress import Progress, tell
+from .sampling import Beside, HostVideo
+from .stops import STOPS
+from .unfinished import Unfinished
+from .video_name import Video, names_of
+
+log = logging.getLogger("headforcing")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """How a video is shown while it is made.
+
+    Args:
+        decoder: latents to pictures.
+        settings: of the file.
+    """
+
+    decoder: HostDecoder
+    settings: FilmSettings
+
+
+@dataclass(frozen=True)
+class Making:
+    """A video to make, and to show if there is a screen."""
+
+    video: Video
+    screen: Screen | None = None
+
+    def run(self) -> tuple[Tensor, Path | None]:
+        """Return the latent ``[1, C, F, Y, X]`` and the file of its pictures.
+
+        What is finished of an interrupted or failed run is kept, and the next one goes on from it.
+
+        Raises:
+            RuntimeError: if a device has not enough memory; it says what to lower.
+        """
+        unfinished.clear()
+        context = get_executing_context()
+        STOPS.begin(context and context.node_id)
+        told = None
+        try:
+            return self._made(context and context.prompt_id)
+        except comfy.model_management.OOM_EXCEPTION as error:
+            told = str(error).splitlines()[0]
+        finally:
+            STOPS.end()
+        # out of the block: what failed holds on to caches and weights as long as it is looked at
+        comfy.model_management.soft_empty_cache()
+        raise RuntimeError(
+            "the device must have room for model, caches and pictures, got out of memory; what is "
+            "finished is kept and gone on from: choose a tile size for the VAE, a method with "
+            f"smaller caches, or less width and height ({told})"
+        )
+
+    def _made(self, prompt: str | None) -> tuple[Tensor, Path | None]:
+        video, clock = self.video, self.video.request.clock
+        left = Unfinished(video.name)
+        chunks = KeptChunks(left.parts, clock)
+        network = video.model.get_model_object("diffusion_model")
+        shape = (1, network.in_dim, video.request.rows, video.request.columns)
+        kept = chunks.read(shape)
+        if kept:
+            log.info("Head Forcing: going on after %d chunks from %s", len(kept), left.place)
+        reel = self._reel(left, shape)
+        given = sum(part.shape[2] for part in kept)
+        if video.start is not None:
+            given = max(given, video.start.shape[2])
+        progress = Progress(video, given, chunks, reel)
+        latent = path = None
+        try:
+            latent = self._run(progress, kept, shape).sample(video.model)
+            path = None if reel is None else reel.end()
+        finally:
+            if reel is not None:
+                reel.close()
+            if latent is None:
+                progress.interrupted()
+        if latent.shape[2] < clock.total_frames:
+            tell(f"stopped as asked after {progress.done} of {len(clock)} chunks")
+        else:
+            left.ended(prompt)
+        return latent.to(comfy.model_management.intermediate_device()), path
+
+    def _run(
+        self, progress: Progress, kept: list[Tensor], shape: tuple[int, int, int, int]
+    ) -> HostVideo:
+        video, beside = self.video, None
+        if self.screen is not None:
+            decoder = self.screen.decoder
+            beside = Beside(decoder.vae.patcher, decoder.room([1, shape[1], 1, *shape[2:]]))
+        return HostVideo(
+            video.request,
+            video.prompts,
+            dict(zip(names_of(video.conditioning), video.conditioning, strict=True)),
+            video.start,
+            kept,
+            progress.finished,
+            progress.called,
+            beside=beside,
+        )
+
+    def _reel(self, left: Unfinished, shape: tuple[int, int, int, int]) -> Reel | None:
+        if self.screen is None:
+            left.begin(None)
+            return None
+        decoder, settings = self.screen.decoder, self.screen.settings
+        rows, columns = shape[2:]
+        film = settings.film(*decoder.size(rows, columns), left.film)
+        left.begin(film.path)
+        key = key_of(decoder.key, settings.style, av.library_versions)
+        frames = self.video.request.clock.total_frames
+        return Reel(decoder, decoder.device, film, frames, KeptClips(left.parts, key))

@@ -1,0 +1,198 @@
+"""Videos written while they are made, in a ComfyUI that is interrupted, stopped and killed."""
+
+import json
+import random
+import re
+import shutil
+import time
+from hashlib import sha256
+from itertools import pairwise
+
+import av
+import pytest
+from comfy_host import needs_host
+from live_host import LiveHost, errors_of
+from prompts import demo, node, only
+
+pytestmark = needs_host
+UNFINISHED = "head_forcing_unfinished"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A server of its own: it is killed."""
+    with LiveHost(tmp_path_factory.mktemp("videos")) as running:
+        yield running
+
+
+def video(prefix, seconds=3.0, seed=0, **sampler):
+    """A prompt whose sampler decodes, and whose video is saved once more."""
+    prompt = demo(seed, seconds, prefix=f"latents/{prefix}", vae=["1", 2], **sampler)
+    prompt["3"]["inputs"]["filename_prefix"] = f"video/{prefix}"
+    prompt["6"] = node(
+        "SaveVideo", video=["3", 2], filename_prefix=f"saved/{prefix}", format="auto", codec="auto"
+    )
+    return prompt
+
+
+def pictures(path):
+    """Return the pictures of a file as they are decoded, and check their times."""
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        frames = list(file.decode(stream))
+    moments = [float(frame.pts * frame.time_base) for frame in frames]
+    assert moments[0] == 0
+    assert all(abs(b - a - 1 / 16) < 0.002 for a, b in pairwise(moments))
+    return [sha256(frame.to_ndarray(format="rgb24").tobytes()).hexdigest() for frame in frames]
+
+
+def files(host, pattern):
+    return sorted((host.base / "output").glob(pattern))
+
+
+def until(host, text, before, seconds=60):
+    deadline = time.monotonic() + seconds
+    while text not in host.said()[before:]:
+        assert time.monotonic() < deadline, host.said()[-2000:]
+        time.sleep(0.02)
+
+
+def test_the_sampler_writes_a_video_that_other_nodes_take(host):
+    done = host.run(video("plain"))
+    (path,) = files(host, "video/plain*")
+    assert path.name == "plain_00001_.mp4"
+    assert len(pictures(path)) == 45
+    shown = done["outputs"]["3"]
+    assert shown["images"] == [{"filename": path.name, "subfolder": "video", "type": "output"}]
+    (saved,) = files(host, "saved/plain*")
+    assert pictures(saved) == pictures(path)
+    with av.open(str(path)) as file:
+        said = json.loads(file.metadata["prompt"])
+    assert said["3"]["class_type"] == "HeadForcingSampler"
+    # everything has ended well: the next run clears away what was kept
+    assert len(files(host, f"{UNFINISHED}/*")) == 1
+    host.run(video("plain", seed=1))
+    assert len(files(host, f"{UNFINISHED}/*")) == 1
+    assert files(host, "video/plain*")[1].name == "plain_00002_.mp4"
+
+
+@pytest.mark.parametrize("container", ["mkv", "webm"])
+def test_video_to_file_writes_what_the_sampler_writes(host, container):
+    prompt = video(f"two{container}", container=container)
+    inputs = {"samples": ["3", 0], "vae": ["1", 2], "container": container}
+    prompt["7"] = node("HeadForcingVideoToFile", **inputs, filename_prefix=f"video/of_{container}")
+    host.run(prompt)
+    (one,) = files(host, f"video/two{container}*")
+    (two,) = files(host, f"video/of_{container}*")
+    assert len(pictures(one)) == len(pictures(two)) == 45
+
+
+def test_pictures_are_those_of_vae_decode(host):
+    """At the best quality: encoded, they stay within a few of 255 of what VAE Decode gives."""
+    prompt = video("near", quality=0)
+    prompt["7"] = node("VAEDecode", samples=["3", 0], vae=["1", 2])
+    prompt["8"] = node("SaveImage", images=["7", 0], filename_prefix="near/p")
+    host.run(prompt)
+    import numpy as np
+    from PIL import Image
+
+    whole = np.stack([np.asarray(Image.open(p).convert("RGB")) for p in files(host, "near/p*")])
+    with av.open(str(files(host, "video/near*")[0])) as file:
+        seen = np.stack([f.to_ndarray(format="rgb24") for f in file.decode(video=0)])
+    assert seen.shape == whole.shape
+    # chroma is kept at half of the size
+    assert np.abs(seen.astype(int) - whole).mean() < 3
+
+
+def test_what_is_killed_at_any_moment_goes_on(host):
+    """The file that was cut plays; the finished one is that of a run that was not killed."""
+    host.run(video("whole", seconds=9.0, seed=7))
+    (whole,) = files(host, "video/whole*")
+    shutil.rmtree(host.base / "output" / UNFINISHED)
+    host.forget()
+    rng = random.Random(4)
+    played = []
+    for chunk in sorted(rng.sample(range(1, 12), 3)):
+        before = len(host.said())
+        host.queue(video("killed", seconds=9.0, seed=7))
+        until(host, f"chunk {chunk} of 12", before)
+        time.sleep(rng.uniform(0, 0.3))
+        host.kill()
+        growing = files(host, "video/killed*unfinished.mp4")
+        played.append(len(pictures(growing[0])) if growing else 0)
+        host.start()
+    # of the chunk that was just told, the pictures may not be there yet
+    assert played == sorted(played) and played[-1] >= 45
+    before = len(host.said())
+    host.run(video("killed", seconds=9.0, seed=7))
+    assert re.search(r"going on after \d+ chunks", host.said()[before:])
+    (path,) = files(host, "video/killed*")
+    assert pictures(path) == pictures(whole)
+    assert path.stat().st_size == whole.stat().st_size
+    assert only(host, "killed*.latent").equal(only(host, "whole*.latent"))
+
+
+def test_a_run_killed_before_its_video_is_saved_is_not_lost(host):
+    """What comes after the sampler may fail or die: the chunks stay until it has ended well."""
+    prompt = video("after", seed=11)
+    prompt["4"]["inputs"]["filename_prefix"] = "../outside"  # Save Latent fails
+    done = host.wait(host.queue(prompt))
+    assert errors_of(done)
+    host.kill()
+    host.start()
+    before = len(host.said())
+    host.run(video("after", seed=11))
+    assert "going on after 4 chunks" in host.said()[before:]
+
+
+def test_stop_here_ends_well_with_what_is_finished(host):
+    before = len(host.said())
+    prompt_id = host.queue(video("stopped", seconds=60.0, seed=3))
+    until(host, "chunk 3 of 80", before)
+    assert host.post("/head_forcing/stop", {"node": "99"})["error"].startswith("node must run")
+    assert host.post("/head_forcing/stop", {"node": 3}) == {"stopping": "3"}
+    done = host.wait(prompt_id)
+    assert done["status"]["status_str"] == "success", errors_of(done)
+    (path,) = files(host, "video/stopped*")
+    latent = only(host, "stopped*.latent")
+    assert 9 <= latent.shape[2] < 240
+    assert len(pictures(path)) == 4 * (latent.shape[2] - 1) + 1
+    assert "stopped as asked after" in host.said()[before:]
+    assert "error" in host.post("/head_forcing/stop", {"node": 3})
+    # it is kept, and goes on
+    host.forget()
+    before = len(host.said())
+    host.run(video("stopped", seconds=latent.shape[2] / 4 + 1.5, seed=3))
+    assert f"going on after {latent.shape[2] // 3} chunks" in host.said()[before:]
+
+
+def test_an_interrupted_run_says_where_its_work_is(host):
+    before = len(host.said())
+    prompt_id = host.queue(video("cut", seconds=60.0, seed=5))
+    until(host, "chunk 4 of 80", before)
+    host.post("/interrupt", {})
+    done = host.wait(prompt_id)
+    assert any(kind == "execution_interrupted" for kind, _ in done["status"]["messages"])
+    told = re.search(r"stopped after (\d+) of 80 chunks; they are kept in (\S+),", host.said())
+    (growing,) = files(host, "video/cut*unfinished.mp4")
+    assert len(pictures(growing)) == 12 * int(told[1]) - 3
+    assert len(list((host.base / "output").glob(f"{UNFINISHED}/*/latent_*"))) >= int(told[1])
+
+
+def test_without_a_vae_what_wants_the_video_is_passed_over(host):
+    prompt = video("none")
+    del prompt["3"]["inputs"]["vae"]
+    host.run(prompt)
+    assert only(host, "none*.latent").shape[2] == 12
+    assert not files(host, "video/none*") and not files(host, "saved/none*")
+
+
+def test_sound_is_in_the_file(host):
+    prompt = video("loud", audio=["8", 0])
+    prompt["8"] = node("EmptyAudio", duration=10.0, sample_rate=44100, channels=2)
+    host.run(prompt)
+    (path,) = files(host, "video/loud*")
+    with av.open(str(path)) as file:
+        (audio,) = file.streams.audio
+        assert abs(float(audio.duration * audio.time_base) - 45 / 16) < 0.1
+    assert len(pictures(path)) == 45
