@@ -3,6 +3,7 @@
 from comfy_api.latest import ComfyExtension, io
 
 from .cache_method import HeadForcingCacheMethod
+from .drift_report import HeadForcingDriftReport
 from .edit_head_map import HeadForcingEditHeadMap
 from .host import serve
 from .load_ar_lora import HeadForcingLoadARLora
@@ -27,6 +28,7 @@ NODES: list[type[io.ComfyNode]] = [
     HeadForcingSampler,
     HeadForcingVideoToFile,
     HeadForcingMeasureDrift,
+    HeadForcingDriftReport,
 ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..bounds import read_numbers
 from ..stopping import stopping_once
 from ..streams import sturdy_streams
-from . import compare, demo, generate, inspect, plan, profile
+from . import compare, demo, drift, generate, inspect, plan, profile
 
 INTERRUPTED = 130
 FAILED = 2
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Long videos from autoregressive video models, with bounded memory.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (generate, plan, demo, compare, inspect, profile):
+    for command in (generate, plan, demo, compare, drift, inspect, profile):
         added = command.add_parser(commands)
         read_numbers(added)
         added.add_argument("--traceback", action="store_true", help="show where an error came from")

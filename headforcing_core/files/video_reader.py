@@ -36,14 +36,23 @@ class OpenVideo:
     _container: object
     _stream: object
 
-    def pictures(self, count: int) -> Iterator[Tensor]:
+    def pictures(self, count: int, start: float = 0.0, seconds: float = 0.0) -> Iterator[Tensor]:
         """Yield ``[count, 3, Y, X]``, 0 to 1, of the last less; all in the size of the first.
+
+        Args:
+            start: second of the first picture.
+            seconds: from there that are read; 0: to the end.
 
         Raises:
             ValueError: if the file breaks, or has fewer than two pictures.
         """
         read, size, group = 0, None, []
         for frame in self._frames():
+            at = frame.time or 0.0
+            if at < start:
+                continue
+            if seconds and at >= start + seconds:
+                break
             size = size or _size(frame.width, frame.height)
             frame = frame.reformat(*size, format="rgb24", interpolation="AREA")
             group.append(frame.to_ndarray())

@@ -4,15 +4,17 @@ from .bands import BANDS, Band, left
 from .from_file import measure_file
 from .latents import LATENT_BANDS, LatentTelemetry
 from .measures import Measures
-from .report import Measured, as_json, as_table, report_of
-from .report_picture import draw_reports
+from .report import FORMAT, Measured, as_json, as_table, report_of
+from .report_picture import MOST_DRAWN, draw_reports
 from .scene import FIRST_SECONDS
 from .telemetry import Telemetry
 
 __all__ = [
     "BANDS",
     "FIRST_SECONDS",
+    "FORMAT",
     "LATENT_BANDS",
+    "MOST_DRAWN",
     "Band",
     "LatentTelemetry",
     "Measured",

@@ -21,6 +21,7 @@ def measure_file(
     source: str | BinaryIO,
     name: str,
     cuts: Sequence[float] = (),
+    window: tuple[float, float] = (0.0, 0.0),
     progress: Callable[[int, int], None] = lambda done, expected: None,
 ) -> Measured:
     """Measure a video file without loading it whole.
@@ -29,6 +30,7 @@ def measure_file(
         source: a path, or what holds a file.
         name: what it is called.
         cuts: seconds at which a new scene is meant to begin.
+        window: second it begins at, and how many are measured; 0: all.
         progress: is told after every piece how many pictures are measured, and how many the file
             says there are, 0 if it does not; what it raises ends the work.
 
@@ -38,7 +40,7 @@ def measure_file(
     with open_video(source, name) as video:
         telemetry, chunks, done = Telemetry(video.fps, joins_known=False), [], 0
         starts = sorted({round(second * video.fps) for second in cuts if second > 0})
-        for pictures in video.pictures(max(2, round(PIECE * video.fps))):
+        for pictures in video.pictures(max(2, round(PIECE * video.fps)), *window):
             begins = [start - done for start in starts if 0 <= start - done < len(pictures)]
             marks = [0, *(at for at in begins if at), len(pictures)]
             for begin, end in pairwise(marks):

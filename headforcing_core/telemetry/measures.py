@@ -25,7 +25,7 @@ class Measures:
         out: names of what is out of its band.
         left: of them, what was not out in the chunk before.
         back: what is in its band again.
-        changes: median changes between its neighbouring pictures, of coarse and of tiny copies;
+        changes: usual changes between its neighbouring pictures, of coarse and of tiny copies;
             none if it is one picture.
         step: greatest step of its colours between neighbours, 0 to 100.
         leap: its greatest change against what is usual, the one across the join included.

@@ -13,6 +13,7 @@ from .scene import FIRST_SECONDS
 
 # Okabe and Ito's colours, which people with any kind of colour vision tell apart
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+MOST_DRAWN = len(LINES)
 INK, PAPER, FAINT, SHADE, GRID = "#222222", "#FFFFFF", "#666666", "#E3EFD9", "#D8D8D8"
 # pixels: of a plot, of what stands left and right of it, between rows
 WIDE, HIGH, LEFT, RIGHT, GAP = 640, 64, 118, 100, 16
@@ -27,7 +28,7 @@ MOST_TICKS = 14
 
 
 def draw_reports(videos: Sequence[Measured]) -> Image.Image:
-    """Draw up to four videos over each other.
+    """Draw up to ``MOST_DRAWN`` videos over each other.
 
     A dot says where a measure is out of its band; a dashed line, where a scene begins.
     """

@@ -19,6 +19,9 @@ SAME, SAME_SHARE = 0.002, 0.1
 # a join may change that much, whatever is usual: in deviations, in levels of 100, and in shares of
 # what is usual in the first seconds
 LEAST_CHANGE, LEAST_STEP, USUAL_SHARE = 0.02, 1.0, 0.25
+# of a chunk's changes, those that are usual: pictures may be shown twice or thrice, and one pair
+# may be a leap
+USUAL = 0.85
 # a video rolls back with a leap: what comes back without one swings
 LEAP = 1.8
 # chroma goes with the spread of grey to this power, and contrast with the root of lightness nearly
@@ -138,7 +141,7 @@ class _Pairs:
     """Neighbouring pictures of a chunk, and of it and the one before.
 
     Args:
-        usual: median changes within the chunk, of coarse and of tiny copies.
+        usual: greater changes within the chunk, of coarse and of tiny copies.
         step: greatest step of colours within the chunk.
         leap: greatest change against what is usual, the one across the join included.
         leapt: number of the picture in the chunk that a leap within it leads to, else 0.
@@ -163,7 +166,7 @@ class _Pairs:
         found, start = [changes(shape), changes(thumbs)], len(shape) - len(looks.shape)
         steps = tone.diff(dim=0).norm(dim=1)
         within = found[0][start:]
-        usual = tuple(float(x[start:].median()) for x in found) if len(within) else ()
+        usual = tuple(float(x[start:].quantile(USUAL)) for x in found) if len(within) else ()
         step = float(steps[start:].max()) if len(within) else 0.0
         allowed = _allowed(usual, scene)
         ratios = torch.stack([x / most for x, most in zip(found, allowed, strict=True)]).amax(0)
