@@ -16,7 +16,7 @@ from .latent_file import (
     read_text_embedding,
     write_latents,
 )
-from .parts import Part, Parts
+from .parts import Part, Parts, Written
 from .picture_file import png_of, write_png
 from .plain_file import check_file, read_text
 from .replaced import (
@@ -46,6 +46,7 @@ __all__ = [
     "TensorSource",
     "VideoStyle",
     "VideoWriter",
+    "Written",
     "as_list",
     "as_number",
     "as_object",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import save_file
@@ -28,6 +29,13 @@ class Part:
     about: Mapping[str, object]
 
 
+class Written(NamedTuple):
+    """Where a part is, and why it is in none of the folders before."""
+
+    path: Path
+    refused: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Parts:
     """Where the parts of one thing are kept: in the first of some folders that has room.
@@ -38,7 +46,7 @@ class Parts:
 
     folders: Sequence[Path]
 
-    def write(self, name: str, part: Part) -> Path:
+    def write(self, name: str, part: Part) -> Written:
         """Write a part whole or not at all; return where it is.
 
         Raises:
@@ -50,7 +58,7 @@ class Parts:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 write_part(path, part)
-                return path
+                return Written(path, tuple(failures))
             except OSError as error:
                 failures.append(str(error))
         raise OSError("; ".join(failures))
@@ -75,6 +83,11 @@ class Parts:
         """Return the files that hold a part."""
         places = (folder / f"{name}{SUFFIX}" for folder in self.folders)
         return [path for path in places if path.is_file()]
+
+    def names(self, beginning: str) -> set[str]:
+        """Return the names of all parts that begin so."""
+        files = (path for folder in self.folders for path in folder.glob(f"*{SUFFIX}"))
+        return {path.stem for path in files if path.name.startswith(beginning)}
 
     def remove(self, name: str) -> None:
         """Remove a part, if it is there.

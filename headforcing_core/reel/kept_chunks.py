@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from ..files import Part, Parts
+from ..files import Part, Parts, Written
 from ..video import Chunk, ChunkClock
 
 log = logging.getLogger("headforcing")
 LATENT = "latent"
+# what names of parts begin with
+NAME = "latent_"
 
 
 @dataclass
@@ -22,11 +25,22 @@ class KeptChunks:
     Args:
         parts: of one video, whose chunks no other settings can make.
         clock: the chunks of the video.
+        place: the folder with the newest chunk; where there is none, the one it will go to.
     """
 
     parts: Parts
     clock: ChunkClock
     waiting: dict[int, tuple[Chunk, Tensor]] = field(default_factory=dict)
+    place: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.place = self.parts.folders[0]
+        self._told = False
+
+    @property
+    def beyond(self) -> bool:
+        """Whether there are chunks after the last: of a longer video, which has begun the same."""
+        return any(_start(name) >= self.clock.total_frames for name in self.parts.names(NAME))
 
     def read(self, shape: tuple[int, int, int, int]) -> list[Tensor]:
         """Return the leading chunks that are whole, ``[B, C, n, Y, X]`` as the model sees them.
@@ -75,9 +89,22 @@ class KeptChunks:
             # a copy: what is cut from a whole video would be written as the whole
             whole = latent.detach().cpu().clone(memory_format=torch.contiguous_format)
             part = Part({LATENT: whole}, {})
-            self.parts.write(_name(chunk), part)
+            self._note(self.parts.write(_name(chunk), part))
             del self.waiting[start]
+
+    def _note(self, written: Written) -> None:
+        """Tell, once, that chunks are not where they are looked for first."""
+        self.place = written.path.parent
+        if written.refused and not self._told:
+            self._told = True
+            log.warning("%s; chunks are kept in %s instead", written.refused[0], self.place)
 
 
 def _name(chunk: Chunk) -> str:
-    return f"latent_{chunk.start:07d}"
+    return f"{NAME}{chunk.start:07d}"
+
+
+def _start(name: str) -> int:
+    """Return the frame that a part's name tells; what is no chunk begins nowhere."""
+    number = name.removeprefix(NAME)
+    return int(number) if number.isdecimal() else -1
