@@ -9,7 +9,7 @@ import pytest
 from imports import FOLDERS, ROOT, imported, sources
 
 HOST = {"comfy", "comfy_api", "comfy_extras", "folder_paths", "nodes", "server", "execution"}
-HOST |= {"comfy_execution", "latent_preview"}
+HOST |= {"comfy_execution", "latent_preview", "aiohttp"}
 # these import by a name which no test reads
 UNREAD = {"runpy", "pkgutil"}
 # what ComfyUI ships, and nothing else, at run time
