@@ -10,7 +10,7 @@ import torch
 from ..files import open_tensors
 from ..generation import VideoRequest
 from ..inspection import Forecast, ModelSizes, check_fits, free_in, table
-from ..models import WAN_1_3B_MODEL, read_published
+from ..models import WAN_1_3B_MODEL, Family, WanConfig, read_published
 from .loading import dtype_of
 
 log = logging.getLogger("headforcing")
@@ -34,11 +34,21 @@ def foreseen(
     """
     config = WAN_1_3B_MODEL
     if from_file:
-        source = open_tensors(options.model, prefer=request.family.weights)
-        config = read_published(source, options.heads).config
-        request.family.check_config(config)
+        config = config_of(options, request.family)
     sizes = ModelSizes.plain(config, dtype_of(options, device))
     return Forecast(request, sizes, options.text_tokens, device, batch=batch)
+
+
+def config_of(options: argparse.Namespace, family: Family) -> WanConfig:
+    """Return the sizes of the model that options name; of its file only the shapes are read.
+
+    Raises:
+        ValueError: if it is no model that can be run as the family is.
+    """
+    source = open_tensors(options.model, prefer=family.weights)
+    config = read_published(source, options.heads).config
+    family.check_config(config)
+    return config
 
 
 def check_before(

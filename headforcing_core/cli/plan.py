@@ -14,8 +14,8 @@ from ..device import GIB, choose_device
 from ..inspection import Forecast, Free, check_fits, free_in, table
 from ..models import WAN_TEXT_TOKENS
 from .foresight import foreseen
-from .generate import add_method_options, request_of
 from .loading import add_loading_options
+from .request_options import add_method_options, request_of
 
 # without a file: of this family, whose models have the sizes of Wan 1.3B
 FAMILY = "self_forcing"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +20,8 @@ from ..rollout import FinishedChunk
 from ..stopping import undisturbed
 
 log = logging.getLogger("headforcing")
+# what made a video is said in its metadata under this name
+KEY = "headforcing"
 
 
 class Showing:
@@ -94,6 +98,11 @@ def film_of(options: argparse.Namespace) -> Film:
     film = Film(path, VideoStyle(WAN_VIDEO.fps, container=path.suffix.lower().lstrip(".")))
     check_place(film.path)
     check_place(film.growing)
+    if path.exists() and not _is_ours(path):
+        raise ValueError(
+            f"a video may replace only one that this command wrote, got {path}, which is something "
+            "else; choose another name"
+        )
     return film
 
 
@@ -120,6 +129,18 @@ def check_vae(vae: PublishedVae, config: WanConfig) -> None:
         )
 
 
-def titled(film: Film, said: Mapping[str, str]) -> Film:
+def titled(film: Film, settings: Mapping[str, object]) -> Film:
     """Return a film that says what made it."""
-    return Film(film.path, film.style, said, film.sound)
+    return replace(film, metadata={KEY: json.dumps(settings)})
+
+
+def _is_ours(path: Path) -> bool:
+    from av import open as open_video
+    from av.error import FFmpegError
+
+    try:
+        with open_video(str(path)) as video:
+            # Matroska writes names in capitals
+            return KEY in map(str.lower, video.metadata)
+    except (FFmpegError, OSError, ValueError):
+        return False

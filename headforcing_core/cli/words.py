@@ -56,6 +56,11 @@ class Words:
             log.info("%s", plan)
         return cls(prompts, encoder, texts)
 
+    @property
+    def said(self) -> list[dict[str, object]]:
+        """The prompts as plain values, for the metadata of what is made of them."""
+        return [{"text": one.text, "start": one.start, "cut": one.cut} for one in self.prompts]
+
     def check(self, config: WanConfig) -> None:
         """Refuse an encoder that a model was not trained with.
 
