@@ -13,7 +13,7 @@ from torch import Tensor
 from ..headforcing_core.files import VideoStyle
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.methods import HeadMap, Method, MethodSettings
-from ..headforcing_core.models import WAN_VIDEO, video_format
+from ..headforcing_core.models import WAN_VIDEO, Family, video_format
 from ..headforcing_core.video import plan_text, schedule_of
 from .graph import (
     CATEGORY,
@@ -43,11 +43,9 @@ from .host import (
     check_start,
     check_vae,
     core_start,
-    metadata_of,
     name_of,
     names_of,
     shown,
-    sound_of,
 )
 
 log = logging.getLogger("headforcing")
@@ -113,17 +111,7 @@ class HeadForcingSampler(io.ComfyNode):
         tile: int = 0,
     ) -> io.NodeOutput:
         check_model(model)
-        chosen = family_of(model, family).tuned(
-            steps=_steps(steps), shift=shift or None, sigmas=_sigmas(sigmas)
-        )
-        if chosen.with_lora and not model.patches:
-            log.warning(
-                "Head Forcing: %s is published as a base model and an adapter: without Load AR "
-                "LoRA this is the base alone, unless the file has both merged",
-                chosen.title,
-            )
-        if chosen.sigmas is None:
-            check_shift(model, chosen.shift)
+        chosen = _family(model, family, _steps(steps), shift or None, _sigmas(sigmas))
         built = None if method is None else method.build(chosen.frames_per_chunk)
         network = model.get_model_object("diffusion_model")
         given = check_start(_start(model, start), network.in_dim)
@@ -141,18 +129,43 @@ class HeadForcingSampler(io.ComfyNode):
         if vae is not None:
             check_vae(vae, network.in_dim)
             style = VideoStyle(fps or video_format(network.in_dim).fps, quality, container)
-            metadata = metadata_of(cls.hidden)
-            settings = FilmSettings(filename_prefix, style, metadata, sound_of(audio))
+            settings = FilmSettings.of(filename_prefix, style, cls.hidden, audio)
             screen = Screen(HostDecoder(vae, tile), settings)
         said = encoded(prompts)
-        check_prompts(said.conditioning, network.text_dim)
-        plan = plan_text(said.prompts, request.clock, WAN_VIDEO)
-        if len(said.prompts) > 1:
-            log.info("Head Forcing: prompts\n%s", plan)
+        plan = _planned(said, request, network.text_dim)
         latent, path = Making(_video(model, request, said, given), screen).run()
         if path is None:
             return io.NodeOutput({"samples": latent}, plan, ExecutionBlocker(NO_VAE))
         return io.NodeOutput({"samples": latent}, plan, as_video(path), ui=shown(path))
+
+
+def _planned(said: EncodedPrompts, request: VideoRequest, text_dim: int) -> str:
+    """Say which prompt rules from when to when."""
+    check_prompts(said.conditioning, text_dim)
+    plan = plan_text(said.prompts, request.clock, WAN_VIDEO)
+    if len(said.prompts) > 1:
+        log.info("Head Forcing: prompts\n%s", plan)
+    return plan
+
+
+def _family(
+    model: ModelPatcher,
+    name: str,
+    steps: tuple[int, ...] | None,
+    shift: float | None,
+    sigmas: tuple[float, ...] | None,
+) -> Family:
+    """Return how the model is run, with what the widgets say otherwise."""
+    family = family_of(model, name).tuned(steps=steps, shift=shift, sigmas=sigmas)
+    if family.with_lora and not model.patches:
+        log.warning(
+            "Head Forcing: %s is published as a base model and an adapter: without Load AR LoRA "
+            "this is the base alone, unless the file has both merged",
+            family.title,
+        )
+    if family.sigmas is None:
+        check_shift(model, family.shift)
+    return family
 
 
 def _start(model: ModelPatcher, connected: dict | None) -> dict | None:

@@ -14,9 +14,7 @@ from .host import (
     HostDecoder,
     as_video,
     check_vae,
-    metadata_of,
     shown,
-    sound_of,
     write_latent,
 )
 
@@ -58,7 +56,7 @@ class HeadForcingVideoToFile(io.ComfyNode):
         latent = _checked(samples)
         check_vae(vae, latent.shape[1])
         style = VideoStyle(fps or video_format(latent.shape[1]).fps, quality, container)
-        settings = FilmSettings(filename_prefix, style, metadata_of(cls.hidden), sound_of(audio))
+        settings = FilmSettings.of(filename_prefix, style, cls.hidden, audio)
         path = write_latent(latent, HostDecoder(vae, tile), settings)
         return io.NodeOutput(as_video(path), ui=shown(path))
 

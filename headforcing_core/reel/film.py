@@ -34,3 +34,13 @@ class Film:
     def growing(self) -> Path:
         """The file while it grows, which is an mp4 whatever it becomes."""
         return self.path.with_suffix(".unfinished.mp4")
+
+    @property
+    def report(self) -> Path:
+        """What was measured of the video."""
+        return self.path.with_suffix(".drift.json")
+
+    @property
+    def plot(self) -> Path:
+        """The same, drawn."""
+        return self.path.with_suffix(".drift.png")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
 
 import torch
 
-from ..files import Part, Parts
+from ..files import Part, Parts, as_number, as_object, entry
+from ..telemetry import Measures
 
 log = logging.getLogger("headforcing")
-CLIP = "clip"
+CLIP, MEASURES = "clip", "measures"
+# of anything that is counted
+MOST = 10**9
 # letters of a key
 KEY = 16
 
@@ -25,6 +28,7 @@ class KeptClip:
         first: number of its first picture.
         count: of its pictures.
         width, height: of a picture, before it is enlarged.
+        measures: of its pictures.
     """
 
     start: int
@@ -33,6 +37,14 @@ class KeptClip:
     count: int
     width: int
     height: int
+    measures: Measures
+
+    @property
+    def plain(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in COUNTS} | {MEASURES: self.measures.to_json()}
+
+
+COUNTS = tuple(field.name for field in fields(KeptClip) if field.name != MEASURES)
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class KeptClips:
             OSError: if there is room nowhere.
         """
         tensor = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-        self.parts.write(self._name(clip.start), Part({CLIP: tensor}, asdict(clip)))
+        self.parts.write(self._name(clip.start), Part({CLIP: tensor}, clip.plain))
 
     def _name(self, start: int) -> str:
         return f"clip_{self.key}_{start:07d}"
@@ -99,8 +111,8 @@ def key_of(*decides: object) -> str:
 
 
 def _said(part: Part) -> KeptClip:
-    about = part.about if isinstance(part.about, dict) else {}
-    names = [field.name for field in fields(KeptClip)]
-    if set(about) != set(names) or any(type(about[name]) is not int for name in names):
-        raise ValueError(f"a clip must say {', '.join(names)}, got {', '.join(about)}")
-    return KeptClip(**about)
+    about = as_object(part.about, "a clip")
+    counts = {name: as_number(entry(about, name), name, MOST) for name in COUNTS}
+    if CLIP not in part.tensors:
+        raise ValueError(f"a clip must hold a tensor named {CLIP!r}, got none")
+    return KeptClip(**counts, measures=Measures.from_json(entry(about, MEASURES)))

@@ -12,7 +12,15 @@ import torch
 from torch import Tensor
 
 from ..decoding import Decoder, Decoding
-from ..files import ClipMaker, GrowingVideo, end_video, saved_elsewhere
+from ..files import (
+    ClipMaker,
+    GrowingVideo,
+    end_video,
+    saved_elsewhere,
+    write_png,
+    write_text,
+)
+from ..telemetry import Measures, Telemetry, as_json, draw_reports, left, report_of
 from ..video import Chunk
 from .aside import Aside
 from .film import Film
@@ -35,6 +43,7 @@ class Reel:
         film: the file.
         frames: latent frames of the whole video.
         kept: clips of earlier runs, and place for new ones; None: nothing is kept but the file.
+        cuts: frames at which another scene begins.
     """
 
     def __init__(
@@ -44,8 +53,11 @@ class Reel:
         film: Film,
         frames: int,
         kept: KeptClips | None = None,
+        cuts: frozenset[int] = frozenset(),
     ):
-        self.decoder, self.film, self.kept = decoder, film, kept
+        self.decoder, self.film, self.kept, self.cuts = decoder, film, kept, cuts
+        self.telemetry = Telemetry(film.style.fps)
+        self.measured: list[Measures] = []
         self.aside = Aside(device)
         self.decoding: Decoding | None = None
         self.maker: ClipMaker | None = None
@@ -56,6 +68,7 @@ class Reel:
         self._worker = ThreadPoolExecutor(1, "headforcing-reel")
         self._work: deque[Future] = deque()
         self._told = False
+        self._news: deque[str] = deque()
         if kept is not None:
             self._take_up(kept, frames)
 
@@ -77,9 +90,10 @@ class Reel:
             self.decoding = self.decoder.begin()
         with self.aside.working(latent):
             pictures = self.decoding.decode(latent)
-            if chunk.stop <= self.known:
-                return
             fetch = self.aside.fetched(_as_bytes(pictures))
+        if chunk.stop <= self.known:
+            self._work.append(self._worker.submit(self._again, fetch))
+            return
         first, self.pictures = self.pictures, self.pictures + len(pictures)
         self._work.append(self._worker.submit(self._show, chunk, first, fetch))
 
@@ -108,6 +122,10 @@ class Reel:
         finally:
             self.close()
 
+    def news(self) -> list[str]:
+        """Return what measures have left their bands since this was last asked, a sentence each."""
+        return [self._news.popleft() for _ in range(len(self._news))]
+
     def close(self) -> None:
         """Stop, after what was handed over is written; the growing file stays, and plays."""
         self._worker.shutdown()
@@ -123,13 +141,25 @@ class Reel:
             return film.growing
         self.video.close()
         film.growing.unlink(missing_ok=True)
+        self._report(film)
         return film.path
+
+    def _report(self, film: Film) -> None:
+        """Write what was measured beside the video; the video does not depend on it."""
+        report = report_of(film.path.stem, film.style.fps, self.measured)
+        try:
+            write_text(film.report, as_json([report]))
+            write_png(film.plot, draw_reports([report]))
+        except OSError as error:
+            log.warning("what was measured of the video is not written: %s", error)
 
     def _take_up(self, kept: KeptClips, frames: int) -> None:
         """Begin the file with the clips that are there."""
         clips = kept.leading(frames)
         if not clips:
             return
+        self.measured = [clip.measures for clip in clips]
+        self.telemetry = Telemetry(self.film.style.fps, self.measured)
         last = clips[-1]
         self.known, self.pictures = last.stop, last.first + last.count
         self._begin(last.width, last.height, clips)
@@ -140,6 +170,16 @@ class Reel:
         contents = (self.kept.content(clip) for clip in clips)
         self.video = GrowingVideo(self.film.growing, head, contents)
 
+    def _again(self, fetch: Callable[[], Tensor]) -> None:
+        """Let the next chunk be compared with one that is known."""
+        self.telemetry.again(_as_numbers(fetch()))
+
+    def _measure(self, chunk: Chunk, pictures: Tensor) -> Measures:
+        measures = self.telemetry.add(_as_numbers(pictures), chunk.start in self.cuts)
+        self.measured.append(measures)
+        self._news.extend(left(measures))
+        return measures
+
     def _show(self, chunk: Chunk, first: int, fetch: Callable[[], Tensor]) -> None:
         """Encode a chunk and write it; a full disk is no reason to stop, it may be mended."""
         pictures = fetch()
@@ -147,9 +187,10 @@ class Reel:
         if self.maker is None:
             self._begin(width, height)
         clip = self.maker.clip(pictures, first)
+        measures = self._measure(chunk, pictures)
         try:
             if self.kept is not None:
-                about = KeptClip(chunk.start, chunk.stop, first, count, width, height)
+                about = KeptClip(chunk.start, chunk.stop, first, count, width, height, measures)
                 self.kept.write(about, clip)
         except OSError as error:
             self._tell(error)
@@ -171,3 +212,8 @@ class Reel:
 def _as_bytes(pictures: Tensor) -> Tensor:
     """Return ``[m, H, W, 3]`` bytes of ``[m, 3, H, W]`` from 0 to 1."""
     return (pictures.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def _as_numbers(pictures: Tensor) -> Tensor:
+    """Return ``[m, 3, H, W]`` from 0 to 1 of ``[m, H, W, 3]`` bytes."""
+    return pictures.permute(0, 3, 1, 2).float() / 255

@@ -14,7 +14,7 @@ from .checks import (
 )
 from .digests import digest_of
 from .fingerprint import name_of
-from .host_film import FilmSettings, as_video, metadata_of, shown, sound_of
+from .host_film import FilmSettings, as_video, shown
 from .loading import load_model
 from .making import Making, Screen
 from .pictures import HostDecoder, check_vae
@@ -45,13 +45,11 @@ __all__ = [
     "digest_of",
     "keep_profile",
     "load_model",
-    "metadata_of",
     "name_of",
     "names_of",
     "profile_file",
     "serve",
     "shown",
-    "sound_of",
     "tell",
     "with_adapter",
     "write_latent",

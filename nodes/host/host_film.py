@@ -28,6 +28,11 @@ class FilmSettings:
     metadata: dict[str, str]
     sound: Sound | None = None
 
+    @classmethod
+    def of(cls, prefix: str, style: VideoStyle, hidden: object, audio: dict | None) -> FilmSettings:
+        """Return settings with the graph and the sound that the host gives."""
+        return cls(prefix, style, _metadata(hidden), _sound(audio))
+
     def film(self, width: int, height: int, before: str | None = None) -> Film:
         """Return the next free name; of a run that goes on, the name it had.
 
@@ -55,7 +60,7 @@ class FilmSettings:
         return path if inside and fits and not path.exists() else None
 
 
-def metadata_of(hidden: object) -> dict[str, str]:
+def _metadata(hidden: object) -> dict[str, str]:
     """Return what Save Video writes of a graph."""
     if args.disable_metadata:
         return {}
@@ -65,7 +70,7 @@ def metadata_of(hidden: object) -> dict[str, str]:
     return {name: json.dumps(value) for name, value in said.items()}
 
 
-def sound_of(audio: dict | None) -> Sound | None:
+def _sound(audio: dict | None) -> Sound | None:
     """Return the host's audio as sound.
 
     Raises:

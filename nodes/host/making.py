@@ -127,4 +127,5 @@ class Making:
         left.begin(film.path)
         key = key_of(decoder.key, settings.style, av.library_versions)
         frames = self.video.request.clock.total_frames
-        return Reel(decoder, decoder.device, film, frames, KeptClips(left.parts, key))
+        kept, cuts = KeptClips(left.parts, key), self.video.prompts.cuts
+        return Reel(decoder, decoder.device, film, frames, kept, cuts)

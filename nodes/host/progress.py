@@ -14,8 +14,10 @@ from comfy_execution.utils import get_executing_context
 from latent_preview import LatentPreviewer
 from torch import Tensor
 
+from ...headforcing_core.models import video_format
 from ...headforcing_core.reel import KeptChunks, Reel
 from ...headforcing_core.rollout import FinishedChunk
+from ...headforcing_core.telemetry import LATENT_BANDS, LatentTelemetry, left
 from .stops import STOPS
 from .video_name import Video
 
@@ -63,7 +65,9 @@ class Progress:
         model = self.video.model
         self._chosen = latent_preview.get_previewer(model.load_device, model.model.latent_format)
         self._quick = None if self._chosen else _quick_previewer(model.model.latent_format)
-        self._told = False
+        self._told, self._drift = False, ""
+        form = video_format(model.model.latent_format.latent_channels)
+        self._latents = LatentTelemetry(form.fps / form.time_stride)
 
     def called(self, clean: Tensor) -> None:
         """Count a model call, and show its newest frame where previews were asked for."""
@@ -98,8 +102,7 @@ class Progress:
         self.done += 1
         if self._quick is not None:  # once per chunk: a look at every call would wait for the GPU
             self._show(self._quick, latent)
-        if self.reel is not None:
-            self.reel.add(done.chunk, self._for_vae(done, latent))
+        self._look(done, latent)
         if not new:
             self.begin = time.monotonic()
             return False
@@ -137,10 +140,23 @@ class Progress:
                 log.warning("Head Forcing: not saved yet: %s", error)
             self._told = True
 
+    def _look(self, done: FinishedChunk, latent: Tensor) -> None:
+        """Show a chunk, and learn how the video drifts: in pictures where there are any."""
+        if self.reel is not None:
+            self.reel.add(done.chunk, self._for_vae(done, latent))
+            news = self.reel.news()
+        else:
+            cut = done.chunk.start in self.video.prompts.cuts
+            news = left(self._latents.add(latent, cut), LATENT_BANDS)
+        for said in news:
+            log.info("Head Forcing: %s", said)
+        self._drift = "; ".join(news) or self._drift
+
     def _say(self, each: float) -> None:
         chunks = len(self.video.request.clock)
-        left = each * (chunks - self.done)
-        tell(f"chunk {self.done} of {chunks}, {each:.2f} s each, {left:.0f} s left")
+        rest = each * (chunks - self.done)
+        said = f"chunk {self.done} of {chunks}, {each:.2f} s each, {rest:.0f} s left"
+        tell("; ".join(filter(None, (said, self._drift))))
 
 
 def tell(text: str) -> None:

@@ -59,8 +59,12 @@ class Unfinished:
         self._note({**_about(self.parts), "prompt": prompt, "done": True})
 
     def _note(self, about: dict[str, object]) -> None:
+        parts = self.parts
         try:
-            self.parts.write(RUN, Part({}, about))
+            note = parts.write(RUN, Part({}, about)).path
+            for older in parts.paths(RUN):  # written when there was room elsewhere
+                if older != note:
+                    older.unlink(missing_ok=True)
         except OSError as error:  # chunks may find room all the same
             log.warning("Head Forcing: %s", error)
 
@@ -78,10 +82,13 @@ def roots() -> list[Path]:
 
 def clear() -> None:
     """Remove what is kept of runs that have ended well with everything after them."""
-    for root in roots():
-        for folder in root.glob("*"):
-            about = _about(Parts([folder]))
-            if about.get("done") is True and (_ended_well(about.get("prompt")) or _old(folder)):
+    places = roots()
+    # where a disk was full, a run lies in several of them and its note in one
+    for name in {folder.name for root in places for folder in root.glob("*")}:
+        parts = Parts([root / name for root in places])
+        about = _about(parts)
+        if about.get("done") is True and (_ended_well(about.get("prompt")) or _old(parts)):
+            for folder in parts.folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -93,11 +100,12 @@ def _about(parts: Parts) -> dict[str, object]:
     return dict(part.about) if part is not None and isinstance(part.about, dict) else {}
 
 
-def _old(folder: Path) -> bool:
+def _old(parts: Parts) -> bool:
     """Tell whether nobody has come back to a video for long, if the host does not know of it."""
     try:
-        return time.time() - (folder / f"{RUN}.part").stat().st_mtime > KEPT_FOR
-    except OSError:
+        newest = max(path.stat().st_mtime for path in parts.paths(RUN))
+        return time.time() - newest > KEPT_FOR
+    except (OSError, ValueError):  # gone meanwhile
         return False
 
 

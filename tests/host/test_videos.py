@@ -59,7 +59,7 @@ def until(host, text, before, seconds=60):
 
 def test_the_sampler_writes_a_video_that_other_nodes_take(host):
     done = host.run(video("plain"))
-    (path,) = files(host, "video/plain*")
+    (path,) = files(host, "video/plain*_.mp4")
     assert path.name == "plain_00001_.mp4"
     assert len(pictures(path)) == 45
     shown = done["outputs"]["3"]
@@ -73,7 +73,7 @@ def test_the_sampler_writes_a_video_that_other_nodes_take(host):
     assert len(files(host, f"{UNFINISHED}/*")) == 1
     host.run(video("plain", seed=1))
     assert len(files(host, f"{UNFINISHED}/*")) == 1
-    assert files(host, "video/plain*")[1].name == "plain_00002_.mp4"
+    assert files(host, "video/plain*_.mp4")[1].name == "plain_00002_.mp4"
 
 
 @pytest.mark.parametrize("container", ["mkv", "webm"])
@@ -82,8 +82,8 @@ def test_video_to_file_writes_what_the_sampler_writes(host, container):
     inputs = {"samples": ["3", 0], "vae": ["1", 2], "container": container}
     prompt["7"] = node("HeadForcingVideoToFile", **inputs, filename_prefix=f"video/of_{container}")
     host.run(prompt)
-    (one,) = files(host, f"video/two{container}*")
-    (two,) = files(host, f"video/of_{container}*")
+    (one,) = files(host, f"video/two*_.{container}")
+    (two,) = files(host, f"video/of_*_.{container}")
     assert len(pictures(one)) == len(pictures(two)) == 45
 
 
@@ -97,7 +97,7 @@ def test_pictures_are_those_of_vae_decode(host):
     from PIL import Image
 
     whole = np.stack([np.asarray(Image.open(p).convert("RGB")) for p in files(host, "near/p*")])
-    with av.open(str(files(host, "video/near*")[0])) as file:
+    with av.open(str(files(host, "video/near*_.mp4")[0])) as file:
         seen = np.stack([f.to_ndarray(format="rgb24") for f in file.decode(video=0)])
     assert seen.shape == whole.shape
     # chroma is kept at half of the size
@@ -107,7 +107,7 @@ def test_pictures_are_those_of_vae_decode(host):
 def test_what_is_killed_at_any_moment_goes_on(host):
     """The file that was cut plays; the finished one is that of a run that was not killed."""
     host.run(video("whole", seconds=9.0, seed=7))
-    (whole,) = files(host, "video/whole*")
+    (whole,) = files(host, "video/whole*_.mp4")
     shutil.rmtree(host.base / "output" / UNFINISHED)
     host.forget()
     rng = random.Random(4)
@@ -126,7 +126,7 @@ def test_what_is_killed_at_any_moment_goes_on(host):
     before = len(host.said())
     host.run(video("killed", seconds=9.0, seed=7))
     assert re.search(r"going on after \d+ chunks", host.said()[before:])
-    (path,) = files(host, "video/killed*")
+    (path,) = files(host, "video/killed*_.mp4")
     assert pictures(path) == pictures(whole)
     assert only(host, "killed*.latent").equal(only(host, "whole*.latent"))
 
@@ -152,7 +152,7 @@ def test_stop_here_ends_well_with_what_is_finished(host):
     assert host.post("/head_forcing/stop", {"node": 3}) == {"stopping": "3"}
     done = host.wait(prompt_id)
     assert done["status"]["status_str"] == "success", errors_of(done)
-    (path,) = files(host, "video/stopped*")
+    (path,) = files(host, "video/stopped*_.mp4")
     latent = only(host, "stopped*.latent")
     assert 9 <= latent.shape[2] < 240
     assert len(pictures(path)) == 4 * (latent.shape[2] - 1) + 1
@@ -183,14 +183,14 @@ def test_without_a_vae_what_wants_the_video_is_passed_over(host):
     del prompt["3"]["inputs"]["vae"]
     host.run(prompt)
     assert only(host, "none*.latent").shape[2] == 12
-    assert not files(host, "video/none*") and not files(host, "saved/none*")
+    assert not files(host, "video/none*_.mp4") and not files(host, "saved/none*")
 
 
 def test_sound_is_in_the_file(host):
     prompt = video("loud", audio=["8", 0])
     prompt["8"] = node("EmptyAudio", duration=10.0, sample_rate=44100, channels=2)
     host.run(prompt)
-    (path,) = files(host, "video/loud*")
+    (path,) = files(host, "video/loud*_.mp4")
     with av.open(str(path)) as file:
         (audio,) = file.streams.audio
         assert abs(float(audio.duration * audio.time_base) - 45 / 16) < 0.1

@@ -1,6 +1,7 @@
 """A video written while it is made: whole, interrupted, damaged, with no room."""
 
 import errno
+import json
 import logging
 from itertools import pairwise
 
@@ -59,7 +60,8 @@ WHOLE = (frames(LATENT)[0, 3:].clamp(0, 1) * 255).permute(0, 2, 3, 1)
 @pytest.mark.parametrize("container", ["mp4", "mkv", "webm"])
 def test_a_video_is_what_was_decoded(tmp_path, container):
     _, path = made(tmp_path, container=container, metadata={"workflow": '{"a": "ü"}'})
-    assert sorted(tmp_path.iterdir()) == [path]
+    names = [path.name, "video.drift.json", "video.drift.png"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(names)
     pictures = seen(path)
     assert pictures.shape == WHOLE.shape
     assert (pictures - WHOLE).abs().mean() < 4
@@ -89,6 +91,8 @@ def test_a_run_that_was_killed_goes_on(tmp_path, chunks):
     again = 3 if chunks > 1 else 1
     assert len(decoded) == CLOCK.total_frames - (3 * (chunks - 1) + 1) + again
     assert path.read_bytes() == whole.read_bytes()
+    one, two = (p.with_suffix(".drift.json").read_text() for p in (whole, path))
+    assert one == two and len(json.loads(one)["videos"][0]["chunks"]) == len(CLOCK)
 
 
 def averaged(latent):
