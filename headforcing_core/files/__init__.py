@@ -30,7 +30,7 @@ from .replaced import (
     write_bytes,
     write_text,
 )
-from .tensor_files import WRAPPERS, TensorSource, open_tensors
+from .tensor_files import WRAPPERS, TensorDict, TensorSource, open_tensors
 from .video_file import VideoWriter
 from .video_reader import OpenVideo, open_video
 
@@ -43,6 +43,7 @@ __all__ = [
     "Part",
     "Parts",
     "Sound",
+    "TensorDict",
     "TensorSource",
     "VideoStyle",
     "VideoWriter",

@@ -13,6 +13,9 @@ from ..models import UMT5_EPS, UMT5_FAR, check_finite
 from ..stopping import stop_if_asked
 from .published_encoder import BIAS, NORM, EncoderSizes, PublishedEncoder
 
+# of several heads that are held at once, for a text of thousands of tokens: 256 MiB
+MOST_SCORES = 1 << 26
+
 
 @torch.no_grad()
 def encoded(
@@ -59,9 +62,14 @@ def _attended(x: Tensor, weights: Mapping[str, Tensor], sizes: EncoderSizes) -> 
         for one in "qkv"
     )
     buckets = buckets_of(len(x), sizes.buckets).to(x.device)
-    bias = weights[BIAS][buckets].permute(2, 0, 1)
-    read = torch.softmax(query @ key.transpose(1, 2) + bias, -1) @ value
-    return linear(read.transpose(0, 1).flatten(1), weights["attn.o.weight"])
+    together = max(1, MOST_SCORES // len(x) ** 2)
+    read = []
+    for heads in zip(*(part.split(together) for part in (query, key, value)), strict=True):
+        first = sum(map(len, read))
+        bias = weights[BIAS][:, first : first + len(heads[0])][buckets].permute(2, 0, 1)
+        scores = heads[0] @ heads[1].transpose(1, 2) + bias
+        read.append(torch.softmax(scores, -1) @ heads[2])
+    return linear(torch.cat(read).transpose(0, 1).flatten(1), weights["attn.o.weight"])
 
 
 def _normed(x: Tensor, scale: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..files import TensorSource, open_tensors, placed
+from ..files import TensorDict, TensorSource, open_tensors, placed
 from ..models import (
     StoredWeight,
     check_finite,
@@ -110,16 +110,19 @@ class PublishedEncoder:
         """
         weight, chosen = self.weights[EMBEDDING], torch.tensor(tokens)
         with self.source.reading(weight.at) as stored:
-            if not stored.is_floating_point():
+            if not stored.is_floating_point() or stored.layout is not torch.strided:
                 raise ValueError(
                     f"{weight.at} must be floating point numbers, got {stored.dtype}; use the "
                     "bf16, fp16 or fp8 version"
                 )
-            rows = stored[chosen].float()
+            few = {EMBEDDING: stored[chosen]}
         if weight.scale is not None:
             with self.source.reading(weight.scale) as scale:
-                scales = scale.float().reshape(-1, 1)
-                rows *= scales if len(scales) == 1 else scales[chosen]
+                one_per_row = len(scale.shape) > 0 and len(scale) == self.sizes.vocabulary
+                few["scale"] = scale[chosen] if one_per_row else scale.clone()
+        # the same as a whole table, but of few rows
+        own = StoredWeight(EMBEDDING, EMBEDDING, weight.scale and "scale", weight.must_scale)
+        rows = read_weight(own, TensorDict(few)).float()
         check_finite({EMBEDDING: rows})
         return rows
 

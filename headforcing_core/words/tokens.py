@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import torch
+
 from ..files import check_file, placed
 from .emphasis import weighted_parts
 from .published_encoder import PublishedEncoder
@@ -91,7 +93,11 @@ def tokenizer_of(encoder: PublishedEncoder, path: str | Path, given: str | None)
     """
     if given is None and encoder.tokenizer is not None:
         with encoder.source.reading(encoder.tokenizer) as stored:
-            # any dtype: bytes are bytes
+            if stored.dtype != torch.uint8 or stored.numel() > LARGEST:
+                raise ValueError(
+                    f"{encoder.tokenizer} must be at most {LARGEST} bytes, got {stored.numel()} of "
+                    f"{stored.dtype}; the file is damaged"
+                )
             model = stored.contiguous().numpy().tobytes()
         tokenizer = Tokenizer(model, "the encoder's file")
     else:

@@ -12,10 +12,12 @@ from published_encoders import (
     spiece,
     write_encoders,
 )
+from published_files import rounded
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.words import TextEncoder
+from headforcing.headforcing_core.words import encoder as at_work
 from headforcing.headforcing_core.words.encoder import buckets_of, encoded
 from headforcing.headforcing_core.words.published_encoder import read_encoder
 
@@ -71,6 +73,40 @@ def test_every_layout_gives_what_its_numbers_stand_for(files, layout):
         assert not got[0, rows:].any()
 
 
+def test_heads_may_be_read_one_by_one(files, monkeypatch):
+    """As of long texts, whose scores are many."""
+    encoder = TextEncoder.open(files["host fp32"][0])
+    texts = encoder.texts(PROMPTS, 400)
+    together = encoder.encode(texts, 8)
+    monkeypatch.setattr(at_work, "MOST_SCORES", 1)
+    for one, other in zip(together, encoder.encode(texts, 8), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_an_embedding_may_have_scales(rows):
+    weights = random_encoder()
+    small, scale = rounded(weights["token_embedding.weight"], torch.float8_e4m3fn, rows)
+    stored = weights | {
+        "token_embedding.weight": small,
+        "token_embedding.scale_weight": scale,
+        "scaled_fp8": torch.zeros(2),
+    }
+    numbers = (small.float() * scale)[[3, 9, 1]]
+    assert torch.equal(read_encoder(TensorDict(stored)).rows([3, 9, 1]), numbers)
+    for lie in (torch.ones(7), -scale, torch.ones((), dtype=torch.int32)):
+        lying = TensorDict(stored | {"token_embedding.scale_weight": lie})
+        with pytest.raises(ValueError, match="with one positive scale per tensor or row"):
+            read_encoder(lying).rows([3, 9, 1])
+
+
+@pytest.mark.parametrize("model", [torch.ones(9, dtype=torch.bfloat16), torch.ones(9).char()])
+def test_a_tokenizer_is_bytes(tmp_path, model):
+    save_file(HOST | {"spiece_model": model}, tmp_path / "x.safetensors")
+    with pytest.raises(ValueError, match="spiece_model must be at most 67108864 bytes, got 9 of"):
+        TextEncoder.open(tmp_path / "x.safetensors")
+
+
 def test_layouts_are_those_that_are_written(files):
     assert set(files) == set(LAYOUTS)
 
@@ -109,7 +145,9 @@ def test_every_weight_is_read_once_layer_by_layer(files, monkeypatch):
     monkeypatch.setattr(TensorDict, "reading", reading)
     encoded(read_encoder(source), [[3, 4, 1]])
     layers = [name.split(".")[1] for name in read if name.startswith("blocks.")]
-    assert layers == sorted(layers) and len(read) == len(set(read)) == len(source.shapes)
+    assert layers == sorted(layers) and set(read) == set(source.shapes)
+    # of the embedding's rows a second time, when they are few
+    assert len(read) == len(set(read)) + 1
 
 
 def test_far_tokens_are_as_far_as_any():
