@@ -3,6 +3,7 @@
 from comfy_api.latest import ComfyExtension, io
 
 from .cache_method import HeadForcingCacheMethod
+from .continue_video import HeadForcingContinueVideo
 from .drift_report import HeadForcingDriftReport
 from .edit_head_map import HeadForcingEditHeadMap
 from .host import serve
@@ -27,6 +28,7 @@ NODES: list[type[io.ComfyNode]] = [
     HeadForcingPromptSchedule,
     HeadForcingSampler,
     HeadForcingVideoToFile,
+    HeadForcingContinueVideo,
     HeadForcingMeasureDrift,
     HeadForcingDriftReport,
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import comfy.sd
 from comfy.model_patcher import ModelPatcher
@@ -14,6 +15,7 @@ from ..headforcing_core.files import VideoStyle
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.methods import HeadMap, Method, MethodSettings
 from ..headforcing_core.models import WAN_VIDEO, Family, video_format
+from ..headforcing_core.reel import about_video
 from ..headforcing_core.video import plan_text, schedule_of
 from .graph import (
     CATEGORY,
@@ -25,6 +27,7 @@ from .graph import (
     encoded,
     family_of,
     film_widgets,
+    keep_widget,
     maps_on,
     video_widgets,
     way_widgets,
@@ -62,7 +65,7 @@ class HeadForcingSampler(io.ComfyNode):
             description="Make a video of any length chunk by chunk; memory does not grow. "
             "Prompts change on the way. An interrupted run goes on where it was when it is queued "
             "again.",
-            inputs=[*video_widgets(), *way_widgets(), *film_widgets()],
+            inputs=[*video_widgets(), *way_widgets(), *film_widgets(), keep_widget()],
             outputs=[
                 io.Latent.Output(tooltip="The whole video, for VAE Decode."),
                 io.String.Output(
@@ -109,6 +112,7 @@ class HeadForcingSampler(io.ComfyNode):
         quality: int = QUALITY,
         fps: float = 0.0,
         tile: int = 0,
+        keep_latents: bool = True,
     ) -> io.NodeOutput:
         check_model(model)
         chosen = _family(model, family, _steps(steps), shift or None, _sigmas(sigmas))
@@ -125,18 +129,31 @@ class HeadForcingSampler(io.ComfyNode):
             method=built,
             head_map=_map(model, built, head_map),
         )
-        screen = None
+        said = encoded(prompts)
+        plan = _planned(said, request, network.text_dim)
+        video, screen = _video(model, request, said, given), None
         if vae is not None:
             check_vae(vae, network.in_dim)
             style = VideoStyle(fps or video_format(network.in_dim).fps, quality, container)
-            settings = FilmSettings.of(filename_prefix, style, cls.hidden, audio)
-            screen = Screen(HostDecoder(vae, tile), settings)
-        said = encoded(prompts)
-        plan = _planned(said, request, network.text_dim)
-        latent, path = Making(_video(model, request, said, given), screen).run()
-        if path is None:
-            return io.NodeOutput({"samples": latent}, plan, ExecutionBlocker(NO_VAE))
-        return io.NodeOutput({"samples": latent}, plan, as_video(path), ui=shown(path))
+            about = _about(video, said)
+            settings = FilmSettings.of(filename_prefix, style, cls.hidden, audio, about)
+            screen = Screen(HostDecoder(vae, tile), settings, keep_latents)
+        return _outputs(plan, *Making(video, screen).run())
+
+
+def _outputs(plan: str, latent: Tensor, path: Path | None) -> io.NodeOutput:
+    if path is None:
+        return io.NodeOutput({"samples": latent}, plan, ExecutionBlocker(NO_VAE))
+    return io.NodeOutput({"samples": latent}, plan, as_video(path), ui=shown(path))
+
+
+def _about(video: Video, said: EncodedPrompts) -> dict[str, object]:
+    """Return what the file says of how it is made."""
+    request = video.request
+    starts = [WAN_VIDEO.moment(start) for start in video.prompts.starts]
+    channels = video.model.get_model_object("diffusion_model").in_dim
+    frames = request.clock.total_frames
+    return about_video(request.settings, channels, frames, said.prompts, starts)
 
 
 def _planned(said: EncodedPrompts, request: VideoRequest, text_dim: int) -> str:

@@ -31,7 +31,7 @@ FLOORS = {
         (
             *("load_ar_model", "load_ar_lora", "load_demo", "profile_heads", "load_head_map"),
             *("edit_head_map", "cache_method", "prompt_schedule", "sampler", "measure_drift"),
-            *("video_to_file", "drift_report"),
+            *("video_to_file", "continue_video", "drift_report"),
         ),
         ("host",),
         ("graph",),

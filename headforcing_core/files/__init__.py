@@ -31,10 +31,12 @@ from .replaced import (
     write_text,
 )
 from .tensor_files import WRAPPERS, TensorDict, TensorSource, open_tensors
+from .video_about import ABOUT, read_about
 from .video_file import VideoWriter
 from .video_reader import OpenVideo, open_video
 
 __all__ = [
+    "ABOUT",
     "NORMALISED",
     "WRAPPERS",
     "ClipMaker",
@@ -66,6 +68,7 @@ __all__ = [
     "open_video",
     "placed",
     "png_of",
+    "read_about",
     "read_latents",
     "read_settings",
     "read_space",

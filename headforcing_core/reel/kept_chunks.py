@@ -42,17 +42,24 @@ class KeptChunks:
         """Whether there are chunks after the last: of a longer video, which has begun the same."""
         return any(_start(name) >= self.clock.total_frames for name in self.parts.names(NAME))
 
-    def read(self, shape: tuple[int, int, int, int]) -> list[Tensor]:
+    def files(self, chunk: Chunk) -> list[Path]:
+        """Return the files that hold a chunk."""
+        return self.parts.paths(_name(chunk))
+
+    def read(self, shape: tuple[int, int, int, int], frames: int | None = None) -> list[Tensor]:
         """Return the leading chunks that are whole, ``[B, C, n, Y, X]`` as the model sees them.
 
         What is damaged, and what comes after it, is told and made again.
 
         Args:
             shape: the (B, C, Y, X) they must have.
+            frames: those that are wanted, in whole chunks; None: all.
         """
         found: list[Tensor] = []
         batch, channels, rows, columns = shape
         for chunk in self.clock:
+            if frames is not None and chunk.stop > frames:
+                break
             try:
                 part = self.parts.read(_name(chunk))
                 if part is None:

@@ -4,7 +4,7 @@ from .clock import Chunk, ChunkClock
 from .drift import Drift, appearance, drift, seam_ratio
 from .geometry import LatentGrid, ModelGeometry, VideoFormat
 from .noise import NoiseSource, SeededNoise, check_seed
-from .prompt_plan import plan_text, schedule_of, times_text
+from .prompt_plan import plan_text, prompts_text, schedule_of, times_text
 from .prompt_text import FORMS, parse_prompts, with_prefix
 from .prompts import PromptSchedule
 from .rope import Rope, Rotation
@@ -47,6 +47,7 @@ __all__ = [
     "noise_levels",
     "parse_prompts",
     "plan_text",
+    "prompts_text",
     "remove_flow",
     "schedule_of",
     "seam_ratio",

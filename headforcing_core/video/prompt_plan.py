@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
@@ -63,6 +64,12 @@ def times_text(prompts: Sequence[TimedPrompt]) -> str:
             when += "" if prompt.end is None else f" to {prompt.end:g} s"
         lines.append(f"{when}{', cut' if prompt.cut else ''}: {' '.join(prompt.text.split())}")
     return "\n".join(lines)
+
+
+def prompts_text(prompts: Sequence[TimedPrompt]) -> str:
+    """Return a schedule that is read as these prompts; each must have its time."""
+    said = [{"start_seconds": p.start, "text": p.text, "cut": p.cut} for p in prompts]
+    return json.dumps(said, ensure_ascii=False, indent=1)
 
 
 def plan_text(prompts: Sequence[TimedPrompt], clock: ChunkClock, video: VideoFormat) -> str:

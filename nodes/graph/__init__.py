@@ -1,6 +1,6 @@
 """What the nodes share on the graph: sockets, what is noted on a model, widgets of a method."""
 
-from .film_widgets import CONTAINER, PREFIX, QUALITY, film_widgets
+from .film_widgets import CONTAINER, PREFIX, QUALITY, film_widgets, keep_widget
 from .head_map_outputs import as_image, head_map_output, head_map_outputs
 from .method_widgets import settings_from, widgets_of
 from .model_notes import AUTO, family_of, maps_on, note_family, note_maps, with_maps
@@ -33,6 +33,7 @@ __all__ = [
     "film_widgets",
     "head_map_output",
     "head_map_outputs",
+    "keep_widget",
     "maps_on",
     "note_family",
     "note_maps",

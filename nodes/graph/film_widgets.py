@@ -60,3 +60,14 @@ def film_widgets(vae_optional: bool = True) -> list[io.Input]:
             tooltip="Decode in tiles of so many pixels, for small cards. 0: whole pictures.",
         ),
     ]
+
+
+def keep_widget() -> io.Input:
+    """Return what decides whether a video can go on after it is finished."""
+    return io.Boolean.Input(
+        "keep_latents",
+        default=True,
+        optional=True,
+        tooltip="Keep the latents beside the file, for Continue Video: about 100 MB per minute of "
+        "832 x 480.",
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import folder_paths
 from comfy.cli_args import args
 from comfy_api.latest import InputImpl, io, ui
 
-from ...headforcing_core.files import Sound, VideoStyle, check_place
+from ...headforcing_core.files import ABOUT, Sound, VideoStyle, check_place
 from ...headforcing_core.reel import Film
 
 
@@ -29,9 +30,23 @@ class FilmSettings:
     sound: Sound | None = None
 
     @classmethod
-    def of(cls, prefix: str, style: VideoStyle, hidden: object, audio: dict | None) -> FilmSettings:
-        """Return settings with the graph and the sound that the host gives."""
-        return cls(prefix, style, _metadata(hidden), _sound(audio))
+    def of(
+        cls,
+        prefix: str,
+        style: VideoStyle,
+        hidden: object,
+        audio: dict | None,
+        about: Mapping[str, object] | None = None,
+    ) -> FilmSettings:
+        """Return settings with the graph and the sound that the host gives.
+
+        Args:
+            about: how the video is made.
+        """
+        metadata = _metadata(hidden)
+        if about is not None and not args.disable_metadata:
+            metadata[ABOUT] = json.dumps(about)
+        return cls(prefix, style, metadata, _sound(audio))
 
     def film(self, width: int, height: int, before: str | None = None) -> Film:
         """Return the next free name; of a run that goes on, the name it had.

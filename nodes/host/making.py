@@ -11,7 +11,7 @@ import comfy.model_management
 from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
-from ...headforcing_core.reel import KeptChunks, KeptClips, Reel, key_of
+from ...headforcing_core.reel import KeptChunks, KeptClips, Reel, collect, key_of
 from . import unfinished
 from .host_film import FilmSettings
 from .pictures import HostDecoder
@@ -31,10 +31,12 @@ class Screen:
     Args:
         decoder: latents to pictures.
         settings: of the file.
+        keep_latents: they stay beside the file.
     """
 
     decoder: HostDecoder
     settings: FilmSettings
+    keep_latents: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,22 @@ class Making:
                 reel.close()
             if latent is None:
                 progress.interrupted()
+        beside = self._collected(chunks, path, latent.shape[2])
         if latent.shape[2] < clock.total_frames:
             tell(f"stopped as asked after {progress.done} of {len(clock)} chunks")
-        else:
-            left.ended(prompt)
+        elif not chunks.beyond:  # else a longer one has begun, which is still to be gone on with
+            left.ended(prompt, beside)
         return latent.to(comfy.model_management.intermediate_device()), path
+
+    def _collected(self, chunks: KeptChunks, path: Path | None, frames: int) -> Path | None:
+        """Put the latents beside the video, so that it can go on; return where they are."""
+        if path is None or not self.screen.keep_latents:
+            return None
+        try:
+            return collect(chunks, path, frames)
+        except OSError as error:
+            log.warning("Head Forcing: the latents are not beside the video: %s", error)
+            return None
 
     def _run(
         self, progress: Progress, kept: list[Tensor], shape: tuple[int, int, int, int]

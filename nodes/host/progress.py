@@ -114,15 +114,16 @@ class Progress:
         """Say on the node that and where the work is kept."""
         if self.kept is None or not self.done:
             return
+        chunks = len(self.video.request.clock)
+        said = f"stopped after {self.done} of {chunks} chunks"
         try:
             self.kept.save()
         except OSError as error:
-            log.error("Head Forcing: the last chunks could not be saved: %s", error)
-        chunks = len(self.video.request.clock)
+            tell(f"{said}; the last {len(self.kept.waiting)} could not be saved: {error}")
+            return
         tell(
-            f"stopped after {self.done} of {chunks} chunks; they are kept in "
-            f"{self.kept.parts.folders[0]}, and the same video goes on from there when it is "
-            "queued again"
+            f"{said}; they are kept in {self.kept.place}, and the same video goes on from there "
+            "when it is queued again"
         )
 
     def _for_vae(self, done: FinishedChunk, latent: Tensor) -> Tensor:

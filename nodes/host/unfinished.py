@@ -37,7 +37,11 @@ class Unfinished:
 
     @property
     def parts(self) -> Parts:
-        return Parts([root / self.name[:SHORT] for root in roots()])
+        folders = [root / self.name[:SHORT] for root in roots()]
+        beside = _about(Parts(folders)).get("latents")
+        if isinstance(beside, str):  # of the video that the last run ended with
+            folders.append(Path(beside))
+        return Parts(folders)
 
     @property
     def place(self) -> Path:
@@ -54,9 +58,10 @@ class Unfinished:
         """Note a run that has begun."""
         self._note({"film": film and str(film)})
 
-    def ended(self, prompt: str | None) -> None:
-        """Note a run that has ended well, and the prompt it was part of."""
-        self._note({**_about(self.parts), "prompt": prompt, "done": True})
+    def ended(self, prompt: str | None, latents: Path | None) -> None:
+        """Note a run that has ended well, the prompt it was part of, and where its latents are."""
+        more = {"prompt": prompt, "done": True, "latents": latents and str(latents)}
+        self._note({**_about(self.parts), **more})
 
     def _note(self, about: dict[str, object]) -> None:
         parts = self.parts

@@ -12,7 +12,7 @@ import av
 import pytest
 from comfy_host import needs_host
 from live_host import LiveHost, errors_of
-from prompts import demo, node, only
+from prompts import RED, demo, node, only
 
 pytestmark = needs_host
 UNFINISHED = "head_forcing_unfinished"
@@ -195,3 +195,43 @@ def test_sound_is_in_the_file(host):
         (audio,) = file.streams.audio
         assert abs(float(audio.duration * audio.time_base) - 45 / 16) < 0.1
     assert len(pictures(path)) == 45
+
+
+def test_a_finished_video_goes_on_and_is_redone(host):
+    """What came before stays bit by bit; the rest follows other prompts, or another seed."""
+    prompt = video("first", seconds=6.0, seed=21)
+    prompt["2"] = node("HeadForcingPromptSchedule", clip=["1", 1], prefix="", units="auto")
+    prompt["2"]["inputs"]["text"] = f"[0:3] {RED}\n[3:6] {RED.replace('red', 'yellow')}"
+    host.run(prompt)
+    (whole,) = files(host, "video/first*_.mp4")
+    first = only(host, "first*.latent")
+    assert len(list(whole.with_suffix(".latents").iterdir())) == 8
+
+    def more(prefix, seconds, **continuing):
+        again = video(prefix, seconds, seed=["7", 2], start=["7", 0])
+        again["7"] = node("HeadForcingContinueVideo", model=["1", 0], **continuing)
+        again["2"] = node(
+            "HeadForcingPromptSchedule", clip=["1", 1], prefix="", units="auto", text=["7", 1]
+        )
+        again["8"] = node("PreviewAny", source=["7", 1])
+        return again
+
+    name = f"video/{whole.name}"
+    blue = RED.replace("red", "blue")
+    done = host.run(more("on", 9.0, video=name, from_second=0.0, then=blue))
+    assert only(host, "on*.latent")[:, :, :24].equal(first)
+    (longer,) = files(host, "video/on*_.mp4")
+    assert pictures(longer)[:93] == pictures(whole) and len(pictures(longer)) == 141
+    said = json.loads(done["outputs"]["8"]["text"][0])
+    assert [(p["start_seconds"], p["text"]) for p in said][-1] == (6.0, blue)
+
+    host.run(more("redo", 6.0, video=name, from_second=4.0, then=blue))
+    redone = only(host, "redo*.latent")
+    assert redone[:, :, :15].equal(first[:, :, :15]) and redone.shape == first.shape
+    assert not redone[:, :, 15:18].equal(first[:, :, 15:18])
+    # the same seed and prompts make what one run makes
+    host.run(more("same", 6.0, video=name, from_second=4.0, then=""))
+    assert (only(host, "same*.latent") - first).abs().max() < 1e-3
+    prompt = more("lost", 9.0, video="video/none.mp4", from_second=0.0, then="")
+    answer = host.post("/prompt", {"prompt": prompt})
+    assert "Value not in list" in str(answer)
