@@ -21,12 +21,14 @@ def foreseen(
     request: VideoRequest,
     device: torch.device,
     from_file: bool = True,
+    prompts: int = 1,
     batch: int = 1,
 ) -> Forecast:
     """Return what is known of a run; of the model's file only the shapes are read.
 
     Args:
         from_file: False: of Wan 1.3B, without a file.
+        prompts: one after the other; the keys of all are kept from the beginning.
         batch: videos side by side.
 
     Raises:
@@ -36,7 +38,7 @@ def foreseen(
     if from_file:
         config = config_of(options, request.family)
     sizes = ModelSizes.plain(config, dtype_of(options, device))
-    return Forecast(request, sizes, options.text_tokens, device, batch=batch)
+    return Forecast(request, sizes, prompts * options.text_tokens, device, batch=batch)
 
 
 def config_of(options: argparse.Namespace, family: Family) -> WanConfig:
@@ -52,15 +54,22 @@ def config_of(options: argparse.Namespace, family: Family) -> WanConfig:
 
 
 def check_before(
-    options: argparse.Namespace, request: VideoRequest, device: torch.device, batch: int = 1
+    options: argparse.Namespace,
+    request: VideoRequest,
+    device: torch.device,
+    prompts: int = 1,
+    batch: int = 1,
 ) -> str:
     """Refuse what cannot fit here; return what the run will take, as lines of text.
+
+    Args:
+        prompts, batch: see ``foreseen``.
 
     Raises:
         ValueError: if the file is no model that can be run.
         RuntimeError: if there is not enough memory, and ``options.anyway`` does not say to try.
     """
-    forecast = foreseen(options, request, device, batch=batch)
+    forecast = foreseen(options, request, device, prompts=prompts, batch=batch)
     free = free_in(forecast)
     try:
         # a start has its size

@@ -128,14 +128,13 @@ def _generate(
     vae = None if film is None else vae_of(options)
     config = config_of(options, request.family)
     _check_together(config, words, vae)
-    plan = check_before(options, request, device)
     said = words and words.said
-    if words is None:
-        prompts = embedded(options, config)
-    else:
+    prompts = embedded(options, config) if words is None else None
+    batch = 1 if prompts is None else prompts.texts[0].shape[0]
+    plan = check_before(options, request, device, 1 if said is None else len(said), batch)
+    if words is not None:
         prompts = words.schedule(request.clock, options.text_tokens, device)
         words = None  # nothing of the encoder is left when the model comes
-    (batch,) = {text.shape[0] for text in prompts.texts}
     if film is not None and batch > 1:
         raise ValueError(f"--video must come with one embedding, got {batch} side by side")
     model = load_model(options, request.family, device)

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from math import ceil
 
 import torch
 
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     device = _device(options)
     from_file = options.model is not None
     if not from_file:
-        options.model, options.family = FAMILY, options.family or FAMILY
+        options.model = options.family = options.family or FAMILY
     forecast = foreseen(options, request_of(options), device, from_file)
     free = free_in(forecast) if options.free is None else _free(options.free, forecast)
     sys.stdout.write(_as_json(forecast, free) if options.json else table(forecast, free))
@@ -70,7 +71,7 @@ def _device(options: argparse.Namespace) -> torch.device:
 
 def _free(gib: float, forecast: Forecast) -> Free:
     device, *_ = forecast.places
-    return {device: int(gib * GIB)}
+    return {device: ceil(gib * GIB)}
 
 
 def _as_json(forecast: Forecast, free: Free) -> str:

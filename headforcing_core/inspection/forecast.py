@@ -160,10 +160,11 @@ class Forecast:
         """Everything that takes memory, in the order of the table."""
         resident, (place, *_) = self.sizes.resident_bytes, self.places
         weights = self.sizes.weights_bytes if resident is None else resident
+        whole = resident in (None, self.sizes.weights_bytes)
         rows = [
             *(Row("caches", f"caches, {t}", n, place) for t, n in self.caches.items()),
             Row("text", "text in every layer", self.text_bytes, place),
-            Row("weights", "weights", weights, place),
+            Row("weights", "weights" if whole else "weights, at least", weights, place),
             Row("activations", "activations, about", self.activation_bytes, place),
             Row("decoding", "decoding", self.decode_bytes, place),
             Row("latents", "latents", COPIES * self.latent_bytes, HOST),
@@ -195,7 +196,7 @@ def table(forecast: Forecast, free: Mapping[str, int | None]) -> str:
     said = forecast
     lines = [
         f"{said.seconds:.1f} s: {said.frames} latent frames, {said.pictures} pictures, "
-        f"{said.chunks} chunks; {said.size[0]} x {said.size[1]}; "
+        f"{said.chunks} chunk{'s' if said.chunks > 1 else ''}; {said.size[0]} x {said.size[1]}; "
         f"{said.request.fitted_method.name}"
     ]
     for place in said.places:

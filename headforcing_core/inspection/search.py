@@ -53,17 +53,13 @@ class Search:
 
     def least(self) -> list[Forecast]:
         """Return the smallest and shortest run of every method."""
-        found = []
-        for one in self._ways():
-            *_, smallest = one, *self._sizes(one)
-            found.append(self._of_chunks(smallest, self._fewest).forecast)
-        return found
+        ways = map(self._smallest, self._ways())
+        return [self._of_chunks(way, self._fewest).forecast for way in ways]
 
     def _together(self) -> list[Offer]:
         lean = min(self._ways(), key=lambda offer: offer.forecast.plan.bytes)
-        *_, smallest = lean, *self._sizes(lean)
         ways = [self._smaller(lean), self._shorter(lean)]
-        found = [way for way in ways if way is not None] or [self._shorter(smallest)]
+        found = [way for way in ways if way is not None] or [self._shorter(self._smallest(lean))]
         return [way for way in found if way is not None]
 
     def _other_method(self) -> Offer | None:
@@ -90,29 +86,39 @@ class Search:
 
     def _smaller(self, offer: Offer) -> Offer | None:
         """Return the largest picture that fits."""
-        return next((one for one in self._sizes(offer) if self._fits(one.forecast)), None)
+        found = (self._of_size(offer, *size) for size in self._sizes())
+        return next((one for one in found if one and self._fits(one.forecast)), None)
 
-    def _sizes(self, offer: Offer) -> Iterator[Offer]:
-        """Yield smaller pictures of about the same shape, in whole patches, largest first."""
-        request, (_, *patch) = offer.forecast.request, offer.forecast.sizes.config.patch
+    def _smallest(self, offer: Offer) -> Offer:
+        found = (self._of_size(offer, *size) for size in reversed(self._sizes()))
+        return next(filter(None, found), offer)
+
+    def _of_size(self, offer: Offer, rows: int, columns: int) -> Offer | None:
+        try:
+            smaller = replace(offer.forecast.request, rows=rows, columns=columns)
+            found = replace(offer.forecast, request=smaller)
+        except ValueError:  # a method that cannot divide such pictures
+            return None
+        width, height = found.size
+        return Offer(_both(offer.how, f"at {width} x {height}"), found)
+
+    def _sizes(self) -> list[tuple[int, int]]:
+        """Return smaller pictures of about the same shape, in whole patches, largest first."""
+        request, (_, *patch) = self._asked.request, self._asked.sizes.config.patch
         if self._start or request.family.latent_size is not None:
-            return
-        long, short = max(request.rows, request.columns), min(request.rows, request.columns)
-        along, across = patch if request.rows >= request.columns else patch[::-1]
-        every = range(-(-long // along) - 1, 0, -1)
-        for patches in every[:: -(-len(every) // MOST_SIZES) or 1]:
-            new = patches * along
-            sides = new, max(1, round(short * new / long / across)) * across
-            rows, columns = sides if request.rows >= request.columns else sides[::-1]
-            if rows > request.rows or columns > request.columns:
-                continue
-            try:
-                smaller = replace(request, rows=rows, columns=columns)
-                found = replace(offer.forecast, request=smaller)
-            except ValueError:  # a method that cannot divide such pictures
-                continue
-            width, height = found.size
-            yield Offer(_both(offer.how, f"at {width} x {height}"), found)
+            return []
+        # sides in patches, one that is begun is whole
+        sides = [-(-n // p) for n, p in zip((request.rows, request.columns), patch, strict=True)]
+        long, short = max(sides), min(sides)
+        every = range(long - 1, 0, -1)
+        sizes = []
+        # all of them, or some and the least
+        some = every[:: max(1, -(-len(every) // MOST_SIZES))]
+        for side in dict.fromkeys((*some, *every[-1:])):
+            other = max(1, round(short * side / long))
+            rows, columns = (side, other) if sides[0] == long else (other, side)
+            sizes.append((rows * patch[0], columns * patch[1]))
+        return sizes
 
     @property
     def _fewest(self) -> int:

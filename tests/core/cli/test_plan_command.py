@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.inspection import fitting
+from headforcing.headforcing_core.models import SUPPORTED
 
 MIB = 1024**2
 
@@ -40,6 +41,13 @@ def test_a_plan_needs_no_file_and_no_gpu(capsys):
     assert said[0] == ("59.8 s: 240 latent frames, 957 pictures, 80 chunks; 832 x 480; rolling")
     assert "  in all on cuda" in said[5] and said[5].endswith("8.57 GiB of 8.58 free")
     assert said[-1] == "it fits"
+
+
+@pytest.mark.parametrize("family", [name for name in SUPPORTED if name != "demo"])
+def test_every_family_can_be_planned_without_a_file(family, capsys):
+    assert main(["plan", "--family", family, "--free", "100", "--seconds", "30"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith(f"832 x 480; {family}") and "120 latent frames" in said[0]
 
 
 def test_what_does_not_fit_is_a_table_and_a_sentence(capsys):
@@ -79,6 +87,19 @@ def test_generate_refuses_before_it_loads(folder, capsys, nothing_free):
     last = said.splitlines()[-1]
     assert last.startswith("headforcing generate: caches, text, weights, activations and latents")
     assert "nothing fits there" in last and last.endswith("; --anyway tries all the same")
+
+
+def test_videos_side_by_side_are_counted(folder, capsys, monkeypatch):
+    """What is enough for one, to the byte, is not enough for two."""
+    model = ("--model", "self_forcing.safetensors", "--device", "cpu")
+    assert main(["plan", *model, *SMALL, "--json"]) == 0
+    peak = json.loads(capsys.readouterr().out)["peak"]["cpu"]
+    monkeypatch.setattr(fitting, "free_memory", lambda place: peak)
+    assert main(GENERATE) == 0
+    save_file({"text": torch.randn(2, 5, TINY.text_dim)}, folder / "text.safetensors")
+    capsys.readouterr()
+    assert main(GENERATE) == 2
+    assert "cpu has" in capsys.readouterr().err
 
 
 def test_anyway_tries_all_the_same(folder, capsys, nothing_free):

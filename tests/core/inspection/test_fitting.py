@@ -137,6 +137,16 @@ def test_a_family_of_one_size_is_offered_no_other():
     assert " at " not in said and "for 59.25 s" in said
 
 
+@pytest.mark.parametrize("size", [(1, 700), (700, 1), (3, 5), (1, 1)])
+def test_the_least_of_odd_sizes_is_one_patch(size):
+    """Sides that are no whole patches, and more sizes than are tried."""
+    asked = foreseen("rolling", 60, *size)
+    least = foreseen("rolling", 3, *((2, 2) if size != (1, 1) else size))
+    said = refusal(asked, 0)
+    found = re.search(r"nothing fits there: the least that can be made needs (\S+) GiB$", said)
+    assert float(found[1]) == pytest.approx(least.peak("cuda") / GIB, abs=0.011)
+
+
 def test_the_host_is_a_place_of_its_own():
     asked = foreseen("rolling", images=True)
     with pytest.raises(RuntimeError) as caught:
