@@ -54,7 +54,6 @@ class Making:
         Raises:
             RuntimeError: if a device has not enough memory; it says what to lower.
         """
-        unfinished.clear()
         context = get_executing_context()
         STOPS.begin(context and context.node_id)
         told = None
@@ -75,6 +74,7 @@ class Making:
     def _made(self, prompt: str | None) -> tuple[Tensor, Path | None]:
         video, clock = self.video, self.video.request.clock
         left = Unfinished(video.name)
+        unfinished.clear(left)
         chunks = KeptChunks(left.parts, clock)
         network = video.model.get_model_object("diffusion_model")
         shape = (1, network.in_dim, video.request.rows, video.request.columns)
@@ -95,22 +95,23 @@ class Making:
                 reel.close()
             if latent is None:
                 progress.interrupted()
-        beside = self._collected(chunks, path, latent.shape[2])
+        self._collect(left, chunks, path, latent.shape[2])
         if latent.shape[2] < clock.total_frames:
             tell(f"stopped as asked after {progress.done} of {len(clock)} chunks")
         elif not chunks.beyond:  # else a longer one has begun, which is still to be gone on with
-            left.ended(prompt, beside)
+            left.ended(prompt)
         return latent.to(comfy.model_management.intermediate_device()), path
 
-    def _collected(self, chunks: KeptChunks, path: Path | None, frames: int) -> Path | None:
-        """Put the latents beside the video, so that it can go on; return where they are."""
+    def _collect(
+        self, left: Unfinished, chunks: KeptChunks, path: Path | None, frames: int
+    ) -> None:
+        """Put the latents beside the video, so that it can go on."""
         if path is None or not self.screen.keep_latents:
-            return None
+            return
         try:
-            return collect(chunks, path, frames)
+            left.collected(collect(chunks, path, frames))
         except OSError as error:
             log.warning("Head Forcing: the latents are not beside the video: %s", error)
-            return None
 
     def _run(
         self, progress: Progress, kept: list[Tensor], shape: tuple[int, int, int, int]

@@ -56,12 +56,16 @@ class Unfinished:
 
     def begin(self, film: Path | None) -> None:
         """Note a run that has begun."""
-        self._note({"film": film and str(film)})
+        latents = _about(self.parts).get("latents")
+        self._note({"film": film and str(film), "latents": latents})
 
-    def ended(self, prompt: str | None, latents: Path | None) -> None:
-        """Note a run that has ended well, the prompt it was part of, and where its latents are."""
-        more = {"prompt": prompt, "done": True, "latents": latents and str(latents)}
-        self._note({**_about(self.parts), **more})
+    def collected(self, latents: Path) -> None:
+        """Note where chunks have been put."""
+        self._note({**_about(self.parts), "latents": str(latents)})
+
+    def ended(self, prompt: str | None) -> None:
+        """Note a run that has ended well, and the prompt it was part of."""
+        self._note({**_about(self.parts), "prompt": prompt, "done": True})
 
     def _note(self, about: dict[str, object]) -> None:
         parts = self.parts
@@ -85,11 +89,17 @@ def roots() -> list[Path]:
     return [Path(folder_paths.get_output_directory()) / FOLDER, *(o / name for o in others)]
 
 
-def clear() -> None:
-    """Remove what is kept of runs that have ended well with everything after them."""
+def clear(begun: Unfinished) -> None:
+    """Remove what is kept of runs that have ended well with everything after them.
+
+    Args:
+        begun: a run that begins: of its own video it may go on from what there is.
+    """
     places = roots()
     # where a disk was full, a run lies in several of them and its note in one
     for name in {folder.name for root in places for folder in root.glob("*")}:
+        if name == begun.name[:SHORT]:
+            continue
         parts = Parts([root / name for root in places])
         about = _about(parts)
         if about.get("done") is True and (_ended_well(about.get("prompt")) or _old(parts)):

@@ -31,9 +31,9 @@ def write_latent(latent: Tensor, decoder: HostDecoder, settings: FilmSettings) -
         OSError: if the disk is full; it says where the video is.
         RuntimeError: if the device has not enough memory.
     """
-    unfinished.clear()
-    decoder.load(latent.shape)
     left = Unfinished(_name(latent))
+    unfinished.clear(left)
+    decoder.load(latent.shape)
     film = settings.film(*decoder.size(*latent.shape[3:]), left.film)
     left.begin(film.path)
     key = key_of(decoder.key, settings.style, av.library_versions)

@@ -30,7 +30,7 @@ from headforcing.nodes.host.digests import digest_of
 from headforcing.nodes.host.fingerprint import name_of
 from headforcing.nodes.host.loading import load_model
 from headforcing.nodes.host.sampling import HostVideo
-from headforcing.nodes.host.unfinished import Video
+from headforcing.nodes.host.video_name import Video
 from headforcing.nodes.profile_heads import about_run
 
 FRAMES = 9

@@ -10,18 +10,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from in_host import conditioning, texts, theirs
-from check_keeping import begun
 
 import comfy.utils
 import folder_paths
 import torch
-from safetensors.torch import save_file
 
-from headforcing.headforcing_core.files import replaced
 from headforcing.headforcing_core.heads import ProfileSettings, read_profile, write_profile
 from headforcing.headforcing_core.models import family_named
 from headforcing.nodes import load_head_map, profile_heads
-from headforcing.nodes.host import HostSubject, profile_file, progress, unfinished
+from headforcing.nodes.host import HostSubject, profile_file
 
 SETTINGS = ProfileSettings(prompts=2, frames=12, chunks=1, first_chunk=1, rows=8)
 
@@ -95,44 +92,16 @@ def maps(found, inputs):
     )
 
 
-def videos(found, warned, outputs):
-    progress.SAVE_EVERY = 0.0
-    video, follow = begun(theirs(), 2)
-    path, latent = unfinished.find(video)
-    damages = {"short": latent[:, :, :2], "nan": latent * float("nan"), "flat": latent[0, 0, 0]}
-    for name, damaged in damages.items():
-        tensors = {unfinished.LATENT: damaged.contiguous()}
-        save_file(tensors, path, {unfinished.ABOUT: video.name})
-        warned.clear()
-        left = unfinished.find(video) is None and path.exists()
-        found[f"{name} video"] = left and "is left alone: what is finished must be" in str(warned)
-    path.unlink()
-
-    def full(path):
-        raise OSError(28, "No space left on device")
-
-    real, replaced._partial = replaced._partial, full
-    warned.clear()
-    follow.ended(well=False)  # raises nothing: what ended the run is told
-    found["no room anywhere"] = warned[-1]
-    replaced._partial = real
-    follow.ended(well=False)
-    found["room again"] = unfinished.find(video)[1].shape[2]
-    found["left over"] = [p.name for p in (outputs / "latents").iterdir() if p.suffix != ".latent"]
-
-
 def main():
     found, warned = {}, []
     logging.getLogger("headforcing").addHandler(type("To", (logging.Handler,), {
         "emit": lambda self, record: warned.append(record.getMessage())})())  # fmt: skip
-    user, inputs, outputs = (Path(tempfile.mkdtemp()) for _ in range(3))
+    user, inputs = (Path(tempfile.mkdtemp()) for _ in range(2))
     folder_paths.set_user_directory(str(user))
     folder_paths.set_input_directory(str(inputs))
-    folder_paths.set_output_directory(str(outputs))
     with torch.inference_mode():
         profiles(found, warned, user)
         maps(found, inputs)
-        videos(found, warned, outputs)
     print("FOUND", json.dumps(found))
 
 

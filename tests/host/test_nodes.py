@@ -18,7 +18,7 @@ OURS = "HeadForcing"
 
 def test_every_node_explains_itself(host):
     ours = {name: info for name, info in host.info.items() if name.startswith(OURS)}
-    assert len(ours) == 10
+    assert len(ours) == 13
     searched = [name for name, info in ours.items() if info.get("search_aliases")]
     assert len(searched) in (0, len(ours))  # hosts before 0.11 know no other names
     for name, info in ours.items():

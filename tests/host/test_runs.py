@@ -32,32 +32,50 @@ def interrupted(host, prompt, after):
     assert any(kind == "execution_interrupted" for kind, _ in done["status"]["messages"])
 
 
+def kept(host):
+    """The folders of runs that are not done, with the chunks in each."""
+    folders = (host.base / "output" / "head_forcing_unfinished").glob("*")
+    return {folder: len(list(folder.glob("latent_*.part"))) for folder in folders}
+
+
 def test_an_interrupted_run_goes_on_where_it_was(host):
-    """Queued again by itself; or by hand, with Load Latent. Both give what one run gives."""
+    """Queued again by itself; or by hand, in parts. All give what one run gives."""
+    before = kept(host)
     interrupted(host, demo(seconds=120.0, seed=9, prefix="never/x"), "chunk 6 of 160")
-    (path,) = (host.base / "output").rglob("head_forcing_unfinished_*.latent")
-    kept = only(host, path.name)
-    assert 18 <= kept.shape[2] < 480
+    ((path, chunks),) = kept(host).items() - before.items()
+    assert 6 <= chunks < 160 and f"{chunks} of 160 chunks; they are kept in {path}, " in host.said()
+
+    said = len(host.said())
+    host.run(demo(seconds=1.5, seed=10, prefix="on/other"))  # another video leaves it alone
+    assert kept(host)[path] == chunks and "going on" not in host.said()[said:]
+
+    # what there is of it at once, with fewer seconds: no chunk is made for it
+    seconds, said = 0.75 * chunks, len(host.said())
+    host.run(demo(seconds=seconds, seed=9, prefix="on/part"))
+    assert f"going on after {chunks} chunks from {path}" in host.said()[said:]
+    assert f"chunk {chunks} of" not in host.said()[said:]
+    part = only(host, "on/part_*.latent")
+    assert part.shape[2] == 3 * chunks
     (host.base / "input").mkdir(exist_ok=True)
-    shutil.copy(path, host.base / "input" / "begun.latent")
+    (saved,) = (host.base / "output" / "on").glob("part_*.latent")
+    shutil.copy(saved, host.base / "input" / "begun.latent")
 
-    seconds = kept.shape[2] / 4 + 1.5
-    chunks, before = kept.shape[2] // 3, len(host.said())
-    host.run(demo(seconds=seconds, seed=10, prefix="on/other"))  # another video leaves it alone
-    assert path.exists() and "going on" not in host.said()[before:]
-    host.run(demo(seconds=seconds, seed=9, prefix="on/gone"))
-    assert f"going on after {chunks} chunks from {path}" in host.said()
-    assert f"chunk {chunks + 1} of {chunks + 2}" in host.said()
-    assert not path.exists()
-
-    by_hand = demo(seconds=seconds, seed=9, prefix="on/hand", start=["6", 0])
+    said = len(host.said())
+    host.run(demo(seconds=seconds + 1.5, seed=9, prefix="on/gone"))
+    assert f"going on after {chunks} chunks from {path}" in host.said()[said:]
+    assert f"chunk {chunks + 1} of {chunks + 2}" in host.said()[said:]
+    # all has ended well: the next run clears it away
+    by_hand = demo(seconds=seconds + 1.5, seed=9, prefix="on/hand", start=["6", 0])
     by_hand["6"] = node("LoadLatent", latent="begun.latent")
     host.run(by_hand)
+    assert path not in kept(host)
     host.forget()
-    host.run(demo(seconds=seconds, seed=9, prefix="on/whole"))
-    gone, hand, whole = (only(host, f"{name}_*.latent") for name in ("gone", "hand", "whole"))
-    assert whole.shape[2] == kept.shape[2] + 6
-    assert (gone - whole).abs().max() < 1e-3
+    said = len(host.said())
+    host.run(demo(seconds=seconds + 1.5, seed=9, prefix="on/whole"))
+    assert "going on" not in host.said()[said:]
+    gone, hand, whole = (only(host, f"on/{name}_*.latent") for name in ("gone", "hand", "whole"))
+    assert whole.shape[2] == part.shape[2] + 6
+    assert gone.equal(whole) and part.equal(whole[:, :, : part.shape[2]])
     assert (hand - whole).abs().max() < 1e-3
 
 
@@ -85,6 +103,8 @@ def test_samplers_of_one_graph_do_not_mix(host):
     host.run(together)
     for which in ("", "b", "c"):
         host.forget()
+        for folder in kept(host):
+            shutil.rmtree(folder)
         host.run(graph(f"alone{which}", which))
     for name, which in (("a", ""), ("b", "b"), ("c", "c")):
         one = only(host, f"together/{name}_*.latent")
@@ -232,13 +252,28 @@ def test_what_cannot_be_sampled_is_one_sentence(host, case):
     assert latents(host, "bad/*.latent") == []
 
 
-def test_a_short_video_leaves_what_a_longer_one_has_begun(host):
-    interrupted(host, demo(seconds=120.0, seed=77, prefix="never/short"), "chunk 6 of 160")
-    folder = host.base / "output" / "latents"
-    (path,) = folder.glob("head_forcing_unfinished_*.latent")
-    host.run(demo(seconds=1.5, seed=77, prefix="short/of"))
-    assert only(host, "short/of_*.latent").shape[2] == 6 and path.exists()
-    path.unlink()
+@pytest.mark.parametrize("way", ["latent", "pictures"])
+def test_a_short_video_leaves_what_a_longer_one_has_begun(host, way):
+    """Also where the chunks of the short one go with its file."""
+    more = {"vae": ["1", 2]} if way == "pictures" else {}
+
+    def short(prefix, seconds=1.5, seed=77):
+        return demo(seconds=seconds, seed=seed, prefix=f"{way}/{prefix}", **more)
+
+    before = kept(host)
+    interrupted(host, short("never", 120.0), "chunk 6 of 160")
+    ((path, chunks),) = kept(host).items() - before.items()
+    host.run(short("of"))
+    assert only(host, f"{way}/of_*.latent").shape[2] == 6
+    host.run(short("other", seed=78))  # which clears what has ended well
+    assert kept(host)[path] == chunks - (2 if more else 0)
+    said = len(host.said())
+    interrupted(host, short("never", 120.0), f"chunk {chunks + 1} of 160")
+    assert f"going on after {chunks} chunks" in host.said()[said:]
+    said = len(host.said())
+    host.run(short("on", 0.75 * (chunks + 1)))
+    assert f"chunk {chunks + 1} of" not in host.said()[said:]
+    shutil.rmtree(path)
 
 
 def test_a_model_without_a_map_is_refused_where_one_is_needed(host):
