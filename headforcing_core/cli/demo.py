@@ -28,11 +28,12 @@ from ..stopping import to_the_end
 from ..video import ChunkClock, check_seed
 from .recording import Recording, record
 from .result_folder import result_folder
-from .screen import Screen, growing
+from .screen import Screen, film_of
 
 log = logging.getLogger("headforcing")
 LATENTS, VIDEO_FILE, SHEET = "latents.safetensors", "video.mp4", "contact_sheet.png"
-FILES = (LATENTS, VIDEO_FILE, SHEET, growing(Path(VIDEO_FILE)).name)
+FILM = film_of(Path(VIDEO_FILE), 1)
+FILES = (LATENTS, SHEET, *(file.name for file in FILM.files))
 # the best on this model of those measured, at less than half the window's memory: README
 METHOD = "head_forcing:compact,on_switch=keep"
 PROMPTS = (
@@ -106,7 +107,8 @@ def _make(model: DemoModel, request: VideoRequest, story: Story, out: Path, zoom
     rollout = request.rollout(model.wan, schedule(model, [story]))
     settings = {**request.settings, "demo": True, "prompts": {c.start: c.scene.text for c in story}}
     begin = time.perf_counter()
-    with Screen(model, out / VIDEO_FILE, zoom) as screen:
+    film = film_of(out / VIDEO_FILE, zoom)
+    with Screen(model, film, request.clock.total_frames) as screen:
         recording = record(rollout, out / LATENTS, settings, watch=screen.show)
     seconds = time.perf_counter() - begin
     pictures = torch.cat(screen.pictures)

@@ -32,7 +32,6 @@ from .replaced import (
 )
 from .tensor_files import WRAPPERS, TensorDict, TensorSource, open_tensors
 from .video_about import ABOUT, read_about
-from .video_file import VideoWriter
 from .video_reader import OpenVideo, open_video
 
 __all__ = [
@@ -48,7 +47,6 @@ __all__ = [
     "TensorDict",
     "TensorSource",
     "VideoStyle",
-    "VideoWriter",
     "Written",
     "as_list",
     "as_number",

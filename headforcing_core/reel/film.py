@@ -36,6 +36,11 @@ class Film:
         return self.path.with_suffix(".unfinished.mp4")
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is written, the growing file too."""
+        return self.path, self.growing, self.report, self.plot
+
+    @property
     def report(self) -> Path:
         """What was measured of the video."""
         return self.path.with_suffix(".drift.json")

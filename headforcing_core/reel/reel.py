@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -100,7 +102,7 @@ class Reel:
     def end(self) -> Path:
         """End the video; return its file, which is plain and can be searched.
 
-        Where there is no room for that, it is what has grown, which plays as well.
+        Where there is no room for that, it stays as it has grown, which plays as well.
 
         Raises:
             OSError: if it is not where it was meant to be; it says where it is.
@@ -118,6 +120,8 @@ class Reel:
                 elsewhere = saved_elsewhere(self.video.copy_to, self.film.growing.name)
             except OSError as nowhere:
                 raise OSError(f"{why}; {nowhere}") from error
+            with suppress(OSError):  # its folder may be gone
+                self.film.growing.unlink(missing_ok=True)
             raise OSError(f"{why}; the video is in {elsewhere} instead") from error
         finally:
             self.close()
@@ -137,11 +141,22 @@ class Reel:
         try:
             end_video(film.growing, film.path, film.style, film.metadata, film.sound)
         except OSError as error:
-            log.warning("%s; the video stays as it has grown, in %s", error, film.growing)
-            return film.growing
+            return self._as_grown(error)
         self.video.close()
         film.growing.unlink(missing_ok=True)
         self._report(film)
+        return film.path
+
+    def _as_grown(self, error: OSError) -> Path:
+        """Leave the video as it is, for want of room; only a plain one can be searched."""
+        film = self.film
+        if film.style.container != "mp4" or film.sound is not None:
+            log.warning("%s; the video stays as it has grown, in %s", error, film.growing)
+            return film.growing
+        if os.name == "nt":  # which moves no file that is open
+            self.video.close()
+        os.replace(film.growing, film.path)
+        log.warning("%s; the video stays as it has grown, and cannot be searched", error)
         return film.path
 
     def _report(self, film: Film) -> None:

@@ -13,6 +13,7 @@ from headforcing.headforcing_core.demo.world import parse
 from headforcing.headforcing_core.files import write_latents
 
 FILES = {"video.mp4", "contact_sheet.png", "latents.safetensors"}
+FILES |= {"video.drift.json", "video.drift.png"}
 
 
 @pytest.fixture
