@@ -18,6 +18,7 @@ class Band:
             ``plain``.
         unit: of the value as it is measured.
         says: what it is.
+        least: of a ratio, what is added to both: so little of it is none.
     """
 
     low: float | None
@@ -25,6 +26,7 @@ class Band:
     form: str
     unit: str
     says: str
+    least: float = 1e-3
 
     def holds(self, value: float | None, slack: float = 0.0) -> bool:
         """Whether a value is in the band; with slack, further in it by that share of its width."""
@@ -40,9 +42,9 @@ class Band:
 
 BANDS: Mapping[str, Band] = {
     "lightness": Band(-8.0, 8.0, "difference", "of 100", "mean grey"),
-    "contrast": Band(0.68, 1.45, "ratio", "of 100", "deviation of grey, for its lightness"),
-    "chroma": Band(0.7, 1.4, "ratio", "1", "distance from grey, over contrast"),
-    "sharpness": Band(0.7, 1.4, "ratio", "1", "fine structure, over coarser"),
+    "contrast": Band(0.72, 1.38, "ratio", "of 100", "deviation of grey, for its lightness", 0.5),
+    "chroma": Band(0.72, 1.38, "ratio", "1", "distance from grey, over contrast", 0.05),
+    "sharpness": Band(0.72, 1.38, "ratio", "1", "fine structure, over coarser"),
     "motion": Band(0.25, 4.0, "ratio", "sides per second", "how far things move"),
     "seam": Band(None, 3.0, "plain", "1", "change across the join, over change within chunks"),
     "freeze": Band(None, 0.4, "difference", "share", "neighbouring pictures that hardly differ"),

@@ -12,7 +12,11 @@ from .pictures import grey_of
 # of a side: the camera may move that far from one chunk to the next
 FARTHEST = 0.34
 # times the usual difference: what differs more is something else now
-OUTLYING, LEAST = 2.5, 0.01
+OUTLYING, LEAST = 2.5, 0.02
+# of a difference: more is as wrong
+FAR_OFF = 0.1
+# a change of all contrast must leave less unexplained than none by that factor
+SURER = 0.75
 ROUNDS = 3
 
 
@@ -34,7 +38,7 @@ class Tones:
         """Carry on to a later picture.
 
         Args:
-            before, now: ``[3, Y, X]`` coarse copies of both.
+            before, now: ``[3, Y, X]`` tiny copies of both.
         """
         one, other = _stayed(before, now)
         light, spread, colour = zip(*map(_tones, (one, other)), strict=True)
@@ -92,12 +96,26 @@ def _laid(before: Tensor, now: Tensor, shift: tuple[int, int]) -> tuple[Tensor, 
 def _same(before: Tensor, now: Tensor) -> tuple[float, Tensor, Tensor]:
     """Return the usual difference, and the pixels where both show the same in other light."""
     one, other = (grey_of(x[None, ..., None])[0, :, 0] for x in (before, now))
-    gain, shade = 1.0, (other - one).median()
+    gain = _gain(one, other)
+    shade = (other - gain * one).median()
     for _ in range(ROUNDS):
         wrong = (other - gain * one - shade).abs()
         usual = float(wrong.median())
         kept = wrong <= max(OUTLYING * usual, LEAST)
-        deviations = [x[kept].std(correction=0).clamp_min(1e-3) for x in (one, other)]
+        deviations = [_deviation(x[kept]) for x in (one, other)]
         gain = deviations[1] / deviations[0]
         shade = other[kept].mean() - gain * one[kept].mean()
     return usual, before[:, kept], now[:, kept]
+
+
+def _gain(one: Tensor, other: Tensor) -> Tensor:
+    """Return whether all contrast has changed, or none but by what came and went."""
+    gains = torch.stack([torch.tensor(1.0), _deviation(other) / _deviation(one)])
+    rest = other - gains[:, None] * one
+    wrong = (rest - rest.median(1, keepdim=True).values).abs().clamp_max(FAR_OFF)
+    none, all_ = wrong.mean(1)
+    return gains[int(all_ < SURER * none)]
+
+
+def _deviation(values: Tensor) -> Tensor:
+    return values.std(correction=0).clamp_min(1e-3)

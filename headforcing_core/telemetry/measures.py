@@ -49,7 +49,9 @@ class Measures:
 
     def to_json(self) -> dict[str, object]:
         """Return it as plain values; ``from_json`` gives the same again."""
-        return asdict(self)
+        plain = asdict(self)
+        plain["thumbs"] = [list(thumb) for thumb in self.thumbs]
+        return {name: list(x) if isinstance(x, tuple) else x for name, x in plain.items()}
 
     @classmethod
     def from_json(cls, data: object) -> Measures:

@@ -11,8 +11,8 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 # halfway between a plain mean and the luma of video standards: saturating about either moves the
 # grey of neither much
 GREY = (0.31, 0.49, 0.20)
-# longest sides: of what colours are measured on, changes, and details
-SMALL, COARSE, FINE = 208, 104, 832
+# longest sides: of what colours are measured on, which no blur should change, changes, and details
+TINY, COARSE, FINE = 40, 104, 832
 # pictures of a chunk whose details are looked at
 DETAILED = 3
 # structures that are fine, and coarser ones, in pixels
@@ -22,7 +22,7 @@ THUMB = (9, 16)
 # of a picture, 0 to 1: less is no contrast but noise
 LEAST_SPREAD = 0.01
 # of second differences: what is less is the rounding to 8 bits
-ROUNDING = 0.5 / 255
+ROUNDING = 0.1 / 255
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Looks:
         tone: ``[N, 4]`` mean red, green, blue and the deviation, 0 to 100.
         shape: ``[N, Y, X]`` grey of a coarse copy, of mean 0 and deviation 1.
         thumbs: ``[N, *THUMB]`` the same still coarser.
-        last: ``[3, Y, X]`` a coarse copy of the last picture, 0 to 1.
+        tiny: ``[N, 3, Y, X]`` tiny copies, 0 to 1.
     """
 
     light: Tensor
@@ -47,24 +47,25 @@ class Looks:
     tone: Tensor
     shape: Tensor
     thumbs: Tensor
-    last: Tensor
+    tiny: Tensor
 
 
 def looks_of(pictures: Tensor) -> Looks:
     """Measure pictures ``[N, 3, Y, X]``, 0 to 1; results are on the CPU."""
-    small = _reduced(pictures, SMALL).cpu().float()
-    grey = grey_of(small)
+    coarse = _reduced(pictures, COARSE).cpu().float()
+    tiny = _reduced(coarse, TINY)
+    grey = grey_of(tiny)
     spread = grey.std((1, 2), correction=0)
-    shape = _shape(_reduced(grey[:, None], COARSE))
+    shape = _shape(grey_of(coarse)[:, None])
     return Looks(
         light=100 * grey.mean((1, 2)),
         spread=100 * spread,
-        colour=100 * (small - grey[:, None]).square().mean((1, 2, 3)).sqrt(),
+        colour=100 * (tiny - grey[:, None]).square().mean((1, 2, 3)).sqrt(),
         detail=_detail(pictures),
-        tone=100 * torch.cat([small.mean((2, 3)), spread[:, None]], 1),
+        tone=100 * torch.cat([tiny.mean((2, 3)), spread[:, None]], 1),
         shape=shape[:, 0],
         thumbs=_shape(adaptive_avg_pool2d(shape, THUMB))[:, 0],
-        last=_reduced(small[-1:], COARSE)[0],
+        tiny=tiny,
     )
 
 
@@ -83,8 +84,9 @@ def speeds(shape: Tensor) -> Tensor:
 
     Change over slope: of a shift it gives the shift, whatever the contrast and the blur.
     """
-    across, down = shape.diff(dim=2).square().mean((1, 2)), shape.diff(dim=1).square().mean((1, 2))
-    slope = (across + down).sqrt()
+    # of a single row or column there is no mean
+    slopes = [shape.diff(dim=axis).square().mean((1, 2)).nan_to_num() for axis in (1, 2)]
+    slope = (slopes[0] + slopes[1]).sqrt()
     slope = (slope[1:] + slope[:-1]) / 2
     return changes(shape) / slope.clamp_min(1e-3) / max(shape.shape[1:])
 

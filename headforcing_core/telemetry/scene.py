@@ -58,9 +58,11 @@ class Scene:
         """Return the changes of the first seconds, of coarse and of tiny copies."""
         return tuple(self.base(name) or 0.0 for name in _CHANGES)
 
-    def against(self, values: Mapping[str, float | None], bands: Mapping[str, Band]):
+    def against(
+        self, values: Mapping[str, float | None], bands: Mapping[str, Band]
+    ) -> dict[str, float | None]:
         """Compare values with the first seconds, as their bands want them."""
-        return {name: self._compared(name, values[name], band) for name, band in bands.items()}
+        return {name: self.compared(name, values[name], band) for name, band in bands.items()}
 
     def outside(
         self, against: Mapping[str, float | None], bands: Mapping[str, Band]
@@ -72,13 +74,16 @@ class Scene:
             if not band.holds(against[name], SLACK if name in self.out else 0.0)
         )
 
-    def _compared(self, name: str, value: float | None, band: Band) -> float | None:
+    def compared(self, name: str, value: float | None, band: Band) -> float | None:
+        """Compare a value with the first seconds, as its band wants it; None if nothing can be."""
         if value is None or band.form == "plain":
             return value
         base = self.base(name)
         if base is None or not self.has_base:
             return None
-        return value / max(base, 1e-6) if band.form == "ratio" else value - base
+        if band.form == "ratio":
+            return (value + band.least) / (base + band.least)
+        return value - base
 
 
 def turned(before: Sequence[str], now: Sequence[str]) -> dict[str, tuple[str, ...]]:

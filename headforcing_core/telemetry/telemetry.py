@@ -15,7 +15,7 @@ from .pictures import Looks, changes, looks_of, speeds
 from .scene import Scene, turned
 
 # a neighbour that differs less than that, or than that share of what is usual, is the same picture
-SAME, SAME_SHARE = 0.002, 0.1
+SAME, SAME_SHARE = 0.001, 0.05
 # a join may change that much, whatever is usual: in deviations, in levels of 100, and in shares of
 # what is usual in the first seconds
 LEAST_CHANGE, LEAST_STEP, USUAL_SHARE = 0.02, 1.0, 0.25
@@ -24,6 +24,8 @@ LEAST_CHANGE, LEAST_STEP, USUAL_SHARE = 0.02, 1.0, 0.25
 USUAL = 0.85
 # a video rolls back with a leap: what comes back without one swings
 LEAP = 1.8
+# pictures from one to the next that tones are followed to
+FOLLOWED = 4
 # chroma goes with the spread of grey to this power, and contrast with the root of lightness nearly
 COLOUR_POWER, LIGHT_POWER = 0.75, 0.35
 
@@ -87,24 +89,27 @@ class Telemetry:
         scene = self._scene
         pairs = _Pairs.of(looks, self._tail, scene, self._joins_known)
         thumbs = scene.past.picked(self._next, looks.thumbs)
-        loop = scene.past.match(thumbs, scene.past.skipped(self._next, pairs.leapt))
+        leapt = pairs.leapt if pairs.leap >= LEAP else 0
+        loop = scene.past.match(thumbs, scene.past.skipped(self._next, leapt))
         before = scene.last.leap if scene.last else 0.0
         if loop is not None and "loop" not in scene.out and max(pairs.leap, before) < LEAP:
             loop = min(loop, 1.0)
-        tones = _tones(looks, self._tail, scene.last)
-        values = _values(looks, tones)
+        flicker = _back_and_forth(looks.light)
+        flickers = not BANDS["flicker"].holds(scene.compared("flicker", flicker, BANDS["flicker"]))
+        seam = pairs.seam_of_shapes if flickers else pairs.seam
+        rolls_back = not BANDS["loop"].holds(loop)
+        jumps = not BANDS["seam"].holds(seam) or (rolls_back and pairs.leap >= LEAP)
+        tones, values = _followed(looks, self._tail, scene.last, pairs.leapt if jumps else None)
         values |= {
             "motion": _mean(pairs.speeds * self._fps),
             # the leap of a loop is told as the loop
-            "seam": pairs.seam if BANDS["loop"].holds(loop) else None,
+            "seam": None if rolls_back else seam,
             "freeze": pairs.frozen,
-            "flicker": _back_and_forth(looks.light),
+            "flicker": flicker,
             "loop": loop,
         }
         against = scene.against(values, BANDS)
         against["lightness"] = _lightening(against["lightness"], values, scene)
-        if not BANDS["flicker"].holds(against["flicker"]) and values["seam"] is not None:
-            values["seam"] = against["seam"] = pairs.seam_of_shapes
         out = scene.outside(against, BANDS)
         return Measures(
             first=self._next,
@@ -133,7 +138,7 @@ class _Tail:
 
     @classmethod
     def of(cls, looks: Looks) -> _Tail:
-        return cls(looks.tone[-1:], looks.shape[-1:], looks.thumbs[-1:], looks.last)
+        return cls(looks.tone[-1:], looks.shape[-1:], looks.thumbs[-1:], looks.tiny[-1])
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ class _Pairs:
         usual: greater changes within the chunk, of coarse and of tiny copies.
         step: greatest step of colours within the chunk.
         leap: greatest change against what is usual, the one across the join included.
-        leapt: number of the picture in the chunk that a leap within it leads to, else 0.
+        leapt: number of the picture in the chunk that its greatest change leads to; 0 is the join.
         seam: change across the join, or the greatest if it may be anywhere, against what is usual,
             in shapes or in colours; and of shapes alone.
         frozen: share of those within the chunk that hardly differ.
@@ -177,9 +182,9 @@ class _Pairs:
             shapes = float(ratios[0])
             seam = max(shapes, float(steps[0]) / max(ordinary, step))
         elif not joins_known and len(ratios):
-            others, shapes = float(steps.sort().values[-3:][0]), leap
-            seam = max(leap, float(steps.max()) / max(ordinary, others))
-            leapt = int(ratios.argmax()) + 1 - start if leap >= LEAP else 0
+            shapes, stepped = leap, steps / max(ordinary, float(steps.sort().values[-3:][0]))
+            seam = max(leap, float(stepped.max()))
+            leapt = int((ratios if leap >= seam else stepped).argmax()) + 1 - start
         same = max(SAME, SAME_SHARE * scene.usual_changes()[0] if scene.has_base else 0.0)
         moving = within > same
         return cls(
@@ -211,26 +216,41 @@ def _allowed(usual: Sequence[float], scene: Scene) -> list[float]:
     return [max(LEAST_CHANGE, *(x[at] for x in known if len(x))) for at in range(2)]
 
 
-def _tones(looks: Looks, tail: _Tail | None, last: Measures | None) -> Tones:
-    """Return the tones of the last picture, followed from where the scene began."""
-    if tail is None or last is None or tail.picture.shape != looks.last.shape:
-        return Tones(*(float(x[-1]) for x in (looks.light, looks.spread, looks.colour)))
-    return Tones(*last.tones).followed(tail.picture, looks.last)
+def _followed(
+    looks: Looks, tail: _Tail | None, last: Measures | None, jump: int | None
+) -> tuple[Tones, dict[str, float | None]]:
+    """Return the tones of the last picture, and what is measured of the colours of a chunk.
 
-
-def _values(looks: Looks, tones: Tones) -> dict[str, float | None]:
-    """Return what is measured of single pictures, followed to the last and around it."""
-    light = tones.light + float(looks.light.mean() - looks.light[-1])
-    spread, colour = (
-        followed * float(x.mean()) / max(float(x[-1]), 0.2)
-        for followed, x in ((tones.spread, looks.spread), (tones.colour, looks.colour))
+    Args:
+        jump: number of the picture in the chunk that a jump leads to, which is not followed: it is
+            told as what it is.
+    """
+    tones = Tones(*(float(x[-1]) for x in (looks.light, looks.spread, looks.colour)))
+    if tail is not None and last is not None and tail.picture.shape == looks.tiny.shape[1:]:
+        tones, start = Tones(*last.tones), tail.picture
+        if jump is not None:
+            tones = _along(tones, start, looks.tiny[:jump])
+            start = looks.tiny[jump]
+        tones = _along(tones, start, looks.tiny[jump or 0 :])
+    light, spread, colour = (x[jump or 0 :] for x in (looks.light, looks.spread, looks.colour))
+    mean_light = tones.light + float(light.mean() - light[-1])
+    mean_spread, mean_colour = (
+        known * float(x.mean()) / max(float(x[-1]), 0.2)
+        for known, x in ((tones.spread, spread), (tones.colour, colour))
     )
-    return {
-        "lightness": light,
-        "contrast": spread / (max(light, 1.0) / 50) ** LIGHT_POWER,
-        "chroma": colour / max(spread, 1.0) ** COLOUR_POWER,
+    return tones, {
+        "lightness": mean_light,
+        "contrast": mean_spread / (max(mean_light, 1.0) / 50) ** LIGHT_POWER,
+        "chroma": mean_colour / max(mean_spread, 1.0) ** COLOUR_POWER,
         "sharpness": looks.detail,
     }
+
+
+def _along(tones: Tones, start: Tensor, pictures: Tensor) -> Tones:
+    """Follow tones to the last picture, in steps short enough that things still overlap."""
+    for at in range(len(pictures) - 1, -1, -FOLLOWED)[::-1]:
+        tones, start = tones.followed(start, pictures[at]), pictures[at]
+    return tones
 
 
 def _lightening(
