@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 
+from headforcing.headforcing_core import device
 from headforcing.headforcing_core.device import free_host_memory, free_memory, memory_of
 
 MIB = 1024**2
@@ -65,9 +66,14 @@ def test_this_machine():
     assert 0 < free_memory("cpu") <= memory_of("cpu")
 
 
+def test_the_cpu_has_what_the_host_has(monkeypatch):
+    monkeypatch.setattr(device, "free_host_memory", lambda: 5)
+    assert free_memory("cpu") == 5
+
+
 def test_a_gpu_counts_what_pytorch_keeps(monkeypatch):
     kept = {"memory_reserved": 70, "memory_allocated": 30}
     for name, size in kept.items():
-        monkeypatch.setattr(torch.cuda, name, lambda device, size=size: size)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 1000))
+        monkeypatch.setattr(torch.cuda, name, lambda on, size=size: size)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda on: (100, 1000))
     assert free_memory("cuda:0") == 140

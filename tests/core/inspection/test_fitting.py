@@ -15,6 +15,7 @@ from headforcing.headforcing_core.inspection import (
     check_fits,
     free_in,
 )
+from headforcing.headforcing_core.inspection.search import Search
 from headforcing.headforcing_core.methods import settings_named
 from headforcing.headforcing_core.models import family_named
 
@@ -145,6 +146,29 @@ def test_the_least_of_odd_sizes_is_one_patch(size):
     said = refusal(asked, 0)
     found = re.search(r"nothing fits there: the least that can be made needs (\S+) GiB$", said)
     assert float(found[1]) == pytest.approx(least.peak("cuda") / GIB, abs=0.011)
+
+
+def found(asked, fits):
+    return [(offer.how, offer.forecast) for offer in Search(asked, fits).offers()]
+
+
+def test_the_longest_is_found_to_the_chunk():
+    asked = foreseen("rolling", 42, 4, 6)
+    for most in range(1, asked.chunks):
+        ((how, longest),) = found(asked, lambda one, most=most: one.chunks <= most)
+        assert (how, longest.chunks) == (f"for {0.75 * most:g} s", most)
+
+
+def test_the_least_size_is_tried_where_not_all_are():
+    asked = foreseen("rolling", 30, 2, 1400)
+    ((how, least),) = found(asked, lambda one: one.request.columns == 2)
+    assert (how, least.size) == ("at 16 x 16", (16, 16))
+
+
+def test_three_changes_are_offered_where_two_are_not_enough():
+    asked = foreseen("full", 60, 4, 6)
+    ((how, _),) = found(asked, lambda one: max(one.size) <= 16 and one.chunks <= 5)
+    assert how.startswith("with method ") and how.endswith(" at 16 x 16 for 3.75 s")
 
 
 def test_the_host_is_a_place_of_its_own():
