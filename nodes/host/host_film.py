@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,8 +102,9 @@ def _sound(audio: dict | None) -> Sound | None:
 
 def shown(path: Path) -> ui.PreviewVideo:
     """Return what makes the page play a file of the output folder."""
-    place = path.parent.relative_to(Path(folder_paths.get_output_directory()).resolve())
-    return ui.PreviewVideo([ui.SavedResult(path.name, str(place), io.FolderType.output)])
+    # in names alone: folders may be links to other disks
+    place = os.path.relpath(path.parent, folder_paths.get_output_directory())
+    return ui.PreviewVideo([ui.SavedResult(path.name, place, io.FolderType.output)])
 
 
 def as_video(path: Path) -> InputImpl.VideoFromFile:
