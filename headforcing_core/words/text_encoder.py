@@ -53,7 +53,7 @@ class TextEncoder:
         Raises:
             ValueError: if one has more.
         """
-        texts = [Text(prompt, self._tokenizer) for prompt in prompts]
+        texts = [Text.read(prompt, self._tokenizer) for prompt in prompts]
         for prompt, text in zip(prompts, texts, strict=True):
             if len(text.tokens) > most:
                 raise ValueError(
@@ -79,15 +79,15 @@ class TextEncoder:
         """
         # what a weight moves a token away from, or towards
         nothing = ((END,),) if any(text.weighted for text in texts) else ()
-        different = [*dict.fromkeys((*(tuple(text.tokens) for text in texts), *nothing))]
-        log.info("encoding %d prompts", len({tuple(text.tokens) for text in texts}))
+        different = [*dict.fromkeys((*(text.tokens for text in texts), *nothing))]
+        log.info("encoding %d prompts", len({text.tokens for text in texts}))
         known = dict(zip(different, encoded(self._published, different, device), strict=True))
         return [_padded(_weighted(text, known), rows) for text in texts]
 
 
 def _weighted(text: Text, known: dict[tuple[int, ...], Tensor]) -> Tensor:
     """Return the embedding of a text, each token as far from that of no text as it counts."""
-    plain = known[tuple(text.tokens)]
+    plain = known[text.tokens]
     if not text.weighted:
         return plain
     nothing = torch.zeros_like(plain)

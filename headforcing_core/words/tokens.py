@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -62,18 +63,27 @@ class Tokenizer:
         return self._model.EncodeAsIds(words)
 
 
+@dataclass(frozen=True)
 class Text:
     """A prompt in numbers, the last of which ends it, and how much each counts."""
 
-    def __init__(self, prompt: str, tokenizer: Tokenizer):
-        self.tokens: list[int] = []
-        self.weights: list[float] = []
+    tokens: tuple[int, ...]
+    weights: tuple[float, ...]
+
+    @classmethod
+    def read(cls, prompt: str, tokenizer: Tokenizer) -> Text:
+        """Divide a prompt.
+
+        Raises:
+            ValueError: if its brackets are none, see ``weighted_parts``.
+        """
+        tokens: list[int] = []
+        weights: list[float] = []
         for words, weight in weighted_parts(prompt):
             numbers = tokenizer.numbers(words)
-            self.tokens += numbers
-            self.weights += [weight] * len(numbers)
-        self.tokens.append(END)
-        self.weights.append(1.0)
+            tokens += numbers
+            weights += [weight] * len(numbers)
+        return cls((*tokens, END), (*weights, 1.0))
 
     @property
     def weighted(self) -> bool:

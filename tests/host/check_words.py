@@ -53,12 +53,14 @@ def main():
     found = {}
     for layout in (name for name in files if name.startswith("host")):
         path, _ = files[layout]
-        numbers, theirs = by_host(path, PROMPTS)
+        # what prompts say is the same of all files
+        prompts = PROMPTS if layout == "host fp32" else PROMPTS[:2]
+        numbers, theirs = by_host(path, prompts)
         encoder = TextEncoder.open(path)
-        texts = encoder.texts(PROMPTS, 4096)
+        texts = encoder.texts(prompts, 4096)
         ours = encoder.encode(texts, ROWS)
         found[layout] = {
-            "tokens": [t.tokens + [0] * (ROWS - len(t.tokens)) for t in texts] == numbers,
+            "tokens": [[*t.tokens, *[0] * (ROWS - len(t.tokens))] for t in texts] == numbers,
             "shapes": [list(x.shape) for x in ours] == [list(x.shape) for x in theirs],
             "off": [
                 ((x - y).abs().max() / y.abs().max()).item()

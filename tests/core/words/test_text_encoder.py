@@ -114,8 +114,8 @@ def test_layouts_are_those_that_are_written(files):
 def test_words_in_brackets_count_as_much_as_is_said(files):
     encoder = TextEncoder.open(files["host fp32"][0])
     plain, weighted, other = encoder.texts(("cat", "(cat:1.5)", "(cat)"), 50)
-    assert plain.tokens == weighted.tokens and weighted.weights == [1.5] * 4 + [1.0]
-    assert other.weights == pytest.approx([1.1] * 4 + [1.0])
+    assert plain.tokens == weighted.tokens and weighted.weights == (*[1.5] * 4, 1.0)
+    assert other.weights == pytest.approx((*[1.1] * 4, 1.0))
     x, y, nothing = encoder.encode([plain, weighted, *encoder.texts([""], 50)], 8)
     moved = (x[0, 0] - nothing[0, 0]) * 1.5 + nothing[0, 0]
     torch.testing.assert_close(y[0, 0], moved)
