@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from ..autoencoders import PublishedVae
 from ..device import check_room, choose_device
@@ -27,7 +28,7 @@ from ..models import (
     WanModel,
     fingerprint,
 )
-from ..reel import Film
+from ..reel import Film, KeptChunks
 from .foresight import check_before, config_of
 from .loading import add_loading_options, check_lora, dtype_of, load_model
 from .recording import record
@@ -42,6 +43,7 @@ from .showing import (
     vae_of,
 )
 from .start import read_start, settings_of
+from .unfinished import Unfinished
 from .words import Words, add_word_options, check_word_options, embedded
 
 log = logging.getLogger("headforcing")
@@ -150,15 +152,31 @@ def _generate(
     if options.start is not None:
         shape = (batch, model.config.in_dim, request.rows, request.columns)
         given = read_start(options.start, shape, settings)
+    left = Unfinished.of(out if film is None else film.path, settings, prompts, given)
     rollout = request.rollout(model, prompts)
     rollout.check(given)
     log.info(plan)
+    kept, given = _gone_on(left, request, given, (batch, model.config.in_dim))
     if film is None:
-        record(rollout, out, settings, given)
-        return
-    pictures = vae.build(dtype_of(options, device), device)
-    with Showing(pictures, titled(film, settings), request.clock.total_frames, device) as showing:
-        record(rollout, out, settings, given, showing.show)
+        record(rollout, out, settings, given, kept=kept)
+    else:
+        pictures = vae.build(dtype_of(options, device), device)
+        frames, film = request.clock.total_frames, titled(film, settings)
+        with Showing(pictures, film, frames, device, left.parts) as showing:
+            record(rollout, out, settings, given, showing.show, kept)
+    left.remove()
+
+
+def _gone_on(
+    left: Unfinished, request: VideoRequest, given: Tensor | None, sizes: tuple[int, int]
+) -> tuple[KeptChunks, Tensor | None]:
+    """Return where chunks are kept, and the frames that are there: of an earlier run, if any."""
+    chunks = left.chunks(request.clock)
+    found = chunks.read((*sizes, request.rows, request.columns))
+    if not found or (given is not None and sum(x.shape[2] for x in found) < given.shape[2]):
+        return chunks, given
+    log.info("going on after %d chunks from %s", len(found), left.folders[0])
+    return chunks, torch.cat(found, 2)
 
 
 def _check_together(config: WanConfig, words: Words | None, vae: PublishedVae | None) -> None:

@@ -15,8 +15,10 @@ from torch import Tensor
 from ..attention import served_by
 from ..files import save_or_rescue, write_latents
 from ..models import WAN_VIDEO
+from ..reel import KeptChunks
 from ..rollout import FinishedChunk, Rollout
-from ..stopping import to_the_end
+from ..stopping import to_the_end, undisturbed
+from ..video import Chunk
 from .progress import progress
 
 log = logging.getLogger("headforcing")
@@ -79,10 +81,12 @@ def record(
     settings: Mapping[str, object],
     given: Tensor | None = None,
     watch: Callable[[FinishedChunk], None] | None = None,
+    kept: KeptChunks | None = None,
 ) -> Recording:
     """Run a rollout and write its latents, if they are to be, every minute and however it ends.
 
-    ``watch`` sees every chunk once it is safe, and its time is not the chunk's.
+    ``watch`` sees every chunk once it is safe, and its time is not the chunk's. Where there is a
+    place for them every chunk is ``kept`` at once, so that a killed run goes on.
 
     After an error or Ctrl-C the file holds the finished chunks, and says that it is not complete.
 
@@ -99,6 +103,8 @@ def record(
             for chunk, latent in chunks:
                 _check_finite(latent, chunk.start)
                 recording.add(latent)
+                if kept is not None:
+                    _keep(kept, chunk, latent)
                 recording.chunk_seconds.append(time.perf_counter() - before)
                 if watch is not None:
                     watch(FinishedChunk(chunk, latent))
@@ -109,6 +115,17 @@ def record(
     finally:
         recording.close()
     return recording
+
+
+def _keep(kept: KeptChunks, chunk: Chunk, latent: Tensor) -> None:
+    """Keep a chunk; a full disk is no reason to stop, it may be mended meanwhile."""
+    first = not kept.waiting
+    try:
+        with undisturbed():
+            kept.write(chunk, latent)
+    except OSError as error:
+        if first:
+            log.warning("not kept yet: %s", error)
 
 
 def _announce(rollout: Rollout) -> None:

@@ -13,9 +13,9 @@ from types import TracebackType
 import torch
 
 from ..autoencoders import Autoencoder, PublishedVae, open_vae
-from ..files import VideoStyle, check_place
-from ..models import WAN_VIDEO, WanConfig
-from ..reel import Film, Reel
+from ..files import Parts, VideoStyle, check_place, library_versions
+from ..models import WAN_VIDEO, WanConfig, fingerprint
+from ..reel import Film, KeptClips, Reel, key_of
 from ..rollout import FinishedChunk
 from ..stopping import undisturbed
 
@@ -30,9 +30,14 @@ class Showing:
     However a run ends, the file holds what was finished.
     """
 
-    def __init__(self, vae: Autoencoder, film: Film, frames: int, device: torch.device):
+    def __init__(
+        self, vae: Autoencoder, film: Film, frames: int, device: torch.device, parts: Parts
+    ):
         self._vae, self._film = vae, film
-        self._reel = Reel(vae.decoder, device, film, frames)
+        weights = vae.module.state_dict()
+        sizes = {name: str(weight.dtype) for name, weight in weights.items()}
+        key = key_of(fingerprint(weights), sizes, film.style, library_versions())
+        self._reel = Reel(vae.decoder, device, film, frames, KeptClips(parts, key))
         self._began = False
 
     def show(self, done: FinishedChunk) -> None:

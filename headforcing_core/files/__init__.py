@@ -1,7 +1,7 @@
 """Tensors, latents and videos on disk."""
 
 from .claim import claimed, refuse_held, was_claimed
-from .clip import ClipMaker, VideoStyle
+from .clip import ClipMaker, VideoStyle, library_versions
 from .ended_video import Sound, end_video
 from .growing_video import GrowingVideo
 from .json_text import json_of, named, placed, shown
@@ -61,6 +61,7 @@ __all__ = [
     "entry",
     "is_latent_file",
     "json_of",
+    "library_versions",
     "named",
     "open_tensors",
     "open_video",

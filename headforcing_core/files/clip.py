@@ -156,6 +156,13 @@ class ClipMaker:
         return frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
 
 
+def library_versions() -> dict[str, object]:
+    """Return what decides, beside a style, how pictures come out as clips."""
+    import av
+
+    return dict(av.library_versions)
+
+
 def _say_colours(context: object) -> None:
     """Say by which formula colours were packed: players guess, and not alike."""
     context.colorspace = context.color_primaries = context.color_trc = BT709

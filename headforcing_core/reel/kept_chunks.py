@@ -36,6 +36,7 @@ class KeptChunks:
     def __post_init__(self) -> None:
         self.place = self.parts.folders[0]
         self._told = False
+        self._known = 0
 
     @property
     def beyond(self) -> bool:
@@ -75,16 +76,18 @@ class KeptChunks:
                 )
                 break
             found.append(latent)
+            self._known = chunk.stop
         return found
 
     def write(self, chunk: Chunk, latent: Tensor) -> None:
-        """Keep a chunk; where there is no room it waits, and is tried again with the next.
+        """Keep a chunk, unless it was read; where there is no room it is tried again with the next.
 
         Raises:
             OSError: if it waits; it says why.
         """
-        self.waiting[chunk.start] = chunk, latent
-        self.save()
+        if chunk.stop > self._known:
+            self.waiting[chunk.start] = chunk, latent
+            self.save()
 
     def save(self) -> None:
         """Write what waits.

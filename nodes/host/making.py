@@ -6,11 +6,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import comfy.model_management
 from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
+from ...headforcing_core.files import library_versions
 from ...headforcing_core.reel import KeptChunks, KeptClips, Reel, collect, key_of
 from . import unfinished
 from .host_film import FilmSettings
@@ -139,7 +139,7 @@ class Making:
         rows, columns = shape[2:]
         film = settings.film(*decoder.size(rows, columns), left.film)
         left.begin(film.path)
-        key = key_of(decoder.key, settings.style, av.library_versions)
+        key = key_of(decoder.key, settings.style, library_versions())
         frames = self.video.request.clock.total_frames
         kept, cuts = KeptClips(left.parts, key), self.video.prompts.cuts
         return Reel(decoder, decoder.device, film, frames, kept, cuts)

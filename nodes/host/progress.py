@@ -97,7 +97,7 @@ class Progress:
                 "the dtype may be too narrow for this model: load it as bf16"
             )
         new = done.chunk.stop > self.given
-        if new and self.kept is not None:
+        if self.kept is not None:
             self._keep(done, latent)
         self.done += 1
         if self._quick is not None:  # once per chunk: a look at every call would wait for the GPU

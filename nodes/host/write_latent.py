@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import comfy.model_management
 import comfy.utils
 from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
+from ...headforcing_core.files import library_versions
 from ...headforcing_core.reel import KeptClips, Reel, key_of
 from ...headforcing_core.video import Chunk
 from . import unfinished
@@ -36,7 +36,7 @@ def write_latent(latent: Tensor, decoder: HostDecoder, settings: FilmSettings) -
     decoder.load(latent.shape)
     film = settings.film(*decoder.size(*latent.shape[3:]), left.film)
     left.begin(film.path)
-    key = key_of(decoder.key, settings.style, av.library_versions)
+    key = key_of(decoder.key, settings.style, library_versions())
     frames = latent.shape[2]
     reel = Reel(decoder, decoder.device, film, frames, KeptClips(left.parts, key))
     bar = comfy.utils.ProgressBar(frames)

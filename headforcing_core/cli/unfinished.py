@@ -1,0 +1,84 @@
+"""What a killed or stopped run of a command leaves, from which the same command goes on."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from torch import Tensor
+
+from ..files import Parts
+from ..reel import KeptChunks
+from ..video import ChunkClock, PromptSchedule
+
+log = logging.getLogger("headforcing")
+SUFFIX, ELSEWHERE = ".unfinished", ".head_forcing_unfinished"
+# letters of a folder's name
+KEY = 24
+# what decides no frame: a longer video begins with the same ones
+FREE = ("device",)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Chunks of one video beside the file it becomes, elsewhere if the disk is full.
+
+    Args:
+        place: that file.
+        key: of everything that decides its frames.
+    """
+
+    place: Path
+    key: str
+
+    @classmethod
+    def of(
+        cls,
+        place: Path,
+        settings: Mapping[str, object],
+        prompts: PromptSchedule,
+        given: Tensor | None,
+    ) -> Unfinished:
+        """Return what is left of a video that is made so.
+
+        Args:
+            settings: of the run.
+            prompts: encoded.
+            given: first frames.
+        """
+        plain = {name: value for name, value in settings.items() if name not in FREE}
+        said = json.dumps([plain, prompts.starts, sorted(prompts.cuts)], sort_keys=True)
+        digest = sha256(said.encode())
+        for tensor in (*prompts.texts, *([] if given is None else [given])):
+            digest.update(f"{list(tensor.shape)}".encode())
+            digest.update(tensor.detach().float().cpu().contiguous().numpy())
+        return cls(place, digest.hexdigest()[:KEY])
+
+    @property
+    def folders(self) -> list[Path]:
+        others = [Path(tempfile.gettempdir())]
+        try:
+            others.append(Path.home())
+        except RuntimeError:  # nobody's
+            pass
+        beside = self.place.with_name(self.place.name + SUFFIX)
+        return [beside / self.key, *(other / ELSEWHERE / self.key for other in others)]
+
+    @property
+    def parts(self) -> Parts:
+        return Parts(self.folders)
+
+    def chunks(self, clock: ChunkClock) -> KeptChunks:
+        return KeptChunks(self.parts, clock)
+
+    def remove(self) -> None:
+        """Remove it, and what other videos left that were to have the same name."""
+        beside, *others = self.folders
+        for folder in (beside.parent, *others):
+            shutil.rmtree(folder, ignore_errors=True)
