@@ -128,9 +128,9 @@ class LiveHost:
             time.sleep(0.2)
         raise AssertionError(f"not done after {seconds} s:\n{self.said()[-2000:]}")
 
-    def run(self, prompt: dict) -> dict:
+    def run(self, prompt: dict, seconds: float = 180) -> dict:
         """Run an API prompt; return its history, which must be a success."""
-        done = self.wait(self.queue(prompt))
+        done = self.wait(self.queue(prompt), seconds)
         assert done["status"]["status_str"] == "success", errors_of(done) or self.said()[-3000:]
         return done
 
