@@ -24,8 +24,9 @@ LEAST_CHANGE, LEAST_STEP, USUAL_SHARE = 0.02, 1.0, 0.25
 USUAL = 0.85
 # a video rolls back with a leap: what comes back without one swings
 LEAP = 1.8
-# pictures from one to the next that tones are followed to
-FOLLOWED = 4
+# pictures from one to the next that tones are followed to: a shift of the camera must be a pixel of
+# a tiny copy, or it is none
+FOLLOWED = 16
 # chroma goes with the spread of grey to this power, and contrast with the root of lightness nearly
 COLOUR_POWER, LIGHT_POWER = 0.75, 0.35
 
