@@ -1,9 +1,9 @@
 """Memory of a ComfyUI that makes short and long videos: python benchmarks/flat.py --comfyui DIR.
 
-With the demo's autoencoder: its model samples, pictures are decoded while it does, a file is written
-and saved once more. With a random autoencoder of the size of Wan 2.1's, whose decoding of 64 x 64
-pixels would take hours on a CPU: Video to File of a latent of 16 x 16 pixels. Every video has a server
-of its own, warmed up with one of six seconds.
+With the demo's autoencoder: its model samples, pictures are decoded while it does, a file is
+written and saved once more. With a random autoencoder of the size of Wan 2.1's, whose decoding of
+64 x 64 pixels would take hours on a CPU: Video to File of a latent of 16 x 16 pixels. Every video
+has a server of its own, warmed up with one of six seconds.
 """
 
 from __future__ import annotations
