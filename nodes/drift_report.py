@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import comfy.model_management
 import comfy.utils
-from comfy_api.latest import Input, io, ui
+from comfy_api.latest import Input, Types, io, ui
 
 from ..headforcing_core.files import named
 from ..headforcing_core.telemetry import (
@@ -74,7 +75,7 @@ class HeadForcingDriftReport(io.ComfyNode):
 
 
 def _measured(video: Input.Video, number: int, cuts: list[float]) -> Measured:
-    source = video.get_stream_source()
+    source = _source(video)
     name = named(Path(source)) if isinstance(source, str) else f"video {number + 1}"
     window = getattr(video, "get_active_trim_window", lambda: (0.0, 0.0))()
     bar = comfy.utils.ProgressBar(1)
@@ -84,6 +85,17 @@ def _measured(video: Input.Video, number: int, cuts: list[float]) -> Measured:
         bar.update_absolute(done, max(expected, done))
 
     return measure_file(source, name, cuts, window, progress)
+
+
+def _source(video: Input.Video) -> str | BytesIO:
+    """Return a video's file; hosts such as 0.8 cannot name the format of one that has none."""
+    try:
+        return video.get_stream_source()
+    except ValueError:
+        buffer = BytesIO()
+        video.save_to(buffer, format=Types.VideoContainer.MP4)
+        buffer.seek(0)
+        return buffer
 
 
 def _seconds(text: str) -> list[float]:

@@ -44,8 +44,8 @@ from .host import (
     check_shift,
     check_size,
     check_start,
-    check_vae,
     core_start,
+    foreseen,
     name_of,
     names_of,
     shown,
@@ -133,11 +133,12 @@ class HeadForcingSampler(io.ComfyNode):
         plan = _planned(said, request, network.text_dim)
         video, screen = _video(model, request, said, given), None
         if vae is not None:
-            check_vae(vae, network.in_dim)
             style = VideoStyle(fps or video_format(network.in_dim).fps, quality, container)
             about = _about(video, said)
             settings = FilmSettings.of(filename_prefix, style, cls.hidden, audio, about)
-            screen = Screen(HostDecoder(vae, tile), settings, keep_latents)
+            screen = Screen(HostDecoder.of(vae, tile, network.in_dim), settings, keep_latents)
+        maps = tuple(maps_on(model).values())
+        plan += "\n\n" + foreseen(video, maps, screen and screen.decoder)
         return _outputs(plan, *Making(video, screen).run())
 
 

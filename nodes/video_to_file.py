@@ -13,7 +13,6 @@ from .host import (
     FilmSettings,
     HostDecoder,
     as_video,
-    check_vae,
     shown,
     write_latent,
 )
@@ -54,10 +53,10 @@ class HeadForcingVideoToFile(io.ComfyNode):
         tile: int = 0,
     ) -> io.NodeOutput:
         latent = _checked(samples)
-        check_vae(vae, latent.shape[1])
+        decoder = HostDecoder.of(vae, tile, latent.shape[1])
         style = VideoStyle(fps or video_format(latent.shape[1]).fps, quality, container)
         settings = FilmSettings.of(filename_prefix, style, cls.hidden, audio)
-        path = write_latent(latent, HostDecoder(vae, tile), settings)
+        path = write_latent(latent, decoder, settings)
         return io.NodeOutput(as_video(path), ui=shown(path))
 
 

@@ -14,10 +14,11 @@ from .checks import (
 )
 from .digests import digest_of
 from .fingerprint import name_of
+from .foresight import foreseen
 from .host_film import FilmSettings, as_video, shown
 from .loading import load_model
 from .making import Making, Screen
-from .pictures import HostDecoder, check_vae
+from .pictures import HostDecoder
 from .profiling import HostSubject, keep_profile, profile_file
 from .progress import Progress, tell
 from .sampling import HostVideo
@@ -40,9 +41,9 @@ __all__ = [
     "check_shift",
     "check_size",
     "check_start",
-    "check_vae",
     "core_start",
     "digest_of",
+    "foreseen",
     "keep_profile",
     "load_model",
     "name_of",

@@ -47,6 +47,16 @@ class HostDecoder:
     vae: comfy.sd.VAE
     tile: int = 0
 
+    @classmethod
+    def of(cls, vae: comfy.sd.VAE, tile: int, channels: int) -> HostDecoder:
+        """Return the decoder of latents of so many channels.
+
+        Raises:
+            ValueError: if it is no autoencoder, or of pictures, or of other latents.
+        """
+        _check(vae, channels)
+        return cls(vae, tile)
+
     @property
     def device(self) -> torch.device:
         return torch.device(self.vae.device)
@@ -135,12 +145,8 @@ def _begun(of: HostDecoder) -> Decoding:
     return of._decoder.begin()
 
 
-def check_vae(vae: comfy.sd.VAE, channels: int) -> None:
-    """Refuse what does not decode a video of such latents.
-
-    Raises:
-        ValueError: if it is no autoencoder, or of pictures, or of other latents.
-    """
+def _check(vae: comfy.sd.VAE, channels: int) -> None:
+    """Refuse what does not decode a video of such latents."""
     if not hasattr(vae, "first_stage_model") or not hasattr(vae, "latent_channels"):
         raise ValueError(f"vae must be what Load VAE gives, got {type(vae).__name__}")
     if vae.latent_dim != 3:

@@ -1,0 +1,63 @@
+"""What a run will take, said before it, and refused where it cannot fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import comfy.model_management
+from comfy.model_patcher import ModelPatcher
+
+from ...headforcing_core.device import free_memory
+from ...headforcing_core.inspection import Forecast, ModelSizes, check_fits, table
+from ...headforcing_core.methods import HeadMap
+from .backbone import config_of, dtype_of
+from .pictures import HostDecoder
+from .video_name import Video
+
+
+def foreseen(video: Video, maps: Sequence[HeadMap], decoder: HostDecoder | None = None) -> str:
+    """Return what a run will take, as lines of text.
+
+    Args:
+        maps: of this model's heads, for methods that need one.
+        decoder: of its pictures.
+
+    Raises:
+        RuntimeError: if it cannot fit; it says what would.
+    """
+    model, request = video.model, video.request
+    network = model.get_model_object("diffusion_model")
+    device = model.load_device
+    # a host streams weights that find no room on a card
+    resident = None if device.type == "cpu" else 0
+    sizes = ModelSizes(config_of(network), dtype_of(model), model.model_size(), resident)
+    decoding = 0
+    if decoder is not None:
+        decoding = decoder.room([1, network.in_dim, 1, request.rows, request.columns])
+    forecast = Forecast(
+        request,
+        sizes,
+        max(entries[0][0].shape[1] for entries in video.conditioning),
+        device,
+        decoding,
+    )
+    free: dict[str, int | None] = {forecast.places[0]: _free_on(model)}
+    free.setdefault("cpu", free_memory("cpu"))
+    start = 0 if video.start is None else video.start.shape[2]
+    check_fits(forecast, free, maps, start)
+    return table(forecast, free)
+
+
+def _free_on(model: ModelPatcher) -> int | None:
+    """Return what a run may have of a device: what is free, and what the host frees for it."""
+    device = model.load_device
+    if device.type == "cpu":
+        there = free_memory(device)
+        # its weights are in memory already, and counted
+        return None if there is None else there + model.model_size()
+    loaded = sum(
+        one.model_loaded_memory()
+        for one in comfy.model_management.current_loaded_models
+        if one.device == device
+    )
+    return comfy.model_management.get_free_memory(device) + loaded
