@@ -1,0 +1,67 @@
+// Head Forcing Sampler on the page: while a video is made its newest frame is shown, then the video.
+//
+//     newest frame ──> newest frame ──> the video ──> newest frame of the next run ──> ...
+//
+// A page takes what a node has shown for what it shows from then on: it would play the last newest
+// frame as the video, and every newest frame of the next run. So each is forgotten when the other
+// comes.
+
+import { api } from "../../scripts/api.js"
+import { app } from "../../scripts/app.js"
+
+const NODE = "HeadForcingSampler"
+const PLAYER = "video-preview"
+const STORE = "nodeOutput"
+
+app.registerExtension({
+  name: "HeadForcing.FreshPreview",
+  setup() {
+    api.addEventListener("executing", ({ detail }) => begun(nodeAt(detail)))
+    api.addEventListener("executed", ({ detail }) => ended(nodeAt(detail?.node)))
+  },
+})
+
+// Return the sampler of a name, which is a path inside of subgraphs.
+function nodeAt(name) {
+  let graph = app.rootGraph ?? app.graph, node = null
+  for (const id of String(name ?? "").split(":")) {
+    node = graph?.getNodeById?.(id) ?? graph?.getNodeById?.(Number(id)) ?? null
+    graph = node?.subgraph
+  }
+  return (node?.comfyClass ?? node?.type) === NODE ? node : null
+}
+
+function begun(node) {
+  if (node === null) return
+  const place = placeOf(node)
+  storeOf()?.removeNodeOutputsForNode?.(node)
+  if (app.nodeOutputs) delete app.nodeOutputs[place]
+  forget(node)
+}
+
+function ended(node) {
+  if (node === null) return
+  const place = placeOf(node)
+  storeOf()?.revokePreviewsByLocatorId?.(place)
+  if (app.nodePreviewImages) delete app.nodePreviewImages[place]
+  forget(node)
+  app.canvas?.setDirty?.(true, true)
+}
+
+// What is drawn as elements looks into a store; what is drawn on a canvas, into the app.
+function storeOf() {
+  return app.extensionManager?._p?._s?.get(STORE)
+}
+
+function forget(node) {
+  const player = node.widgets?.find(widget => widget.name === PLAYER)
+  if (player !== undefined && node.removeWidget) node.removeWidget(player)
+  for (const shown of ["videoContainer", "previewMediaType", "images", "preview", "imgs"])
+    node[shown] = undefined
+}
+
+// Return where a page keeps what a node has shown.
+function placeOf(node) {
+  const root = app.rootGraph ?? app.graph
+  return !node.graph || node.graph === root ? String(node.id) : `${node.graph.id}:${node.id}`
+}
