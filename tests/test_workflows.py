@@ -104,7 +104,7 @@ def test_two_can_be_used_as_apps():
             apps[path.stem] = (shown, made)
     assert set(apps) == {"demo_without_downloads", "self_forcing_one_minute"}
     for shown, made in apps.values():
-        assert made == ["SaveVideo"]
+        assert made == ["HeadForcingSampler"]
         assert {name for _, name in shown} == {"text", "seconds", "seed"}
 
 

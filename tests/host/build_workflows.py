@@ -52,14 +52,23 @@ OTHERS = (
     " Another model of the kind (Causal-Forcing, LongLive, yours): choose it in Load AR Model; "
     "for a LoRA such as LongLive's put *Load AR LoRA* behind it."
 )
-RESULT = Column("4  Result", 300, {"Decode": 46, "Video": 106, "Save": 330})
+PLAYS = (
+    "The file grows in `output/head_forcing` and plays while it is made; *Stop here* ends it with "
+    "what is finished."
+)
 
 
-def saved(pictures, prefix):
+VIDEO = Column("3  Video", 400, {"Sampler": 840})
+DRIFT = {"Drift": CLOSED, "Drift over time": 380}
+RESULT = Column("4  Result", 330, DRIFT)
+STORY_RESULT = Column("4  Result", 330, {"What ruled when": 150, **DRIFT})
+
+
+def watched(sampler, **more):
+    """What is seen of a video beside the sampler, which writes and plays it."""
     return {
-        "Decode": ("VAEDecode", pictures),
-        "Video": ("CreateVideo", {"images": ("Decode", 0), "fps": 16.0}),
-        "Save": ("SaveVideo", {"video": ("Video", 0), "filename_prefix": prefix}),
+        "Drift": ("HeadForcingDriftReport", {"video": (sampler, 2), **more}),
+        "Drift over time": ("PreviewImage", {"images": ("Drift", 0)}),
     }
 
 
@@ -68,36 +77,44 @@ def sampler(model, prompts, seconds, **more):
     return ("HeadForcingSampler", inputs)
 
 
+def to_file(vae, name):
+    """Inputs of a sampler that writes its video."""
+    return {"vae": vae, "filename_prefix": f"head_forcing/{name}"}
+
+
 def demo():
     story = f"[0:10] {RED}\n[10:20] {YELLOW}\n[20:30] {RED}"
     note = (
         f"## A video from a small model\n\n{NOTHING_NEEDED}\n\n**Change** the prompts (a red ball, "
         "a green ring, on plain navy, ...; an unknown word is answered with those it knows), "
-        "**seconds**, or the **method** of the cache. Memory stays the same at any length."
+        f"**seconds**, or the **method** of the cache. {PLAYS}"
     )
     graph = {
         "Read me": note,
         "Demo model": DEMO,
         "Prompts": ("HeadForcingPromptSchedule", {"clip": ("Demo model", 1), "text": story}),
         "Method": ("HeadForcingCacheMethod", DEMO_METHOD),
-        "Sampler": sampler(("Demo model", 0), ("Prompts", 0), 30.0, method=("Method", 0), **SMALL),
+        "Sampler": sampler(
+            *(("Demo model", 0), ("Prompts", 0), 30.0),
+            **{"method": ("Method", 0), **SMALL, **to_file(("Demo model", 2), "demo")},
+        ),
         "What ruled when": ("PreviewAny", {"source": ("Sampler", 1)}),
-        **saved({"samples": ("Sampler", 0), "vae": ("Demo model", 2)}, "head_forcing/demo"),
+        **watched("Sampler"),
     }
     columns = [
         Column("1  Model", 360, {"Read me": 210, "Demo model": 102, "Prompts": 320}),
         Column("2  What heads remember", 320, {"Method": 712}),
-        Column("3  Video", 330, {"Sampler": 580}),
-        Column("4  Result", 300, {"Decode": 46, "Video": 106, "Save": 330, "What ruled when": 130}),
+        VIDEO,
+        STORY_RESULT,
     ]
     app = [("Prompts", "text"), ("Sampler", "seconds"), ("Sampler", "seed")]
-    return graph, columns, {}, (app, ["Save"])
+    return graph, columns, {}, (app, ["Sampler"])
 
 
 def minute():
     note = (
         f"## A minute from Self-Forcing\n\n{WEIGHTS}\n\n**Change** the prompt, **seconds** and the "
-        f"seed.{OTHERS}"
+        f"seed. {PLAYS}{OTHERS}"
     )
     graph = {
         "Read me": note,
@@ -114,8 +131,9 @@ def minute():
         "Sampler": sampler(
             *(("Heads", 0), ("Prompt", 0), 60.0),
             method=("Method: head_forcing (open to change)", 0),
+            **to_file(("VAE", 0), "minute"),
         ),
-        **saved({"samples": ("Sampler", 0), "vae": ("VAE", 0)}, "head_forcing/minute"),
+        **watched("Sampler"),
     }
     columns = [
         Column(
@@ -127,17 +145,18 @@ def minute():
             340,
             {"Prompt": 130, "Heads": 346, "Method: head_forcing (open to change)": CLOSED},
         ),
-        Column("3  Video", 330, {"Sampler": 560, "Head types": 190}),
-        RESULT,
+        VIDEO,
+        Column("4  Result", 330, {"Head types": 260, **DRIFT}),
     ]
     app = [("Prompt", "text"), ("Sampler", "seconds"), ("Sampler", "seed")]
-    return graph, columns, FILES, (app, ["Save"])
+    return graph, columns, FILES, (app, ["Sampler"])
 
 
 def story():
     note = (
         f"## Prompts that change\n\n{WEIGHTS}\n\n**Change** the times and texts; `#` is a cut: the "
-        "scene before is forgotten. Other ways to write them are on the help page of *Prompts*."
+        "scene before is forgotten. Other ways to write them are on the help page of *Prompts*. "
+        f"{PLAYS}"
     )
     graph = {
         "Read me": note,
@@ -149,9 +168,12 @@ def story():
             {"clip": ("Text encoder", 0), "text": STORY, "prefix": "Nature documentary."},
         ),
         "Method": ("HeadForcingCacheMethod", {"method": "sink_window"}),
-        "Sampler": sampler(("Model", 0), ("Prompts", 0), 40.0, method=("Method", 0)),
+        "Sampler": sampler(
+            *(("Model", 0), ("Prompts", 0), 40.0),
+            **{"method": ("Method", 0), **to_file(("VAE", 0), "story")},
+        ),
         "What ruled when": ("PreviewAny", {"source": ("Sampler", 1)}),
-        **saved({"samples": ("Sampler", 0), "vae": ("VAE", 0)}, "head_forcing/story"),
+        **watched("Sampler", cuts="30"),
     }
     columns = [
         Column(
@@ -159,8 +181,8 @@ def story():
             {"Read me": 270, "Model": 146, "Text encoder": 116, "VAE": 66},
         ),
         Column("2  Prompts and memory", 370, {"Prompts": 380, "Method": 190}),
-        Column("3  Video", 330, {"Sampler": 580}),
-        Column("4  Result", 300, {"Decode": 46, "Video": 106, "Save": 330, "What ruled when": 150}),
+        VIDEO,
+        STORY_RESULT,
     ]
     return graph, columns, FILES, None
 
@@ -279,9 +301,11 @@ def image():
         "The image": ("PreviewImage", {"images": (own, 0)}),
         "Encode": ("VAEEncode", {"pixels": (own, 0), "vae": ("Demo model", 2)}),
         "Sampler": sampler(
-            *(("Demo model", 0), ("Prompt", 0), 10.0), start=("Encode", 0), seed=7, **SMALL
+            *(("Demo model", 0), ("Prompt", 0), 10.0),
+            **{"start": ("Encode", 0), "seed": 7, **SMALL},
+            **to_file(("Demo model", 2), "image"),
         ),
-        **saved({"samples": ("Sampler", 0), "vae": ("Demo model", 2)}, "head_forcing/image"),
+        **watched("Sampler"),
     }
     columns = [
         Column("1  Model", 350, {"Read me": 210, "Demo model": 102, "Prompt": 130}),
@@ -292,7 +316,7 @@ def image():
              "Encode": CLOSED},
 
         ),
-        Column("3  Video", 330, {"Sampler": 580}),
+        VIDEO,
         RESULT,
     ]  # fmt: skip
     return graph, columns, {}, None
