@@ -108,14 +108,22 @@ def _make(model: DemoModel, request: VideoRequest, story: Story, out: Path, zoom
     settings = {**request.settings, "demo": True, "prompts": {c.start: c.scene.text for c in story}}
     begin = time.perf_counter()
     film = film_of(out / VIDEO_FILE, zoom)
-    with Screen(model, film, request.clock.total_frames) as screen:
+    changes = frozenset(cut.start for cut in story)
+    with Screen(model, film, request.clock.total_frames, changes) as screen:
         recording = record(rollout, out / LATENTS, settings, watch=screen.show)
     seconds = time.perf_counter() - begin
     pictures = torch.cat(screen.pictures)
     _say(_report(request, model, recording, seconds) + _seen(pictures, story))
     sheet = _sheet(pictures, story)
     to_the_end(lambda: save_or_rescue(lambda path: write_png(path, sheet), out / SHEET, "pictures"))
-    _say([("files", ", ".join(f"{out}/{name}" for name in (VIDEO_FILE, SHEET, LATENTS)))])
+    _say(
+        [
+            (
+                "files",
+                ", ".join(f"{out}/{name}" for name in (VIDEO_FILE, SHEET, LATENTS, FILM.plot.name)),
+            )
+        ]
+    )
 
 
 def _say(rows: list[tuple[str, str]]) -> None:

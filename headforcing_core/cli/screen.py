@@ -29,14 +29,15 @@ class Screen:
     Args:
         film: the video.
         frames: latent frames of it.
+        changes: those at which another prompt begins.
         pictures: the last one of every latent frame, ``[F, 3, Y, X]`` per chunk.
     """
 
-    def __init__(self, model: DemoModel, film: Film, frames: int):
+    def __init__(self, model: DemoModel, film: Film, frames: int, changes: frozenset[int]):
         self.model = model
         self.pictures: list[Tensor] = []
         decoder = FramewiseDecoder(self._decoded, STRIDE)
-        self._reel = Reel(decoder, model.wan.device, film, frames)
+        self._reel = Reel(decoder, model.wan.device, film, frames, changes=changes)
 
     def show(self, done: FinishedChunk) -> None:
         """Append a chunk to the video; a full disk is no reason to stop, it may be mended."""

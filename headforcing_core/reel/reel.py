@@ -46,6 +46,7 @@ class Reel:
         frames: latent frames of the whole video.
         kept: clips of earlier runs, and place for new ones; None: nothing is kept but the file.
         cuts: frames at which another scene begins.
+        changes: frames at which another prompt begins.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Reel:
         frames: int,
         kept: KeptClips | None = None,
         cuts: frozenset[int] = frozenset(),
+        changes: frozenset[int] = frozenset(),
     ):
-        self.decoder, self.film, self.kept, self.cuts = decoder, film, kept, cuts
+        self.decoder, self.film, self.kept = decoder, film, kept
+        self.cuts, self.changes = cuts, changes
         self.telemetry = Telemetry(film.style.fps)
         self.measured: list[Measures] = []
         self.aside = Aside(device)
@@ -190,7 +193,9 @@ class Reel:
         self.telemetry.again(_as_numbers(fetch()))
 
     def _measure(self, chunk: Chunk, pictures: Tensor) -> Measures:
-        measures = self.telemetry.add(_as_numbers(pictures), chunk.start in self.cuts)
+        measures = self.telemetry.add(
+            _as_numbers(pictures), chunk.start in self.cuts, chunk.start in self.changes
+        )
         self.measured.append(measures)
         self._news.extend(left(measures))
         return measures

@@ -48,12 +48,13 @@ class LatentTelemetry:
         """Show once more the last chunk that was measured, or its last frame: the next joins it."""
         self._tail = _checked(latents)[:, -1:]
 
-    def add(self, latents: Tensor, cut: bool = False) -> Measures:
+    def add(self, latents: Tensor, cut: bool = False, changed: bool = False) -> Measures:
         """Measure the next chunk.
 
         Args:
             latents: ``[1, C, F, Y, X]``, as the model has them.
             cut: a new scene begins with it, which nothing before is compared with.
+            changed: a new prompt begins with it: a leap to it was asked for, and is no seam.
 
         Raises:
             ValueError: if they are no latents of one video.
@@ -62,6 +63,8 @@ class LatentTelemetry:
         cut = cut or self._next == 0
         if cut:
             self._scene, self._tail = Scene(self._fps), None
+        if changed:
+            self._tail = None
         measures = self._measured(frames, cut)
         self._take(measures)
         self._tail = frames[:, -1:]

@@ -61,12 +61,13 @@ class Telemetry:
         """
         self._tail = _Tail.of(looks_of(_checked(pictures)[-1:]))
 
-    def add(self, pictures: Tensor, cut: bool = False) -> Measures:
+    def add(self, pictures: Tensor, cut: bool = False, changed: bool = False) -> Measures:
         """Measure the next chunk.
 
         Args:
             pictures: ``[N, 3, Y, X]``, 0 to 1, in order.
             cut: a new scene begins with it, which nothing before is compared with.
+            changed: a new prompt begins with it: a leap to it was asked for, and is no seam.
 
         Raises:
             ValueError: if they are no pictures.
@@ -75,6 +76,8 @@ class Telemetry:
         cut = cut or self._next == 0
         if cut:
             self._scene, self._tail = Scene(self._fps), None
+        if changed:
+            self._tail = None
         measures = self._measured(looks, cut)
         self._take(measures)
         self._tail = _Tail.of(looks)

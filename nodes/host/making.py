@@ -141,5 +141,6 @@ class Making:
         left.begin(film.path)
         key = key_of(decoder.key, settings.style, library_versions())
         frames = self.video.request.clock.total_frames
-        kept, cuts = KeptClips(left.parts, key), self.video.prompts.cuts
-        return Reel(decoder, decoder.device, film, frames, kept, cuts)
+        kept, prompts = KeptClips(left.parts, key), self.video.prompts
+        changes = frozenset(prompts.starts)
+        return Reel(decoder, decoder.device, film, frames, kept, prompts.cuts, changes)

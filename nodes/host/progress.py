@@ -147,8 +147,9 @@ class Progress:
             self.reel.add(done.chunk, self._for_vae(done, latent))
             news = self.reel.news()
         else:
-            cut = done.chunk.start in self.video.prompts.cuts
-            news = left(self._latents.add(latent, cut), LATENT_BANDS)
+            prompts, start = self.video.prompts, done.chunk.start
+            cut, changed = start in prompts.cuts, start in prompts.starts
+            news = left(self._latents.add(latent, cut, changed), LATENT_BANDS)
         for said in news:
             log.info("Head Forcing: %s", said)
         self._drift = "; ".join(news) or self._drift

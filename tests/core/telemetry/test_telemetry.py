@@ -131,3 +131,17 @@ def test_pictures_are_not_changed():
     before = pictures.clone()
     Telemetry(FPS).add(pictures)
     assert torch.equal(pictures, before)
+
+
+def test_a_leap_to_a_new_prompt_is_no_seam():
+    """It was asked for; what it changes is compared with the first seconds all the same."""
+    still, other = torch.rand(2, 1, 3, 24, 24)
+    seams = []
+    for changed in (False, True):
+        telemetry = Telemetry(FPS)
+        for _ in range(6):
+            telemetry.add(still.expand(12, -1, -1, -1))
+        measured = telemetry.add(other.expand(12, -1, -1, -1), changed=changed)
+        seams.append("seam" in measured.out)
+        assert not measured.cut and measured.against["chroma"] is not None
+    assert seams == [True, False]
