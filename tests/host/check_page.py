@@ -15,7 +15,7 @@ URL, WORKFLOW, FOLDER, RENDERER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[
 ELEMENTS = "Comfy.VueNodes.Enabled"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
 RUN = "[data-testid=queue-button]"
-METHOD = "HeadForcingCacheMethod"
+METHOD, SAMPLER = "HeadForcingCacheMethod", "HeadForcingSampler"
 WATCH = """() => {
   window.seen = {ended: [], previews: 0, said: [], progress: 0};
   for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
@@ -45,6 +45,18 @@ COPY = """kind => {
   app.canvas.copyToClipboard([app.graph._nodes.find(node => node.type === kind)]);
   app.canvas.pasteFromClipboard();
 }"""
+# where on the page a node's button is drawn
+BUTTON = """kind => {
+  const node = app.graph._nodes.find(node => node.type === kind);
+  const button = node.widgets.find(widget => widget.type === "button");
+  const {scale, offset} = app.canvas.ds, {left, top} = app.canvas.canvas.getBoundingClientRect();
+  const [x, y] = [node.pos[0] + node.size[0] / 2, node.pos[1] + (button.last_y ?? button.y) + 10];
+  return [left + (x + offset[0]) * scale, top + (y + offset[1]) * scale];
+}"""
+# what is saved of a node, and what is sent
+SAVED = """kind => app.graph.serialize().nodes.find(node => node.type === kind).widgets_values"""
+SENT = """async kind => Object.keys(Object.values((await app.graphToPrompt()).output).find(
+  node => node.class_type === kind).inputs)"""
 RELOAD = """async () => {
   await app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize())));
 }"""
@@ -64,13 +76,19 @@ class Page:
     def drop(self, workflow):
         self.page.evaluate(DROP, workflow.read_text("utf-8"))
         self.page.wait_for_function(
-            "() => app.graph._nodes.some(node => node.type === 'HeadForcingSampler')"
+            f"() => app.graph._nodes.some(node => node.type === '{SAMPLER}')"
         )
         self.page.wait_for_timeout(500)
 
     def press_run(self):
         # in newer pages the button itself has the name, in older ones what it is in
         self.page.locator(f"button{RUN}, {RUN} button").first.click()
+
+    def press_stop(self):
+        if RENDERER == "elements":
+            self.page.get_by_role("button", name="Stop here").first.click()
+        else:
+            self.page.mouse.click(*self.page.evaluate(BUTTON, SAMPLER))
 
     def ended(self, number):
         """Wait until so many runs have ended; return how the last one did."""
@@ -128,14 +146,44 @@ def used(browser, found):
 
     page.set("HeadForcingSampler", "seconds", 120)
     page.press_run()
-    page.page.wait_for_function("() => seen.said.some(text => text.includes('chunk 4 of 160'))")
+    # the chunks of the run before are there: it is the same video
+    page.page.wait_for_function("() => seen.said.some(text => text.includes('of 160'))")
     page.page.evaluate("() => app.api.interrupt()")
     found["interrupted"] = page.ended(3)
+    page.page.wait_for_timeout(500)
+    page.picture("interrupted")
+    found["words interrupted"] = page.page.evaluate("() => seen.said.at(-1)")
     page.set("HeadForcingSampler", "seconds", 15)
     page.press_run()
     found["run again"] = page.ended(4)
     found["last words"] = page.page.evaluate("() => seen.said.at(-1)")
+    stopped(page, found)
     found["errors"] = page.errors
+
+
+def stopped(page, found):
+    """Press the button while nothing runs, and while a video is made: it is shorter."""
+    page.press_stop()
+    page.page.get_by_text("It is not running.").first.wait_for(timeout=10_000)
+    page.set(SAMPLER, "seconds", 120)
+    page.set(SAMPLER, "seed", 5)
+    said = page.page.evaluate("() => seen.said.length")
+    page.press_run()
+    page.page.wait_for_function(
+        "from => seen.said.slice(from).some(text => text.includes('chunk 4 of 160'))", arg=said
+    )
+    page.press_stop()
+    page.page.get_by_text("The video ends with this chunk.").first.wait_for(timeout=10_000)
+    page.picture("stopping")
+    found["stopped"] = page.ended(5)
+    # the video before took 15 s
+    page.page.wait_for_function(
+        "() => [...document.querySelectorAll('video')].some(video => video.duration < 14)"
+    )
+    page.picture("stopped")
+    found["words stopped"] = page.page.evaluate("() => seen.said.at(-1)")
+    found["saved"] = page.page.evaluate(SAVED, SAMPLER)
+    found["sent"] = page.page.evaluate(SENT, SAMPLER)
 
 
 def chosen_again(browser, found):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 
@@ -10,6 +11,7 @@ import pytest
 from comfy_host import HOST, RENDERERS, ROOT, host_python, needs_host
 from host_script import found_by
 from PIL import Image
+from ui_workflow import fields, is_widget
 
 WORKFLOW = ROOT / "workflows" / "demo_without_downloads.json"
 METHOD = "HeadForcingCacheMethod"
@@ -98,8 +100,21 @@ def test_a_method_chosen_again_has_its_edits(found):
 
 def test_an_interrupted_run_goes_on(found):
     assert found["interrupted"][0] == "execution_interrupted"
+    words = found["words interrupted"]
+    assert re.match(r"stopped after \d+ of 160 chunks; they are kept in /\S+, and the same", words)
     assert found["run again"] == ["execution_success", ""]
     assert found["last words"].startswith("chunk 20 of 20, ")
+
+
+def test_a_button_stops_a_run_with_what_is_finished(found, host):
+    assert found["stopped"] == ["execution_success", ""]
+    assert re.fullmatch(r"stopped as asked after \d+ of 160 chunks", found["words stopped"])
+    known = host.info["HeadForcingSampler"]
+    # the button is none of what is saved or sent
+    assert None not in found["saved"] and len(found["saved"]) == 1 + sum(
+        is_widget(spec) for _, spec in fields(known)
+    )
+    assert set(found["sent"]) <= {name for name, _ in fields(known)}
 
 
 def test_help_is_shown_in_both_languages(found):
