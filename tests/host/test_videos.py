@@ -50,9 +50,10 @@ def files(host, pattern):
     return sorted((host.base / "output").glob(pattern))
 
 
-def until(host, text, before, seconds=60):
+def until(host, texts, before, seconds=60):
+    texts = [texts] if isinstance(texts, str) else texts
     deadline = time.monotonic() + seconds
-    while text not in host.said()[before:]:
+    while not any(text in host.said()[before:] for text in texts):
         assert time.monotonic() < deadline, host.said()[-2000:]
         time.sleep(0.02)
 
@@ -104,31 +105,45 @@ def test_pictures_are_those_of_vae_decode(host):
     assert np.abs(seen.astype(int) - whole).mean() < 3
 
 
-def test_what_is_killed_at_any_moment_goes_on(host):
-    """The file that was cut plays; the finished one is that of a run that was not killed."""
-    host.run(video("whole", seconds=9.0, seed=7))
-    (whole,) = files(host, "video/whole*_.mp4")
+def killed_again_and_again(host, times, seconds, seed):
+    """Kill a run so often, at random; what was cut must play, the end be that of one run."""
+    name, chunks = f"seed{seed}x", int(seconds / 0.75)
+    host.run(video(f"whole{name}", seconds=seconds, seed=seed))
+    (whole,) = files(host, f"video/whole{name}*_.mp4")
     shutil.rmtree(host.base / "output" / UNFINISHED)
     host.forget()
-    rng = random.Random(4)
+    rng = random.Random(seed)
     played = []
-    for chunk in sorted(rng.sample(range(1, 12), 3)):
+    for chunk in sorted(rng.sample(range(1, chunks), times)):
         before = len(host.said())
-        host.queue(video("killed", seconds=9.0, seed=7))
-        until(host, f"chunk {chunk} of 12", before)
+        host.queue(video(f"killed{name}", seconds=seconds, seed=seed))
+        # what was finished before is not said again
+        until(host, (f"chunk {chunk} of {chunks}", f"chunk {chunk + 1} of {chunks}"), before)
         time.sleep(rng.uniform(0, 0.3))
         host.kill()
-        growing = files(host, "video/killed*unfinished.mp4")
+        growing = files(host, f"video/killed{name}*unfinished.mp4")
         played.append(len(pictures(growing[0])) if growing else 0)
         host.start()
-    # of the chunk that was just told, the pictures may not be there yet
-    assert played == sorted(played) and played[-1] >= 45
+        # of the chunk that was just told, the pictures may not be there yet
+        assert played[-1] >= 12 * (chunk - 1) - 3
+    assert played == sorted(played)
     before = len(host.said())
-    host.run(video("killed", seconds=9.0, seed=7))
+    host.run(video(f"killed{name}", seconds=seconds, seed=seed))
     assert re.search(r"going on after \d+ chunks", host.said()[before:])
-    (path,) = files(host, "video/killed*_.mp4")
+    (path,) = files(host, f"video/killed{name}*_.mp4")
     assert pictures(path) == pictures(whole)
-    assert only(host, "killed*.latent").equal(only(host, "whole*.latent"))
+    assert only(host, f"killed{name}*.latent").equal(only(host, f"whole{name}*.latent"))
+
+
+def test_what_is_killed_at_any_moment_goes_on(host):
+    killed_again_and_again(host, 2, 9.0, 7)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 105))
+def test_what_is_killed_often_goes_on(host, seed):
+    """Twenty kills in all."""
+    killed_again_and_again(host, 4, 24.0, seed)
 
 
 def test_a_run_killed_before_its_video_is_saved_is_not_lost(host):
