@@ -9,12 +9,12 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
+from ..headforcing_core.files import CONTAINERS
 from ..headforcing_core.models import WAN_VIDEO
 from ..headforcing_core.reel import MadeVideo
-from ..headforcing_core.video import TimedPrompt, parse_prompts, prompts_text
+from ..headforcing_core.video import prompts_text
 from .graph import CATEGORY, aliases
 
-CONTAINERS = (".mp4", ".mkv", ".webm")
 NONE = "none yet: videos of Head Forcing Sampler with keep_latents"
 
 
@@ -77,13 +77,11 @@ class HeadForcingContinueVideo(io.ComfyNode):
                 f"model must make latents of {made.size[0]} channels, as {video} was made with, "
                 f"got {channels}"
             )
-        frames = made.clock.total_frames
-        if from_second:
-            frames = min(frames, int(from_second * WAN_VIDEO.fps / WAN_VIDEO.time_stride + 1e-6))
+        frames = made.frames_before(from_second)
+        end = WAN_VIDEO.moment(frames)
+        text = prompts_text(made.prompts_then(end, then))
         latents = made.latents(frames)
         latent = torch.cat([model.model.process_latent_out(part) for part in latents], 2)
-        end = WAN_VIDEO.moment(latent.shape[2])
-        text = prompts_text(_prompts(made, end, then))
         return io.NodeOutput({"samples": latent}, text, made.seed, end)
 
     @classmethod
@@ -94,23 +92,6 @@ class HeadForcingContinueVideo(io.ComfyNode):
             return (_path(video)).stat().st_mtime
         except (OSError, ValueError):
             return video
-
-
-def _prompts(made: MadeVideo, end: float, then: str) -> list[TimedPrompt]:
-    """Return the prompts of a video up to some second, and those that follow."""
-    before = [prompt for prompt in made.prompts if prompt.start < end]
-    if not then.strip():
-        return list(made.prompts)
-    after = parse_prompts(then, WAN_VIDEO.fps)
-    if len(after) > 1 and any(prompt.start is None for prompt in after):
-        raise ValueError(
-            "then must say when each of its prompts begins, got several without times; write "
-            '"[0:5] text"'
-        )
-    shifted = [
-        TimedPrompt(prompt.text, end + (prompt.start or 0.0), prompt.cut) for prompt in after
-    ]
-    return [*before, *shifted]
 
 
 def _path(video: str) -> Path:
@@ -127,10 +108,10 @@ def _videos() -> list[str]:
     """Return the videos whose latents are kept, newest first."""
     folder = Path(folder_paths.get_output_directory())
     found = [
-        beside.with_suffix(container)
+        beside.with_suffix(f".{container}")
         for beside in folder.rglob("*.latents")
         for container in CONTAINERS
-        if beside.with_suffix(container).is_file()
+        if beside.with_suffix(f".{container}").is_file()
     ]
     found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     return [path.relative_to(folder).as_posix() for path in found]

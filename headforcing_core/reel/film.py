@@ -33,7 +33,12 @@ class Film:
     @property
     def growing(self) -> Path:
         """The file while it grows, which is an mp4 whatever it becomes."""
-        return self.path.with_suffix(".unfinished.mp4")
+        return self.growing_of(self.path)
+
+    @staticmethod
+    def growing_of(path: Path) -> Path:
+        """Return where a video grows that goes to some file."""
+        return path.with_suffix(".unfinished.mp4")
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,11 @@ import folder_paths
 from comfy.cli_args import args
 from comfy_api.latest import InputImpl, io, ui
 
-from ...headforcing_core.files import ABOUT, Sound, VideoStyle, check_place
+from ...headforcing_core.files import ABOUT, Sound, VideoStyle, check_place, claimed
 from ...headforcing_core.reel import Film
+
+# that are tried, where others write to the same folder
+MOST_NAMES = 1000
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,9 @@ class FilmSettings:
             metadata[ABOUT] = json.dumps(about)
         return cls(prefix, style, metadata, _sound(audio))
 
-    def film(self, width: int, height: int, before: str | None = None) -> Film:
-        """Return the next free name; of a run that goes on, the name it had.
+    @contextmanager
+    def holding(self, width: int, height: int, before: str | None = None) -> Iterator[Film]:
+        """Hold the next free name for one run; of a run that goes on, the name it had.
 
         Args:
             width, height: of a picture.
@@ -59,21 +64,35 @@ class FilmSettings:
         Raises:
             ValueError: if nothing can be written there.
         """
-        path = None if before is None else self._again(Path(before))
-        if path is None:
-            folder, name, counter, _, _ = folder_paths.get_save_image_path(
-                self.prefix, folder_paths.get_output_directory(), width, height
-            )
-            path = Path(folder) / f"{name}_{counter:05}_.{self.style.container}"
-        film = Film(path, self.style, self.metadata, self.sound)
-        check_place(film.growing)
-        return film
+        with ExitStack() as held:
+            for path in self._names(width, height, before and Path(before)):
+                try:
+                    held.enter_context(claimed(path))
+                    break
+                except ValueError:
+                    # another server writes to the same folder; what else is wrong is told
+                    check_place(path)
+            else:
+                raise ValueError(
+                    f"filename_prefix must leave a name that no other run writes to, got "
+                    f"{self.prefix!r}; choose another"
+                )
+            film = Film(path, self.style, self.metadata, self.sound)
+            check_place(film.growing)
+            yield film
 
-    def _again(self, path: Path) -> Path | None:
-        """Return the name of a run that goes on, if it is still that of this run to take."""
-        inside = Path(folder_paths.get_output_directory()).resolve() in path.resolve().parents
-        fits = path.suffix == f".{self.style.container}" and path.parent.is_dir()
-        return path if inside and fits and not path.exists() else None
+    def _names(self, width: int, height: int, before: Path | None) -> Iterator[Path]:
+        """Yield names that nobody has, the best first."""
+        folder, name, first, _, _ = folder_paths.get_save_image_path(
+            self.prefix, folder_paths.get_output_directory(), width, height
+        )
+        suffix = f".{self.style.container}"
+        if before is not None and not before.exists():
+            ours = before.parent == Path(folder) and before.name.startswith(f"{name}_")
+            if ours and before.suffix == suffix:
+                yield before
+        for counter in range(first, first + MOST_NAMES):
+            yield Path(folder) / f"{name}_{counter:05}_{suffix}"
 
 
 def _metadata(hidden: object) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,8 @@ import comfy.model_management
 from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
-from ...headforcing_core.files import library_versions
-from ...headforcing_core.reel import KeptChunks, KeptClips, Reel, collect, key_of
+from ...headforcing_core.files import claimed, library_versions
+from ...headforcing_core.reel import Film, KeptChunks, KeptClips, Reel, collect, key_of
 from . import unfinished
 from .host_film import FilmSettings
 from .pictures import HostDecoder
@@ -72,16 +73,33 @@ class Making:
         )
 
     def _made(self, prompt: str | None) -> tuple[Tensor, Path | None]:
-        video, clock = self.video, self.video.request.clock
-        left = Unfinished(video.name)
+        left = Unfinished(self.video.name)
         unfinished.clear(left)
+        with ExitStack() as held:
+            film, before = None, left.film
+            if self.screen is not None:
+                request, decoder = self.video.request, self.screen.decoder
+                size = decoder.size(request.rows, request.columns)
+                film = held.enter_context(self.screen.settings.holding(*size, before))
+            left.begin(film and film.path)
+            made = self._filmed(left, film, prompt)
+        if film is not None and before is not None and Path(before) != film.path:
+            # of a run under another name, whose chunks are all in this one
+            with suppress(ValueError, OSError), claimed(Path(before)):
+                Film.growing_of(Path(before)).unlink(missing_ok=True)
+        return made
+
+    def _filmed(
+        self, left: Unfinished, film: Film | None, prompt: str | None
+    ) -> tuple[Tensor, Path | None]:
+        video, clock = self.video, self.video.request.clock
         chunks = KeptChunks(left.parts, clock)
         network = video.model.get_model_object("diffusion_model")
         shape = (1, network.in_dim, video.request.rows, video.request.columns)
         kept = chunks.read(shape)
         if kept:
             log.info("Head Forcing: going on after %d chunks from %s", len(kept), left.place)
-        reel = self._reel(left, shape)
+        reel = None if film is None else self._reel(left, film)
         given = sum(part.shape[2] for part in kept)
         if video.start is not None:
             given = max(given, video.start.shape[2])
@@ -131,16 +149,15 @@ class Making:
             beside=beside,
         )
 
-    def _reel(self, left: Unfinished, shape: tuple[int, int, int, int]) -> Reel | None:
-        if self.screen is None:
-            left.begin(None)
-            return None
-        decoder, settings = self.screen.decoder, self.screen.settings
-        rows, columns = shape[2:]
-        film = settings.film(*decoder.size(rows, columns), left.film)
-        left.begin(film.path)
-        key = key_of(decoder.key, settings.style, library_versions())
-        frames = self.video.request.clock.total_frames
-        kept, prompts = KeptClips(left.parts, key), self.video.prompts
-        changes = frozenset(prompts.starts)
-        return Reel(decoder, decoder.device, film, frames, kept, prompts.cuts, changes)
+    def _reel(self, left: Unfinished, film: Film) -> Reel:
+        decoder, prompts = self.screen.decoder, self.video.prompts
+        key = key_of(decoder.key, film.style, library_versions())
+        return Reel(
+            decoder,
+            decoder.device,
+            film,
+            self.video.request.clock.total_frames,
+            KeptClips(left.parts, key),
+            prompts.cuts,
+            frozenset(prompts.starts),
+        )

@@ -34,23 +34,19 @@ def write_latent(latent: Tensor, decoder: HostDecoder, settings: FilmSettings) -
     left = Unfinished(_name(latent))
     unfinished.clear(left)
     decoder.load(latent.shape)
-    film = settings.film(*decoder.size(*latent.shape[3:]), left.film)
-    left.begin(film.path)
-    key = key_of(decoder.key, settings.style, library_versions())
-    frames = latent.shape[2]
-    reel = Reel(decoder, decoder.device, film, frames, KeptClips(left.parts, key))
-    bar = comfy.utils.ProgressBar(frames)
     told = None
-    try:
-        for chunk in _chunks(frames):
-            comfy.model_management.throw_exception_if_processing_interrupted()
-            reel.add(chunk, latent[:, :, chunk.start : chunk.stop])
-            bar.update_absolute(chunk.stop)
-        path = reel.end()
-    except comfy.model_management.OOM_EXCEPTION as error:
-        told = str(error).splitlines()[0]
-    finally:
-        reel.close()
+    with settings.holding(*decoder.size(*latent.shape[3:]), left.film) as film:
+        left.begin(film.path)
+        key = key_of(decoder.key, film.style, library_versions())
+        frames, kept = latent.shape[2], KeptClips(left.parts, key)
+        reel = Reel(decoder, decoder.device, film, frames, kept)
+        try:
+            _decode(latent, reel)
+            path = reel.end()
+        except comfy.model_management.OOM_EXCEPTION as error:
+            told = str(error).splitlines()[0]
+        finally:
+            reel.close()
     if told is not None:
         comfy.model_management.soft_empty_cache()
         raise RuntimeError(
@@ -61,6 +57,14 @@ def write_latent(latent: Tensor, decoder: HostDecoder, settings: FilmSettings) -
     left.ended(context and context.prompt_id)
     tell(f"{frames} latent frames are in {path}")
     return path
+
+
+def _decode(latent: Tensor, reel: Reel) -> None:
+    bar = comfy.utils.ProgressBar(latent.shape[2])
+    for chunk in _chunks(latent.shape[2]):
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        reel.add(chunk, latent[:, :, chunk.start : chunk.stop])
+        bar.update_absolute(chunk.stop)
 
 
 def _chunks(frames: int) -> Iterator[Chunk]:

@@ -250,3 +250,17 @@ def test_a_finished_video_goes_on_and_is_redone(host):
     prompt = more("lost", 9.0, video="video/none.mp4", from_second=0.0, then="")
     answer = host.post("/prompt", {"prompt": prompt})
     assert "Value not in list" in str(answer)
+
+
+def test_another_name_after_a_kill_is_another_file(host):
+    """What grew under the first name is all in the second, and goes away with it."""
+    before = len(host.said())
+    host.queue(video("named", seconds=9.0, seed=31))
+    until(host, "chunk 4 of 12", before)
+    host.kill()
+    host.start()
+    assert files(host, "video/named*")
+    host.run(video("renamed", seconds=9.0, seed=31, container="mkv"))
+    (path,) = files(host, "video/renamed*_.mkv")
+    assert len(pictures(path)) == 141
+    assert not files(host, "video/named*") and not files(host, "video/.*")
