@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from torch import Tensor
 from ..autoencoders import PublishedVae
 from ..device import check_room, choose_device
 from ..files import (
-    check_file,
     check_writable,
     claimed,
     clear_leftovers,
@@ -23,14 +23,17 @@ from ..generation import VideoRequest
 from ..models import (
     FAMILIES,
     WAN_CHANNELS,
-    WAN_TEXT_TOKENS,
+    WAN_VIDEO,
     WanConfig,
     WanModel,
     fingerprint,
 )
 from ..reel import Film, KeptChunks
+from ..video import ChunkClock, parse_prompts
+from .earlier import Earlier, filled, is_video
 from .foresight import check_before, config_of
-from .loading import add_loading_options, check_lora, dtype_of, load_model
+from .inputs import check_inputs, names_of_inputs
+from .loading import add_loading_options, dtype_of, load_model
 from .recording import record
 from .request_options import add_method_options, request_of
 from .showing import (
@@ -42,15 +45,18 @@ from .showing import (
     titled,
     vae_of,
 )
-from .start import read_start, settings_of
+from .start import cut_at, read_start, settings_of
 from .unfinished import Unfinished
-from .words import Words, add_word_options, check_word_options, embedded
+from .words import (
+    Words,
+    add_word_options,
+    check_word_options,
+    embedded,
+    plain,
+    words_said,
+)
 
 log = logging.getLogger("headforcing")
-# inputs that are one file each; a model may be a folder
-PLAIN = ("text_embedding", "prompts", "start", "map")
-ENCODERS = ("text_encoder", "tokenizer", "vae")
-INPUTS = ("model", "text_embedding", "prompts", *ENCODERS, "lora", "start", "map")
 # chunk by chunk until the end, and once more while they are written
 COPIES = 2
 SHORTER = "use fewer --seconds or a smaller picture"
@@ -79,22 +85,27 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--model", required=True, metavar="FILE", help=".safetensors, .pt, or a sharded folder")
     add_word_options(parser)
     add_video_options(parser)
-    add("--seconds", metavar="N", type=float, default=5.0, help="length of the video (default 5)")
-    add("--width", metavar="N", type=int, default=832, help="pixels, a multiple of 8 (default 832)")
-    add(
-        "--height", metavar="N", type=int, default=480, help="pixels, a multiple of 8 (default 480)"
-    )
-    add("--seed", metavar="N", type=int, default=0, help="same seed, same video (default 0)")
+    add("--seconds", metavar="N", type=float, help="length of the whole video (default 5)")
+    add("--width", metavar="N", type=int, help="pixels, a multiple of 8 (default 832)")
+    add("--height", metavar="N", type=int, help="pixels, a multiple of 8 (default 480)")
+    add("--seed", metavar="N", type=int, help="same seed, same video (default 0)")
     add("--out", metavar="FILE", help="latents to write, .safetensors")
-    add("--start", metavar="FILE", help="latents written earlier, to go on from")
-    add_method_options(parser)
     add(
-        "--text-tokens",
-        metavar="N",
-        type=int,
-        default=WAN_TEXT_TOKENS,
-        help="rows the text is padded to",
+        "--start",
+        metavar="FILE",
+        help="to go on from: latents written earlier, or a video of ours with its latents beside "
+        "it. A video says whatever is not given here; --prompt is what follows, its times counted "
+        "from there",
     )
+    add(
+        "--from",
+        dest="from_second",
+        metavar="SECOND",
+        type=float,
+        help="what comes after is made anew, what is before stays, in whole chunks (default: all)",
+    )
+    add_method_options(parser)
+    add("--text-tokens", metavar="N", type=int, help="rows the text is padded to (default 512)")
     add_loading_options(parser)
     add("--anyway", action="store_true", help="run even if memory is not expected to suffice")
     parser.set_defaults(run=run)
@@ -102,11 +113,15 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    check_word_options(options)
+    check_word_options(options, is_video(options.start))
     check_video_options(options)
     out = None if options.out is None else Path(options.out).absolute()
-    _check_files(options)
+    check_inputs(options)
+    earlier = Earlier.of(options)
+    options = filled(options, earlier)
     request = request_of(options)
+    if earlier is not None:
+        earlier.check(request)
     copies = 0 if out is None else COPIES
     check_room("the latents", copies * _size(request), "cpu", SHORTER)
     film = None if options.video is None else film_of(options)
@@ -118,29 +133,33 @@ def run(options: argparse.Namespace) -> int:
                 refuse_held(place.parent)
                 held.enter_context(claimed(place))
                 clear_leftovers(place)
-        _generate(options, request, out, film)
+        _generate(options, request, out, film, earlier)
     return 0
 
 
 def _generate(
-    options: argparse.Namespace, request: VideoRequest, out: Path | None, film: Film | None
+    options: argparse.Namespace,
+    request: VideoRequest,
+    out: Path | None,
+    film: Film | None,
+    earlier: Earlier | None,
 ) -> None:
     device = choose_device(options.device)
-    words = None if options.text_encoder is None else Words.open(options, request.clock)
+    words = _words(options, request.clock, earlier)
     vae = None if film is None else vae_of(options)
     config = config_of(options, request.family)
     _check_together(config, words, vae)
-    said = words and words.said
+    said = () if words is None else words.prompts
     prompts = embedded(options, config) if words is None else None
     batch = 1 if prompts is None else prompts.texts[0].shape[0]
-    plan = check_before(options, request, device, 1 if said is None else len(said), batch)
+    plan = check_before(options, request, device, len(said) or 1, batch)
     if words is not None:
         prompts = words.schedule(request.clock, options.text_tokens, device)
         words = None  # nothing of the encoder is left when the model comes
     if film is not None and batch > 1:
         raise ValueError(f"--video must come with one embedding, got {batch} side by side")
     model = load_model(options, request.family, device)
-    settings = {**_settings(options, request, model), "schedule": said}
+    settings = {**_settings(options, request, model, earlier), "schedule": plain(said)}
     evidence = request.head_map and request.head_map.evidence
     if evidence and evidence.fingerprint != settings["weights"]:
         log.warning("the head map was measured on another model than this; profile this one")
@@ -148,11 +167,9 @@ def _generate(
     if model.device.type == "cpu":  # where they lie beside each other
         size += request.plan(model, batch).bytes
     check_room("latents and caches", size, "cpu", SHORTER)
-    given = None
-    if options.start is not None:
-        shape = (batch, model.config.in_dim, request.rows, request.columns)
-        given = read_start(options.start, shape, settings)
-    left = Unfinished.of(out if film is None else film.path, settings, prompts, given)
+    given = _given(options, request, (batch, model.config.in_dim), settings, earlier)
+    place = out if film is None else film.path
+    left = Unfinished.of(place, request, settings, prompts, given)
     rollout = request.rollout(model, prompts)
     rollout.check(given)
     log.info(plan)
@@ -161,10 +178,37 @@ def _generate(
         record(rollout, out, settings, given, kept=kept)
     else:
         pictures = vae.build(dtype_of(options, device), device)
-        frames, film = request.clock.total_frames, titled(film, settings)
-        with Showing(pictures, film, frames, device, left.parts) as showing:
+        frames = request.clock.total_frames
+        film = titled(film, settings, said, rollout, model.config.in_dim)
+        with Showing(pictures, film, frames, device, kept, not options.no_latents) as showing:
             record(rollout, out, settings, given, showing.show, kept)
     left.remove()
+
+
+def _words(options: argparse.Namespace, clock: ChunkClock, earlier: Earlier | None) -> Words | None:
+    if options.text_encoder is None:
+        return None
+    said = words_said(options)
+    if earlier is not None:
+        return Words.open(options, earlier.prompts(said, clock), clock)
+    return Words.open(options, parse_prompts(said, WAN_VIDEO.fps), clock)
+
+
+def _given(
+    options: argparse.Namespace,
+    request: VideoRequest,
+    sizes: tuple[int, int],
+    settings: Mapping[str, object],
+    earlier: Earlier | None,
+) -> Tensor | None:
+    """Return the first frames that are given."""
+    shape = (*sizes, request.rows, request.columns)
+    if earlier is not None:
+        return earlier.read(shape, settings)
+    if options.start is None:
+        return None
+    latents = read_start(options.start, shape, settings)
+    return cut_at(latents, request.clock, options.from_second or 0.0)
 
 
 def _gone_on(
@@ -192,33 +236,21 @@ def _size(request: VideoRequest) -> int:
     return frames * WAN_CHANNELS * request.rows * request.columns * torch.float32.itemsize
 
 
-def _check_files(options: argparse.Namespace) -> None:
-    for name in INPUTS:
-        file = getattr(options, name)
-        if file is None:
-            continue
-        option = "--" + name.replace("_", "-")
-        if not file or not Path(file).exists():
-            raise ValueError(f"{option} must be a file that exists, got {file!r}")
-        if name in PLAIN:
-            check_file(Path(file))
-        for result in ("out", "video"):
-            place = getattr(options, result)
-            if place and Path(place).exists() and Path(file).samefile(place):
-                raise ValueError(
-                    f"--{result} must not be one of the inputs, got the file of {option}"
-                )
-    check_lora(options)
-
-
 def _settings(
-    options: argparse.Namespace, request: VideoRequest, model: WanModel
+    options: argparse.Namespace,
+    request: VideoRequest,
+    model: WanModel,
+    earlier: Earlier | None,
 ) -> dict[str, object]:
-    files = {name: getattr(options, name) for name in INPUTS}
+    before = None
+    if options.start is not None:
+        before = settings_of(options.start) if earlier is None else earlier.settings
     return {
         **request.settings,
-        **{name: file and Path(file).name for name, file in files.items()},
-        "start_settings": settings_of(options.start) if options.start else None,
+        # a method's name tells none of its settings
+        "asked": {"method": options.method, "set": options.set or []},
+        **names_of_inputs(options),
+        "start_settings": before,
         "weights": fingerprint(model.state_dict()),
         "lora_strength": options.lora_strength,
         "text_tokens": options.text_tokens,

@@ -60,6 +60,8 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
         type=int,
         help="frames of the first chunk (1 to start from an image)",
     )
+    # only an earlier video says them
+    parser.set_defaults(sigmas=None)
 
 
 def request_of(options: argparse.Namespace) -> VideoRequest:
@@ -67,6 +69,7 @@ def request_of(options: argparse.Namespace) -> VideoRequest:
     family = choose_family(options.model, options.family).tuned(
         steps=options.steps,
         shift=options.shift,
+        sigmas=options.sigmas,
         window=options.window,
         sink=options.sink,
         positions=PositionRule(options.positions) if options.positions else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,37 +13,57 @@ from types import TracebackType
 import torch
 
 from ..autoencoders import Autoencoder, PublishedVae, open_vae
-from ..files import Parts, VideoStyle, check_place, library_versions
+from ..files import ABOUT, VideoStyle, check_place, library_versions
 from ..models import WAN_VIDEO, WanConfig, fingerprint
-from ..reel import Film, KeptClips, Reel, key_of
-from ..rollout import FinishedChunk
+from ..reel import (
+    Film,
+    KeptChunks,
+    KeptClips,
+    Reel,
+    about_video,
+    check_folder,
+    collect,
+    forget,
+    key_of,
+)
+from ..rollout import FinishedChunk, Rollout
 from ..stopping import undisturbed
+from ..video import TimedPrompt
 
 log = logging.getLogger("headforcing")
-# what made a video is said in its metadata under this name
-KEY = "headforcing"
 
 
 class Showing:
     """Finished chunks go through an autoencoder into a file that grows.
 
-    However a run ends, the file holds what was finished.
+    However a run ends, the file holds what was finished, and its latents are beside it.
+
+    Args:
+        frames: of the whole video.
+        chunks: of the run, whose parts are kept.
+        beside: whether latents are put beside the video.
     """
 
     def __init__(
-        self, vae: Autoencoder, film: Film, frames: int, device: torch.device, parts: Parts
+        self,
+        vae: Autoencoder,
+        film: Film,
+        frames: int,
+        device: torch.device,
+        chunks: KeptChunks,
+        beside: bool,
     ):
-        self._vae, self._film = vae, film
+        self._vae, self._film, self._chunks, self._beside = vae, film, chunks, beside
+        self._frames, self._done = frames, 0
         weights = vae.module.state_dict()
         sizes = {name: str(weight.dtype) for name, weight in weights.items()}
         key = key_of(fingerprint(weights), sizes, film.style, library_versions())
-        self._reel = Reel(vae.decoder, device, film, frames, KeptClips(parts, key))
-        self._began = False
+        self._reel = Reel(vae.decoder, device, film, frames, KeptClips(chunks.parts, key))
 
     def show(self, done: FinishedChunk) -> None:
         """Decode a chunk and hand it on."""
         self._reel.add(done.chunk, self._vae.taken(done.latent))
-        self._began = True
+        self._done = done.chunk.stop
 
     def close(self) -> None:
         """End the file, elsewhere if the place for it is gone.
@@ -51,10 +71,25 @@ class Showing:
         Raises:
             OSError: if it is not where it was meant to be; it says where it is.
         """
-        if not self._began:
+        if not self._done:
             self._reel.close()
             return
-        log.info("wrote the video to %s", self._reel.end())
+        forget(self._film.path)
+        path = self._reel.end()
+        log.info("wrote the video to %s", path)
+        if self._beside:
+            self._collect(path)
+
+    def _collect(self, path: Path) -> None:
+        """Put the latents beside the video; of a run that was stopped they are still needed."""
+        try:
+            self._chunks.save()
+            collect(self._chunks, path, self._done, copied=self._done < self._frames)
+        except OSError as error:
+            raise OSError(
+                f"the latents must be beside the video, got: {error}; they are in "
+                f"{self._chunks.place}, and the same command goes on from them"
+            ) from error
 
     def __enter__(self) -> Showing:
         return self
@@ -78,6 +113,12 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--video", metavar="FILE", help="video to write while it is made: .mp4, .mkv or .webm")
     add("--vae", metavar="FILE", help="what turns latents into pictures, for --video: Wan's VAE")
+    add(
+        "--no-latents",
+        action="store_true",
+        help="leave out the folder of latents beside the video, NAME.latents, without which "
+        "--start cannot go on from it; --out is written or not, whatever this says",
+    )
 
 
 def check_video_options(options: argparse.Namespace) -> None:
@@ -108,6 +149,8 @@ def film_of(options: argparse.Namespace) -> Film:
             f"a video may replace only one that this command wrote, got {path}, which is something "
             "else; choose another name"
         )
+    if not options.no_latents:
+        check_folder(path)
     return film
 
 
@@ -134,9 +177,25 @@ def check_vae(vae: PublishedVae, config: WanConfig) -> None:
         )
 
 
-def titled(film: Film, settings: Mapping[str, object]) -> Film:
-    """Return a film that says what made it."""
-    return replace(film, metadata={KEY: json.dumps(settings)})
+def titled(
+    film: Film,
+    settings: Mapping[str, object],
+    prompts: Sequence[TimedPrompt],
+    rollout: Rollout,
+    channels: int,
+) -> Film:
+    """Return a film that says what made it, so that it can go on.
+
+    Args:
+        settings: as files of latents say them.
+        prompts: none where an embedding is given in their place.
+        channels: of its latent.
+    """
+    # prompts are said with the times at which they begin
+    own = {name: value for name, value in settings.items() if name != "schedule"}
+    starts = [WAN_VIDEO.moment(start) for start in rollout.prompts.starts] if prompts else []
+    about = about_video(own, channels, rollout.clock.total_frames, prompts, starts)
+    return replace(film, metadata={ABOUT: json.dumps(about)})
 
 
 def _is_ours(path: Path) -> bool:
@@ -146,6 +205,6 @@ def _is_ours(path: Path) -> bool:
     try:
         with open_video(str(path)) as video:
             # Matroska writes names in capitals
-            return KEY in map(str.lower, video.metadata)
+            return ABOUT in map(str.lower, video.metadata)
     except (FFmpegError, OSError, ValueError):
         return False

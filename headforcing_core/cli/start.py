@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from ..files import NORMALISED, read_latents, read_settings, read_space
+from ..models import WAN_VIDEO
+from ..video import ChunkClock
 
 log = logging.getLogger("headforcing")
 # what decides how a video looks whatever its prompt and however its past is kept
@@ -33,8 +35,19 @@ def read_start(path: str, shape: tuple[int, int, int, int], now: Mapping[str, ob
             f"{space!r}"
         )
     latents = read_latents(path, shape)
-    before = read_settings(path) or {}
-    names = COMPARED if "weights" in before else (*COMPARED, *NAMED)
+    tell_others(read_settings(path) or {}, now, COMPARED)
+    return latents
+
+
+def tell_others(
+    before: Mapping[str, object], now: Mapping[str, object], compared: Sequence[str]
+) -> None:
+    """Tell where what was made before was made in another way than what follows.
+
+    Args:
+        compared: names of what counts; what the former does not say does not.
+    """
+    names = compared if "weights" in before else (*compared, *NAMED)
     others = [
         f"{name.replace('_', ' ')} {before[name]!r}, not {now[name]!r}"
         for name in names
@@ -42,10 +55,32 @@ def read_start(path: str, shape: tuple[int, int, int, int], now: Mapping[str, ob
     ]
     if others:
         log.warning("going on from latents that were made with %s", "; ".join(others))
-    return latents
+
+
+def cut_at(latents: Tensor, clock: ChunkClock, second: float) -> Tensor:
+    """Return the whole chunks of latents that end by a second; 0: all of them.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not second:
+        return latents
+    wanted = min(latents.shape[2], WAN_VIDEO.frames_until(second))
+    kept = max((chunk.stop for chunk in clock if chunk.stop <= wanted), default=0)
+    if not kept:
+        raise ValueError(
+            f"--from must leave a chunk, {WAN_VIDEO.moment(next(iter(clock)).stop):g} s, of the "
+            f"start at least, got {second:g} s"
+        )
+    return latents[:, :, :kept]
 
 
 def settings_of(path: str) -> dict[str, object] | None:
     """Return what made latents, without what those went on from; None if they do not say."""
     settings = read_settings(path)
-    return settings and {n: x for n, x in settings.items() if n != "start_settings"}
+    return settings and before_that(settings)
+
+
+def before_that(settings: Mapping[str, object]) -> dict[str, object]:
+    """Return settings without those of what they went on from."""
+    return {name: value for name, value in settings.items() if name != "start_settings"}

@@ -14,6 +14,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..files import Parts
+from ..generation import VideoRequest
 from ..reel import KeptChunks
 from ..video import ChunkClock, PromptSchedule
 
@@ -41,6 +42,7 @@ class Unfinished:
     def of(
         cls,
         place: Path,
+        request: VideoRequest,
         settings: Mapping[str, object],
         prompts: PromptSchedule,
         given: Tensor | None,
@@ -53,7 +55,9 @@ class Unfinished:
             given: first frames.
         """
         plain = {name: value for name, value in settings.items() if name not in FREE}
-        said = json.dumps([plain, prompts.starts, sorted(prompts.cuts)], sort_keys=True)
+        # of a method settings tell the name alone
+        way = [repr(request.method), repr(request.head_map and request.head_map.types)]
+        said = json.dumps([plain, way, prompts.starts, sorted(prompts.cuts)], sort_keys=True)
         digest = sha256(said.encode())
         for tensor in (*prompts.texts, *([] if given is None else [given])):
             digest.update(f"{list(tensor.shape)}".encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from ..video import (
     ChunkClock,
     PromptSchedule,
     TimedPrompt,
-    parse_prompts,
     plan_text,
     schedule_of,
 )
@@ -38,28 +38,21 @@ class Words:
     texts: list[Text]
 
     @classmethod
-    def open(cls, options: argparse.Namespace, clock: ChunkClock) -> Words:
-        """Read prompts and look at their encoder; none of its weights is read.
+    def open(
+        cls, options: argparse.Namespace, prompts: tuple[TimedPrompt, ...], clock: ChunkClock
+    ) -> Words:
+        """Look at the encoder of prompts; none of its weights is read.
 
         Raises:
-            ValueError: if a prompt or the encoder is none, or prompts do not fit the video.
+            ValueError: if the encoder is none, or prompts do not fit it or the video.
             RuntimeError: if what reads prompts is not installed.
         """
-        said = options.prompt
-        if options.prompts is not None:
-            said = read_text(Path(options.prompts), LARGEST_FILE, "--prompts must exist")
-        prompts = parse_prompts(said, WAN_VIDEO.fps)
         plan = plan_text(prompts, clock, WAN_VIDEO)
         encoder = TextEncoder.open(options.text_encoder, options.tokenizer)
         texts = encoder.texts([prompt.text for prompt in prompts], LONGEST_TEXT)
         if len(prompts) > 1:
             log.info("%s", plan)
         return cls(prompts, encoder, texts)
-
-    @property
-    def said(self) -> list[dict[str, object]]:
-        """The prompts as plain values, for the metadata of what is made of them."""
-        return [{"text": one.text, "start": one.start, "cut": one.cut} for one in self.prompts]
 
     def check(self, config: WanConfig) -> None:
         """Refuse an encoder that a model was not trained with.
@@ -114,14 +107,35 @@ def add_word_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_word_options(options: argparse.Namespace) -> None:
+def plain(prompts: Sequence[TimedPrompt]) -> list[dict[str, object]] | None:
+    """Return prompts as plain values, for the metadata of what is made of them."""
+    return [{"text": one.text, "start": one.start, "cut": one.cut} for one in prompts] or None
+
+
+def words_said(options: argparse.Namespace) -> str | None:
+    """Return what ``--prompt`` or ``--prompts`` say; None: neither is given.
+
+    Raises:
+        ValueError: if the file of the latter is no text.
+    """
+    if options.prompts is None:
+        return options.prompt
+    return read_text(Path(options.prompts), LARGEST_FILE, "--prompts must exist")
+
+
+def check_word_options(options: argparse.Namespace, known: bool = False) -> None:
     """Refuse two ways at once to say what is shown, and none.
+
+    Args:
+        known: an earlier video says it, if nothing else does.
 
     Raises:
         ValueError: if they do.
     """
     ways = ("prompt", "prompts", "text_embedding")
     given = [_option(name) for name in ways if getattr(options, name) is not None]
+    if known and not given:
+        given = ["the prompts of the video"]
     if len(given) != 1:
         raise ValueError(
             f"one of {', '.join(map(_option, ways))} must say what is shown, got "

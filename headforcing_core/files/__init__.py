@@ -1,7 +1,7 @@
 """Tensors, latents and videos on disk."""
 
 from .claim import claimed, refuse_held, was_claimed
-from .clip import ClipMaker, VideoStyle, library_versions
+from .clip import CONTAINERS, ClipMaker, VideoStyle, library_versions
 from .ended_video import Sound, end_video
 from .growing_video import GrowingVideo
 from .json_text import json_of, named, placed, shown
@@ -36,6 +36,7 @@ from .video_reader import OpenVideo, open_video
 
 __all__ = [
     "ABOUT",
+    "CONTAINERS",
     "NORMALISED",
     "WRAPPERS",
     "ClipMaker",

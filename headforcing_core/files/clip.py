@@ -12,6 +12,7 @@ from torch import Tensor
 
 # what players, and the muxers of other containers, can take out of the growing file
 CODECS = {"mp4": "libx264", "mkv": "libx264", "webm": "libvpx-vp9"}
+CONTAINERS = tuple(CODECS)
 BEST, WORST = 0, 51
 # of libvpx, whose scale is longer
 WORST_VPX = 63

@@ -17,6 +17,7 @@ from .families import (
     Family,
     choose_family,
     family_named,
+    recognise,
     video_format,
 )
 from .fingerprint import fingerprint
@@ -76,6 +77,7 @@ __all__ = [
     "quantised_layers",
     "read_published",
     "read_weight",
+    "recognise",
     "told_apart",
     "video_format",
     "wan_names",

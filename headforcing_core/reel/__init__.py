@@ -1,9 +1,10 @@
 """A video on its way from latents to a file, chunk by chunk, and what is kept of a run."""
 
+from .collected import check_folder, collect, forget
 from .film import Film
 from .kept_chunks import KeptChunks
 from .kept_clips import KeptClips, key_of
-from .made_video import MadeVideo, about_video, collect
+from .made_video import MadeVideo, about_video
 from .reel import Reel
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "MadeVideo",
     "Reel",
     "about_video",
+    "check_folder",
     "collect",
+    "forget",
     "key_of",
 ]

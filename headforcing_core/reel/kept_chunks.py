@@ -16,6 +16,7 @@ log = logging.getLogger("headforcing")
 LATENT = "latent"
 # what names of parts begin with
 NAME = "latent_"
+PATTERN = f"{NAME}*.part"
 
 
 @dataclass
@@ -57,27 +58,40 @@ class KeptChunks:
             frames: those that are wanted, in whole chunks; None: all.
         """
         found: list[Tensor] = []
-        batch, channels, rows, columns = shape
         for chunk in self.clock:
             if frames is not None and chunk.stop > frames:
                 break
             try:
-                part = self.parts.read(_name(chunk))
-                if part is None:
-                    break
-                latent = part.tensors.get(LATENT)
-                expected = (batch, channels, len(chunk), rows, columns)
-                if latent is None or latent.shape != expected or not latent.isfinite().all():
-                    raise ValueError(f"latents of a chunk must be {list(expected)} finite numbers")
+                latent = self.whole(chunk, shape)
             except ValueError as error:
                 log.warning(
                     "%s; frames from %d on are made again, %d before it are kept",
                     *(error, chunk.start, chunk.start),
                 )
                 break
+            if latent is None:
+                break
             found.append(latent)
             self._known = chunk.stop
         return found
+
+    def whole(self, chunk: Chunk, shape: tuple[int, int, int, int]) -> Tensor | None:
+        """Return one chunk, ``[B, C, n, Y, X]``; None if there is none.
+
+        Args:
+            shape: see ``read``.
+
+        Raises:
+            ValueError: if it is damaged, or of another shape.
+        """
+        part = self.parts.read(_name(chunk))
+        if part is None:
+            return None
+        latent, (batch, channels, rows, columns) = part.tensors.get(LATENT), shape
+        expected = (batch, channels, len(chunk), rows, columns)
+        if latent is None or latent.shape != expected or not latent.isfinite().all():
+            raise ValueError(f"latents of a chunk must be {list(expected)} finite numbers")
+        return latent
 
     def write(self, chunk: Chunk, latent: Tensor) -> None:
         """Keep a chunk, unless it was read; where there is no room it is tried again with the next.

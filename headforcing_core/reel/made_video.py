@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,8 @@ from pathlib import Path
 from torch import Tensor
 
 from ..files import Parts, as_list, as_number, as_object, as_words, entry, read_about, shown
-from ..video import ChunkClock, TimedPrompt
+from ..models import WAN_VIDEO
+from ..video import ChunkClock, TimedPrompt, parse_prompts
 from .kept_chunks import KeptChunks
 
 log = logging.getLogger("headforcing")
@@ -32,7 +31,8 @@ class MadeVideo:
         clock: its chunks.
         size: (C, Y, X) of its latent.
         seed: of its noise.
-        prompts: and when they began.
+        prompts: and when they began; none where an embedding was given in their place.
+        about: all that it says.
     """
 
     path: Path
@@ -40,6 +40,7 @@ class MadeVideo:
     size: tuple[int, int, int]
     seed: int
     prompts: tuple[TimedPrompt, ...]
+    about: Mapping[str, object]
 
     @classmethod
     def read(cls, path: Path) -> MadeVideo:
@@ -64,31 +65,106 @@ class MadeVideo:
             size,
             _number(about, "seed", LARGEST_SEED),
             tuple(map(_prompt, prompts)),
+            about,
         )
 
     @property
     def folder(self) -> Path:
         """Where its latents are."""
-        return self.path.with_suffix(SUFFIX)
+        return latents_folder(self.path)
 
-    def latents(self, frames: int) -> list[Tensor]:
-        """Return its first chunks, ``[1, C, n, Y, X]`` as the model saw them, up to some frame.
+    def frames_before(self, second: float = 0.0) -> int:
+        """Return how many frames stay if it is made anew from a second on: whole chunks.
 
         Args:
-            frames: at most; whole chunks of them are taken.
+            second: 0: all that there is.
 
         Raises:
-            ValueError: if not even a chunk is there.
+            ValueError: if not even a chunk stays, or latents are missing in the midst of others.
         """
-        chunks = KeptChunks(Parts([self.folder]), self.clock)
-        found = chunks.read((1, *self.size), frames)
-        if not found:
+        wanted, there, chunks = self.clock.total_frames, 0, self._chunks
+        if second:
+            wanted = min(wanted, WAN_VIDEO.frames_until(second))
+        first = next(iter(self.clock)).stop
+        if wanted < first:
             raise ValueError(
-                f"the latents of {self.path.name} must lie beside it, in {self.folder.name}, and "
-                f"the first chunk must end by frame {frames}, got none; keep that folder with the "
-                "video, and keep_latents on where it is made"
+                f"a chunk of {self.path.name} at least must be kept, which is there after "
+                f"{WAN_VIDEO.moment(first):g} s, got {second:g} s"
             )
+        kept = [(chunk.stop, bool(chunks.files(chunk))) for chunk in self.clock]
+        for stop, found in kept:
+            if stop > wanted or not found:
+                break
+            there = stop
+        if not there:
+            raise ValueError(
+                f"the latents of {self.path.name} must lie beside it, in {self.folder.name}, got "
+                "none; keep that folder with the video, and let latents be kept where it is made"
+            )
+        if any(found for stop, found in kept if there < stop <= wanted):
+            raise ValueError(self._damaged(there, "none of the next chunk"))
+        return there
+
+    def latents(self, frames: int) -> list[Tensor]:
+        """Return its first chunks, ``[1, C, n, Y, X]`` as the model saw them.
+
+        Args:
+            frames: as ``frames_before`` says them.
+
+        Raises:
+            ValueError: if one of them is damaged.
+        """
+        found, chunks = [], self._chunks
+        for chunk in self.clock:
+            if chunk.stop > frames:
+                break
+            try:
+                latent = chunks.whole(chunk, (1, *self.size))
+            except ValueError as error:
+                raise ValueError(self._damaged(chunk.start, str(error))) from None
+            if latent is None:
+                raise ValueError(self._damaged(chunk.start, "none of the next chunk"))
+            found.append(latent)
         return found
+
+    def prompts_then(self, second: float, then: str) -> list[TimedPrompt]:
+        """Return the prompts until a second, and those that follow.
+
+        Args:
+            then: a schedule whose times count from there; empty: the video's own prompts.
+
+        Raises:
+            ValueError: if the video has none, or one of several does not say when it begins.
+        """
+        if not self.prompts:
+            raise ValueError(
+                f"{self.path.name} must say what it shows, got a video that was made from an "
+                "embedding; give that again"
+            )
+        if not then.strip():
+            return list(self.prompts)
+        after = parse_prompts(then, WAN_VIDEO.fps)
+        if len(after) > 1 and any(prompt.start is None for prompt in after):
+            raise ValueError(
+                "prompts that follow must say when each begins, got several without times; write "
+                '"[0:5] text"'
+            )
+        return [
+            *(prompt for prompt in self.prompts if prompt.start < second),
+            *(TimedPrompt(p.text, second + (p.start or 0.0), p.cut) for p in after),
+        ]
+
+    @property
+    def _chunks(self) -> KeptChunks:
+        return KeptChunks(Parts([self.folder]), self.clock)
+
+    def _damaged(self, frame: int, found: str) -> str:
+        second = WAN_VIDEO.moment(frame)
+        remedy = f"; go on from second {second:g}, until which they are" if frame else ""
+        return (
+            f"the latents of {self.path.name} must be whole, got after {second:g} s: "
+            f"{found}{remedy}"
+        )
 
 
 def about_video(
@@ -101,9 +177,10 @@ def about_video(
     """Return what a video's file says of how it is made; ``MadeVideo`` reads it.
 
     Args:
-        settings: of the request.
+        settings: of the request, and whatever else it shall say.
         channels: of a latent.
         frames: latent frames that are made.
+        prompts: none where an embedding is given in their place.
         starts: seconds at which the prompts begin.
     """
     said = [
@@ -113,40 +190,16 @@ def about_video(
     return {**settings, "channels": channels, "frames": frames, "prompts": said}
 
 
-def collect(chunks: KeptChunks, path: Path, done: int) -> Path:
-    """Move the chunks of a finished run beside its video; return their folder.
-
-    Args:
-        done: frames that are finished.
-
-    Raises:
-        OSError: if they cannot be moved; what could not stays where it is.
-    """
-    folder = path.with_suffix(SUFFIX)
-    folder.mkdir(exist_ok=True)
-    for chunk in chunks.clock:
-        if chunk.stop > done:
-            break
-        for source in chunks.files(chunk):
-            if source.parent == folder:
-                continue
-            # of an earlier video they are still needed there
-            if source.parent.suffix == SUFFIX:
-                shutil.copy2(source, folder / source.name)
-            elif source.stat().st_dev == folder.stat().st_dev:
-                os.replace(source, folder / source.name)
-            else:
-                shutil.move(source, folder / source.name)
-            break
-    return folder
+def latents_folder(path: Path) -> Path:
+    """Return where the latents of a video are kept."""
+    return path.with_suffix(SUFFIX)
 
 
 def _prompt(said: object) -> TimedPrompt:
     about = as_object(said, "a prompt")
     start = about.get("start")
-    if start is not None:
-        if type(start) not in (int, float) or not 0 <= start <= MOST_SECONDS:
-            raise ValueError(f"start of a prompt must be seconds, got {shown(start)}")
+    if type(start) not in (int, float) or not 0 <= start <= MOST_SECONDS:
+        raise ValueError(f"start of a prompt must be seconds, got {shown(start)}")
     if type(about.get("cut")) is not bool:
         raise ValueError(f"cut of a prompt must be true or false, got {shown(about.get('cut'))}")
     return TimedPrompt(as_words(entry(about, "text"), "text", LONGEST), start, about["cut"])

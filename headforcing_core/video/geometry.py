@@ -52,6 +52,10 @@ class VideoFormat:
         """Return the second at which a latent frame counts as beginning, as the field counts."""
         return frame * self.time_stride / self.fps
 
+    def frames_until(self, second: float) -> int:
+        """Return how many latent frames have ended at a second, as ``moment`` counts."""
+        return int(second * self.fps / self.time_stride + 1e-6)
+
     def seconds(self, frames: int) -> float:
         return self.pixel_frames(frames) / self.fps
 

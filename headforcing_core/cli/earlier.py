@@ -1,0 +1,213 @@
+"""The earlier video that a command goes on from, and what it decides of what follows."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..bounds import check_within
+from ..files import CONTAINERS, as_list, as_number, as_object, as_words, entry, shown
+from ..generation import VideoRequest
+from ..methods import PositionRule
+from ..models import WAN_TEXT_TOKENS, WAN_VIDEO, recognise
+from ..reel import MadeVideo
+from ..video import ChunkClock, TimedPrompt
+from .start import COMPARED, before_that, tell_others
+from .words import LONGEST_TEXT
+
+log = logging.getLogger("headforcing")
+# where neither a user nor an earlier video says
+DEFAULTS = {
+    "seconds": 5.0,
+    "width": 832,
+    "height": 480,
+    "seed": 0,
+    "text_tokens": WAN_TEXT_TOKENS,
+}
+# what a method decides in their place
+OWN_WINDOW = ("window", "sink", "positions")
+DAY = 86_400
+MOST_STEPS, MOST_FRAMES, MOST_SETTINGS = 1000, 10**7, 1000
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A finished video whose first frames stay.
+
+    Args:
+        made: what its file says.
+        frames: that are kept, in whole chunks.
+    """
+
+    made: MadeVideo
+    frames: int
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Earlier | None:
+        """Return the video that ``--start`` names, if it names one; of its latents none is read.
+
+        Raises:
+            ValueError: if it is none of ours, or no chunk of it is kept.
+        """
+        if options.from_second is not None:
+            check_within("--from", options.from_second, 0, DAY, "seconds")
+            if options.start is None:
+                raise ValueError("--from must come with --start, got none")
+        if not is_video(options.start):
+            return None
+        made = MadeVideo.read(Path(options.start))
+        return cls(made, made.frames_before(options.from_second or 0.0))
+
+    @property
+    def end(self) -> float:
+        """The second at which what is kept ends."""
+        return WAN_VIDEO.moment(self.frames)
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """What made it, for the metadata of what goes on."""
+        return before_that(self.made.about)
+
+    def values(self, options: argparse.Namespace) -> dict[str, object]:
+        """Return what the video says of itself, by the options that would say it.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
+        about, (_, rows, columns) = self.made.about, self.made.size
+        said: dict[str, object] = {
+            "seconds": WAN_VIDEO.moment(self.made.clock.total_frames),
+            "width": WAN_VIDEO.space_stride * columns,
+            "height": WAN_VIDEO.space_stride * rows,
+            "seed": self.made.seed,
+            "first_chunk": self.made.clock.first_chunk,
+        }
+        if "text_tokens" in about:
+            tokens = as_number(about["text_tokens"], "text_tokens", LONGEST_TEXT, 1)
+            said["text_tokens"] = tokens
+        family = as_words(entry(about, "family"), "family")
+        told = recognise(options.model)
+        if (options.family or (told.name if told else family)) == family:
+            said |= {"family": family, **_levels(about, options), **_way(about, options)}
+        return said
+
+    def check(self, request: VideoRequest) -> None:
+        """Refuse a video that is no longer than what it begins with, or of another size.
+
+        Raises:
+            ValueError: if it is.
+        """
+        name, size = self.made.path.name, (request.rows, request.columns)
+        if size != self.made.size[1:]:
+            wide, high = (WAN_VIDEO.space_stride * side for side in self.made.size[:0:-1])
+            raise ValueError(
+                f"--width and --height must be {wide} and {high}, as {name} is, got "
+                f"{WAN_VIDEO.space_stride * size[1]} and {WAN_VIDEO.space_stride * size[0]}"
+            )
+        if request.clock.total_frames <= self.frames:
+            raise ValueError(
+                f"--seconds, the length of the whole, must be more than the {self.end:g} s that "
+                f"are kept of {name}, got {WAN_VIDEO.moment(request.clock.total_frames):g}; or "
+                "choose --from"
+            )
+
+    def prompts(self, then: str | None, clock: ChunkClock) -> tuple[TimedPrompt, ...]:
+        """Return the prompts of the whole: those before, and what follows.
+
+        Raises:
+            ValueError: see ``MadeVideo.prompts_then``.
+        """
+        every = self.made.prompts_then(self.end, then or "")
+        end = WAN_VIDEO.moment(clock.total_frames)
+        # of the video's own, those that a shorter one does not come to
+        return tuple(prompt for prompt in every if then or prompt.start < end)
+
+    def read(self, shape: tuple[int, int, int, int], now: Mapping[str, object]) -> Tensor:
+        """Return the frames that stay; tell where they were made in another way than what follows.
+
+        Args:
+            shape: the (B, C, Y, X) they must have.
+            now: what will make the rest, as the metadata of videos says it.
+
+        Raises:
+            ValueError: if they are damaged, or of another model.
+        """
+        batch, channels, *_ = shape
+        name = self.made.path.name
+        if (batch, channels) != (1, self.made.size[0]):
+            raise ValueError(
+                f"--start must be of the model's {channels} latent channels and of {batch} "
+                f"videos, got {name} of {self.made.size[0]} channels and one video"
+            )
+        tell_others(self.made.about, now, (*COMPARED, "method"))
+        log.info("keeping %g s of %s", self.end, name)
+        return torch.cat(self.made.latents(self.frames), 2)
+
+
+def is_video(path: str | None) -> bool:
+    """Tell whether a file that is to be gone on from is a video, by its name."""
+    return path is not None and Path(path).suffix.lower()[1:] in CONTAINERS
+
+
+def filled(options: argparse.Namespace, earlier: Earlier | None) -> argparse.Namespace:
+    """Return options in which what was not given is the earlier video's, or the default.
+
+    Raises:
+        ValueError: if what the video says is damaged.
+    """
+    said = DEFAULTS if earlier is None else DEFAULTS | earlier.values(options)
+    whole = copy.copy(options)
+    for name, value in said.items():
+        if getattr(whole, name) is None:
+            setattr(whole, name, value)
+    return whole
+
+
+def _levels(about: Mapping[str, object], options: argparse.Namespace) -> dict[str, object]:
+    """Return the noise levels; those that are given as they are count before steps and shift."""
+    steps = as_list(entry(about, "steps"), "steps", MOST_STEPS)
+    levels: dict[str, object] = {
+        "steps": tuple(as_number(step, "a step", MOST_STEPS) for step in steps),
+        "shift": _real(entry(about, "shift"), "shift"),
+    }
+    sigmas = about.get("sigmas")
+    if sigmas is not None and options.steps is None and options.shift is None:
+        listed = as_list(sigmas, "sigmas", MOST_STEPS)
+        levels["sigmas"] = tuple(_real(sigma, "a sigma") for sigma in listed)
+    return levels
+
+
+def _way(about: Mapping[str, object], options: argparse.Namespace) -> dict[str, object]:
+    """Return how the past is kept, as far as it is said: settings of a method may not be."""
+    if options.method or any(getattr(options, name) is not None for name in OWN_WINDOW):
+        return {}
+    asked = about.get("asked")
+    if asked is not None:
+        asked = as_object(asked, "asked")
+        given = as_list(entry(asked, "set"), "set", MOST_SETTINGS)
+        if asked.get("method") is not None:
+            settings = [as_words(one, "a setting") for one in given]
+            # later ones count
+            both = [*settings, *(options.set or [])]
+            return {"method": as_words(asked["method"], "method"), "set": both}
+    if about.get("method") != about.get("family"):
+        return {}
+    positions = as_words(entry(about, "positions"), "positions")
+    if positions not in {rule.value for rule in PositionRule}:
+        raise ValueError(f"positions must be a rule that is known, got {shown(positions)}")
+    frames = {n: as_number(entry(about, n), n, MOST_FRAMES) for n in ("window", "sink")}
+    return {**frames, "positions": positions}
+
+
+def _real(value: object, name: str) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"{name} must be a number, got {shown(value)}")
+    return float(value)
