@@ -16,6 +16,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 pytest.importorskip("diffusers")
+
+from headforcing.headforcing_core.cli import generate, main
+from headforcing.headforcing_core.reel import MadeVideo
+
 MODEL = ("--model", "self_forcing.safetensors", "--text-embedding", "text.safetensors")
 WHAT = (*MODEL, "--seconds", 9, "--width", 48, "--height", 32, "--text-tokens", 16)
 VIDEO = ("--vae", "vae/wan_vae.safetensors")
@@ -39,11 +43,18 @@ def begun(folder, *arguments):
     )  # fmt: skip
 
 
-def done(folder, *arguments):
-    process = begun(folder, *arguments)
-    _, said = process.communicate(timeout=300)
-    assert process.returncode == 0, said
-    return said
+@pytest.fixture
+def done(models, monkeypatch, capsys):
+    """Run a command here, which costs no start of a process; return what it says."""
+    monkeypatch.chdir(models)
+
+    def run(*arguments):
+        code = main(["generate", *(str(argument) for argument in (*WHAT, *arguments))])
+        said = capsys.readouterr().err
+        assert code == 0, said
+        return said
+
+    return run
 
 
 def pictures_of(path):
@@ -72,33 +83,86 @@ def killed(process, place, chunks):
     process.communicate()
 
 
-def test_a_killed_command_goes_on(models, tmp_path):
-    """The file that is there plays; the finished ones are those of a run that was not killed."""
-    whole, whole_latents = tmp_path / "whole.mp4", tmp_path / "whole.safetensors"
-    done(models, *VIDEO, "--video", whole, "--out", whole_latents)
-    place, out = tmp_path / "killed.mp4", tmp_path / "killed.safetensors"
+def check_killed(models, done, folder, times):
+    """The file that is there plays; the finished ones are those of a run that was not killed.
+
+    Args:
+        times: how many chunks are kept each time that it is killed.
+    """
+    whole, whole_latents = folder / "whole.mp4", folder / "whole.safetensors"
+    done(*VIDEO, "--video", whole, "--out", whole_latents)
+    place, out = folder / "killed.mp4", folder / "killed.safetensors"
     command = (*VIDEO, "--video", place, "--out", out)
-    for chunks in (2, 7):
+    for chunks in times:
         killed(begun(models, *command), place, chunks)
         assert not place.exists() and len(kept(place)) >= chunks
         shown = pictures_of(place.with_suffix(".unfinished.mp4"))
         assert len(shown) >= 12 * (chunks - 1) - 3
-    # another video of the same name is another video
-    said = done(models, *VIDEO, "--video", place, "--out", out, "--seed", 5, "--seconds", 1)
-    assert "going on" not in said and not kept(place)
-    killed(begun(models, *command), place, 4)
     (first, *_) = kept(place)
     damaged = bytearray(kept(place)[3].read_bytes())
     damaged[-20] ^= 1
     kept(place)[3].write_bytes(damaged)
-    said = done(models, *command)
+    said = done(*command)
     assert "going on after 3 chunks from" in said and "made again, 9 before it are kept" in said
     assert torch.equal(latents_of(out), latents_of(whole_latents))
     assert torch.equal(pictures_of(place), pictures_of(whole))
     assert not first.exists() and not first.parent.parent.exists()
+    assert len(list(place.with_suffix(".latents").iterdir())) == 12
 
 
-def test_what_was_stopped_goes_on_too(models, tmp_path):
+def test_a_killed_command_goes_on(models, done, tmp_path):
+    check_killed(models, done, tmp_path, (5,))
+
+
+@pytest.mark.long
+def test_a_command_that_is_killed_again_and_again_goes_on(models, done, tmp_path):
+    check_killed(models, done, tmp_path, (2, 4, 7))
+
+
+def test_another_video_of_the_same_name_is_another(done, tmp_path, monkeypatch):
+    """Of another seed, or other settings of a method, which its name does not tell."""
+    out = tmp_path / "out.safetensors"
+    way = ("--method", "rolling_sink", "--set", "recent=6", "--seconds", 3)
+    with monkeypatch.context() as broken:
+        broken.setattr(generate.Unfinished, "remove", lambda left: None)
+        done("--out", out, *way)
+    assert len(kept(out)) == 4
+    for other in (("--seed", 5), ("--set", "recent=9")):
+        with monkeypatch.context() as broken:
+            broken.setattr(generate.Unfinished, "remove", lambda left: None)
+            said = done("--out", out, *way, *other)
+        assert "going on" not in said
+    assert "going on after 4 chunks" in done("--out", out, *way)
+    assert not kept(out)
+
+
+def test_what_was_stopped_goes_on_too(done, tmp_path, monkeypatch):
+    """Longer, and as a video: latents are beside it however it ended."""
+    place, out = tmp_path / "out.mp4", tmp_path / "out.safetensors"
+
+    def stop(showing, chunk):
+        show(showing, chunk)
+        if chunk.chunk.index == 3:
+            raise KeyboardInterrupt
+
+    show = generate.Showing.show
+    command = ("generate", *WHAT, *VIDEO, "--video", place, "--out", out)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(generate.Showing, "show", stop)
+        assert main([str(argument) for argument in command]) == 130
+    before = latents_of(out)
+    assert before.shape[2] == 12 and len(pictures_of(place)) == 45
+    made = MadeVideo.read(place)
+    assert made.frames_before() == 12
+    assert torch.equal(torch.cat(made.latents(12), 2), before)
+    said = done(*VIDEO, "--video", place, "--out", out, "--seconds", 4.5)
+    assert "going on after 4 chunks" in said
+    assert torch.equal(latents_of(out)[:, :, :12], before) and latents_of(out).shape[2] == 18
+    assert MadeVideo.read(place).frames_before() == 18
+
+
+@pytest.mark.long
+def test_a_process_that_is_stopped_goes_on_too(models, done, tmp_path):
     out = tmp_path / "out.safetensors"
     process = begun(models, "--out", out, "--seconds", 60)
     while len(kept(out)) < 3:
@@ -109,6 +173,6 @@ def test_what_was_stopped_goes_on_too(models, tmp_path):
     assert process.returncode == 130 and out.exists()
     before = latents_of(out)
     chunks = before.shape[2] // 3
-    said = done(models, "--out", out, "--seconds", before.shape[2] / 4 + 1.5)
+    said = done("--out", out, "--seconds", before.shape[2] / 4 + 1.5)
     assert f"going on after {chunks} chunks" in said
     assert torch.equal(latents_of(out)[:, :, : before.shape[2]], before)
