@@ -46,6 +46,17 @@ function ended(node) {
   if (app.nodePreviewImages) delete app.nodePreviewImages[place]
   forget(node)
   app.canvas?.setDirty?.(true, true)
+  // the page makes its player after this; were it sent, the same graph would count as another one
+  for (const wait of [500, 2000, 8000]) setTimeout(() => keepBack(node), wait)
+}
+
+// Leave the page's player out of what is sent and saved.
+function keepBack(node) {
+  const player = node.widgets?.find(widget => widget.name === PLAYER)
+  if (player === undefined) return
+  player.serialize = false
+  player.options ??= {}
+  player.options.serialize = false
 }
 
 // What is drawn as elements looks into a store; what is drawn on a canvas, into the app.

@@ -57,6 +57,15 @@ BUTTON = """kind => {
 SAVED = """kind => app.graph.serialize().nodes.find(node => node.type === kind).widgets_values"""
 SENT = """async kind => Object.keys(Object.values((await app.graphToPrompt()).output).find(
   node => node.class_type === kind).inputs)"""
+# the file that is played, dropped on an empty page
+DROP_VIDEO = """async () => {
+  const before = app.graph._nodes.map(node => node.type).sort();
+  const at = document.querySelector("video").currentSrc;
+  const blob = await (await fetch(at)).blob();
+  app.graph.clear();
+  await app.handleFile(new File([blob], "dropped.mp4", {type: "video/mp4"}));
+  return [before, app.graph._nodes.map(node => node.type).sort()];
+}"""
 RELOAD = """async () => {
   await app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize())));
 }"""
@@ -184,6 +193,7 @@ def stopped(page, found):
     found["words stopped"] = page.page.evaluate("() => seen.said.at(-1)")
     found["saved"] = page.page.evaluate(SAVED, SAMPLER)
     found["sent"] = page.page.evaluate(SENT, SAMPLER)
+    found["graph of the file"] = page.page.evaluate(DROP_VIDEO)
 
 
 def chosen_again(browser, found):

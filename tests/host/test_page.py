@@ -114,8 +114,12 @@ def test_a_button_stops_a_run_with_what_is_finished(found, host):
     assert None not in found["saved"] and len(found["saved"]) == 1 + sum(
         is_widget(spec) for _, spec in fields(known)
     )
-    player = {"video-preview"}  # the page's own, of every node that shows a video
-    assert set(found["sent"]) - player <= {name for name, _ in fields(known)}
+    assert set(found["sent"]) <= {name for name, _ in fields(known)}
+
+
+def test_a_video_that_is_dropped_brings_its_graph_back(found):
+    before, after = found["graph of the file"]
+    assert before == after and "HeadForcingSampler" in after
 
 
 def test_help_is_shown_in_both_languages(found):
