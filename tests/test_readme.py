@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,24 @@ def test_pictures_and_files_that_are_named_are_there():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if not target.startswith("http"):
             assert (ROOT / target).exists(), target
+
+
+def commands():
+    """Return the lines of words that begin with ``headforcing generate``."""
+    whole = README.replace("\\\n", " ")
+    indented = re.findall(r"^    (headforcing generate .*)$", whole, re.MULTILINE)
+    return [*indented, *re.findall(r"`(headforcing generate [^`]*)`", whole)]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_are_understood(command, tmp_path, monkeypatch, capsys):
+    """All that they lack here is the files."""
+    from headforcing.headforcing_core.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(command)[1:]) == 2
+    assert "must be a file that exists" in capsys.readouterr().err
+
+
+def test_commands_are_found():
+    assert len(commands()) >= 2 and any("--from" in command for command in commands())

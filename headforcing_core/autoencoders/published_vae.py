@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from ..decoding import CausalDecoder
-from ..files import TensorSource, open_tensors, placed
+from ..files import TensorSource, json_of, open_tensors, placed, read_text, shown
 from ..models import StoredWeight, check_finite, check_shapes, read_weight
+from .decoding_room import DecodingRoom
 from .latent_space import SPACES, LatentSpace
 from .vae_names import vae_names
 
@@ -25,6 +27,8 @@ COLOURS = 3
 MOST_CHANNELS = 1 << 14
 # where an autoencoder lies in the folders that diffusers, and its authors, publish
 FOLDER, FILES = "vae", "*_VAE.pth"
+CONFIG, KIND = "config.json", "AutoencoderKLWan"
+LARGEST_CONFIG = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,18 @@ class PublishedVae:
         """Pixels of a picture, across and down, per latent column and row."""
         return 8 * self.patch
 
+    def room(self, rows: int, columns: int, dtype: torch.dtype, frames: int = 1) -> int:
+        """Return the bytes that it takes to decode a video: weights, past, and a moment's work.
+
+        Args:
+            rows, columns: of a latent.
+            frames: that are decoded together, in a chunk.
+        """
+        numbers = sum(prod(self.source.shapes[weight.at]) for weight in self.weights)
+        sizes = self.last, self.channels, self.made, self.around
+        room = DecodingRoom(*sizes, rows, columns, dtype)
+        return numbers * dtype.itemsize + room.remembered + room.moment + room.pictures(frames)
+
     def empty(self) -> nn.Module:
         """Return the module without numbers.
 
@@ -131,11 +147,17 @@ class PublishedVae:
 def open_vae(path: str | Path) -> PublishedVae:
     """Tell what a file holds: of the authors, of ComfyUI, or diffusers' folder or its root.
 
+    Qwen-Image's autoencoder is Wan 2.1's with another decoder, trained on single pictures: names,
+    shapes and latents are the same, and a file of it is taken for Wan's; only the configuration in
+    diffusers' folder tells.
+
     Raises:
         ValueError: if it is no whole autoencoder of Wan's, with the reason.
         RuntimeError: if diffusers is not installed.
     """
-    return read_vae(open_tensors(_vae_in(Path(path))))
+    place = _vae_in(Path(path))
+    _check_kind(place)
+    return read_vae(open_tensors(place))
 
 
 def read_vae(source: TensorSource) -> PublishedVae:
@@ -186,6 +208,18 @@ def _vae_in(path: Path) -> Path:
     if len(found) > 1:
         raise ValueError(f"a folder must hold one VAE, got {len(found)} in {placed(path)}")
     return found[0] if found else path
+
+
+def _check_kind(folder: Path) -> None:
+    """Refuse a folder whose configuration says another kind of autoencoder."""
+    try:
+        said = read_text(folder / CONFIG, LARGEST_CONFIG, "a configuration must exist")
+        about = json_of(said)
+    except (ValueError, OSError):  # none, or none that can be read: the weights will tell
+        return
+    kind = about.get("_class_name") if isinstance(about, dict) else None
+    if kind not in (None, KIND):
+        raise ValueError(f"{placed(folder)} must be a Wan VAE, {KIND}, got {shown(kind)}")
 
 
 def _in_colours(raw: Tensor) -> Tensor:

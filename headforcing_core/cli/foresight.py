@@ -7,11 +7,13 @@ import logging
 
 import torch
 
+from ..autoencoders import PublishedVae
 from ..files import open_tensors
 from ..generation import VideoRequest
 from ..inspection import Forecast, ModelSizes, check_fits, free_in, table
 from ..models import WAN_1_3B_MODEL, Family, WanConfig, read_published
 from .loading import dtype_of
+from .showing import check_vae
 
 log = logging.getLogger("headforcing")
 
@@ -23,6 +25,7 @@ def foreseen(
     from_file: bool = True,
     prompts: int = 1,
     batch: int = 1,
+    vae: PublishedVae | None = None,
 ) -> Forecast:
     """Return what is known of a run; of the model's file only the shapes are read.
 
@@ -30,6 +33,7 @@ def foreseen(
         from_file: False: of Wan 1.3B, without a file.
         prompts: one after the other; the keys of all are kept from the beginning.
         batch: videos side by side.
+        vae: what turns latents into pictures beside it.
 
     Raises:
         ValueError: if the file is no model that can be run, or the request does not fit it.
@@ -37,8 +41,17 @@ def foreseen(
     config = WAN_1_3B_MODEL
     if from_file:
         config = config_of(options, request.family)
-    sizes = ModelSizes.plain(config, dtype_of(options, device))
-    return Forecast(request, sizes, prompts * options.text_tokens, device, batch=batch)
+    dtype, chunk = dtype_of(options, device), request.family.frames_per_chunk
+    sizes = ModelSizes.plain(config, dtype)
+    decoding = None
+    if vae is not None:
+        check_vae(vae, config)
+
+        def decoding(rows: int, columns: int) -> int:
+            return vae.room(rows, columns, dtype, chunk)
+
+    tokens = prompts * options.text_tokens
+    return Forecast(request, sizes, tokens, device, decoding, batch=batch)
 
 
 def config_of(options: argparse.Namespace, family: Family) -> WanConfig:
@@ -59,17 +72,18 @@ def check_before(
     device: torch.device,
     prompts: int = 1,
     batch: int = 1,
+    vae: PublishedVae | None = None,
 ) -> str:
     """Refuse what cannot fit here; return what the run will take, as lines of text.
 
     Args:
-        prompts, batch: see ``foreseen``.
+        prompts, batch, vae: see ``foreseen``.
 
     Raises:
         ValueError: if the file is no model that can be run.
         RuntimeError: if there is not enough memory, and ``options.anyway`` does not say to try.
     """
-    forecast = foreseen(options, request, device, prompts=prompts, batch=batch)
+    forecast = foreseen(options, request, device, prompts=prompts, batch=batch, vae=vae)
     free = free_in(forecast)
     try:
         # a start has its size

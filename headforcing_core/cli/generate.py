@@ -152,7 +152,7 @@ def _generate(
     said = () if words is None else words.prompts
     prompts = embedded(options, config) if words is None else None
     batch = 1 if prompts is None else prompts.texts[0].shape[0]
-    plan = check_before(options, request, device, len(said) or 1, batch)
+    plan = check_before(options, request, device, len(said) or 1, batch, vae)
     if words is not None:
         prompts = words.schedule(request.clock, options.text_tokens, device)
         words = None  # nothing of the encoder is left when the model comes

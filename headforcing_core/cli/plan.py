@@ -17,6 +17,7 @@ from ..models import WAN_TEXT_TOKENS
 from .foresight import foreseen
 from .loading import add_loading_options
 from .request_options import add_method_options, request_of
+from .showing import vae_of
 
 # without a file: of this family, whose models have the sizes of Wan 1.3B
 FAMILY = "self_forcing"
@@ -35,6 +36,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--model", metavar="FILE", help="as generate takes it (default: sizes of Wan 1.3B)")
+    add("--vae", metavar="FILE", help="what decodes beside it, as generate --video does")
     add("--seconds", metavar="N", type=float, default=60.0, help="length (default 60)")
     add("--width", metavar="N", type=int, default=832, help="pixels (default 832)")
     add("--height", metavar="N", type=int, default=480, help="pixels (default 480)")
@@ -52,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
     from_file = options.model is not None
     if not from_file:
         options.model = options.family = options.family or FAMILY
-    forecast = foreseen(options, request_of(options), device, from_file)
+    vae = None if options.vae is None else vae_of(options)
+    forecast = foreseen(options, request_of(options), device, from_file, vae=vae)
     free = free_in(forecast) if options.free is None else _free(options.free, forecast)
     sys.stdout.write(_as_json(forecast, free) if options.json else table(forecast, free))
     sys.stdout.flush()

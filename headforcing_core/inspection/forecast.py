@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
@@ -73,7 +73,8 @@ class Forecast:
         sizes: the model.
         text_tokens: rows of all prompts whose keys are kept at a time.
         device: where the model runs.
-        decode_bytes: what turning latents into pictures takes there, weights included.
+        decoding: says for (rows, columns) of a latent what turning latents into pictures takes
+            there, in bytes, weights included.
         images: whether all pictures are handed over at once, as ComfyUI's IMAGE.
         batch: videos side by side.
 
@@ -85,7 +86,7 @@ class Forecast:
     sizes: ModelSizes
     text_tokens: int
     device: torch.device | str = HOST
-    decode_bytes: int = 0
+    decoding: Callable[[int, int], int] | None = None
     images: bool = False
     batch: int = 1
 
@@ -143,6 +144,12 @@ class Forecast:
     def picture_bytes(self) -> int:
         """Of all pictures in float32."""
         return self.batch * self.pictures * prod(self.size) * COLOURS * FLOAT
+
+    @property
+    def decode_bytes(self) -> int:
+        """What turning latents into pictures takes on the device, weights included."""
+        request = self.request
+        return 0 if self.decoding is None else self.decoding(request.rows, request.columns)
 
     @cached_property
     def activation_bytes(self) -> int:

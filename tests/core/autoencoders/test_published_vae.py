@@ -1,13 +1,18 @@
 """Autoencoders of every layout make diffusers' pictures; other files are one sentence."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 import torch
+from live_bytes import LiveBytes
 from published_vaes import of_authors, random_vae, tiny, write_vaes
 from safetensors.torch import save_file
 
 pytest.importorskip("diffusers")
 
-from headforcing.headforcing_core.autoencoders import LatentSpace, open_vae
+from headforcing.headforcing_core.autoencoders import Autoencoder, LatentSpace, open_vae
+from headforcing.headforcing_core.autoencoders.decoding_room import DecodingRoom
 from headforcing.headforcing_core.autoencoders.latent_space import SPACES
 
 LAYOUTS = ("authors", "authors' folder", "host", "all in one", "diffusers", "diffusers' folder")
@@ -77,6 +82,60 @@ def test_pixels_may_be_packed(tmp_path):
     vae = published.build()
     pictures = vae.decoder.begin().decode(vae.taken(torch.zeros(1, 16, 2, 2, 3)))
     assert published.pixels == 16 and pictures.shape == (5, 3, 32, 48)
+
+
+FULL, HALF = torch.float32, torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("around", "made", "last", "dtype", "rows", "columns"),
+    [
+        (False, 3, 96, FULL, 60, 104),
+        (False, 3, 96, HALF, 30, 52),
+        (False, 3, 8, HALF, 6, 4),
+        (False, 12, 4, HALF, 2, 3),
+        (False, 12, 96, FULL, 30, 52),
+        (True, 12, 256, HALF, 44, 80),
+        (True, 12, 12, FULL, 2, 3),
+    ],
+)
+def test_what_decoding_takes_is_known_before(around, made, last, dtype, rows, columns):
+    """Against what is alive at once, of tensors without numbers, so that sizes may be real ones."""
+    sizes = replace(tiny(around, made), last=last)
+    module = sizes.empty().to(dtype).eval().requires_grad_(False)
+    vae = Autoencoder(module, SPACES[sizes.channels], sizes.patch)
+    latent = torch.zeros(1, sizes.channels, 6, rows, columns, device="meta")
+    with LiveBytes() as live:
+        decoding = vae.decoder.begin()
+        for part in latent.split(3, 2):
+            decoding.decode(vae.taken(part))
+    room = DecodingRoom(last, sizes.channels, made, around, rows, columns, dtype)
+    pasts = [x for x in decoding.pasts.values() if isinstance(x, torch.Tensor)]
+    assert room.remembered == sum(x.nbytes for x in pasts)
+    assert 0.95 < sizes.room(rows, columns, dtype, 3) / live.peak < 1.35
+
+
+@pytest.mark.parametrize("version", AROUND)
+def test_room_for_decoding_counts_the_weights(files, version):
+    published = open_vae(files[version]["host"][0])
+    vae = published.build(HALF)
+    weights = sum(x.nbytes for x in vae.module.state_dict().values())
+    latent = torch.zeros(1, published.channels, 2, 4, 6)
+    with LiveBytes() as live:
+        vae.decoder.begin().decode(vae.taken(latent))
+    assert 0.95 < published.room(4, 6, HALF, 2) / (live.peak + weights) < 1.35
+
+
+def test_a_folder_that_says_another_kind_is_one_sentence(files, tmp_path):
+    """Qwen-Image's, whose weights have the same names and shapes."""
+    folder = tmp_path / "vae"
+    shutil.copytree(files["2.1"]["diffusers' folder"][0], folder)
+    (folder / "config.json").write_text('{"_class_name": "AutoencoderKLQwenImage"}')
+    for place in (folder, tmp_path):
+        with pytest.raises(ValueError, match="must be a Wan VAE, AutoencoderKLWan, got 'Auto"):
+            open_vae(place)
+    (folder / "config.json").write_text("{")
+    assert open_vae(folder).channels == 16
 
 
 WEIGHTS = of_authors(random_vae(tiny(False)), False)

@@ -4,9 +4,11 @@ import json
 
 import pytest
 import torch
+from published_vaes import write_vaes
 from random_model import TINY, random_weights, write_random_checkpoint
 from safetensors.torch import save_file
 
+from headforcing.headforcing_core.autoencoders import open_vae
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.inspection import fitting
 from headforcing.headforcing_core.models import SUPPORTED
@@ -124,3 +126,15 @@ def test_bad_options_are_one_sentence(options, rule, capsys):
     assert main(["plan", *options]) == 2
     said = capsys.readouterr()
     assert rule in said.err and len(said.err.strip().splitlines()) == 1 and not said.out
+
+
+def test_decoding_beside_it_is_counted(folder, capsys):
+    pytest.importorskip("diffusers")
+    write_vaes(folder / "vae", False)
+    vae = ("--vae", "vae/wan_vae.safetensors")
+    options = ("plan", "--model", "self_forcing.safetensors", *SMALL, "--device", "cpu", "--json")
+    assert main([*options, *vae]) == 0
+    by = {row["kind"]: row["bytes"] for row in json.loads(capsys.readouterr().out)["rows"]}
+    assert by["decoding"] == open_vae(vae[1]).room(4, 5, torch.float32, 3)
+    assert main([*GENERATE, *vae, "--video", "out.mp4"]) == 0
+    assert "  decoding " in capsys.readouterr().err

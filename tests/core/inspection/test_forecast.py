@@ -128,7 +128,7 @@ def test_a_minute_on_a_gpu_took_what_is_foreseen():
 
 def test_rows_add_up_in_the_place_where_they_lie():
     forecast = forecast_of(TINY, HALF, "rolling", 24, 8, 12, device="cuda")
-    forecast = replace(forecast, decode_bytes=1000, images=True)
+    forecast = replace(forecast, decoding=lambda rows, columns: 10 * rows * columns, images=True)
     assert forecast.places == ("cuda", "cpu")
     by = {row.kind: row for row in forecast.rows}
     assert [by[kind].place for kind in ("caches", "decoding", "latents", "pictures")] == [
