@@ -134,18 +134,18 @@ def test_the_same_again_is_the_same_bit_by_bit(whole, generate, tmp_path):
 def test_another_prompt_and_seed_branch_from_a_second_on(whole, generate, tmp_path):
     branch, out = tmp_path / "branch.mkv", tmp_path / "branch.safetensors"
     then = ("--prompt", f"[0:0.75#] {DOG} [0.75] {BIRD}", "--seed", 9)
-    line = (*MODEL, *SAID, "--start", whole, "--from", 0.75, "--seconds", 3.5, *then)
+    line = (*MODEL, *SAID, "--start", whole, "--from", 1.5, "--seconds", 3, *then)
     done = generate(*line, "--video", branch, "--out", out)
     assert done.code == 0, done.stderr
     assert "made with seed 3, not 9" in done.stderr
     latents = latents_of(branch)
-    assert torch.equal(latents[:, :, :3], latents_of(whole)[:, :, :3])
-    assert not torch.equal(latents[:, :, 3:6], latents_of(whole)[:, :, 3:6])
+    assert torch.equal(latents[:, :, :6], latents_of(whole)[:, :, :6])
+    assert not torch.equal(latents[:, :, 6:9], latents_of(whole)[:, :, 6:9])
     with safe_open(out, "pt") as file:
         assert torch.equal(file.get_tensor("latents"), latents)
     starts = [(prompt["text"], prompt["start"]) for prompt in about(branch)["prompts"]]
-    assert starts == [(CAT, 0.0), (DOG, 0.75), (BIRD, 1.5)]
-    assert torch.equal(pictures_of(branch)[:9], pictures_of(whole)[:9])
+    assert starts == [(CAT, 0.0), (DOG, 1.5), (BIRD, 2.25)]
+    assert torch.equal(pictures_of(branch)[:21], pictures_of(whole)[:21])
 
 
 def test_a_video_goes_on_at_its_end(whole, generate, tmp_path):
