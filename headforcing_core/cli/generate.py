@@ -180,7 +180,8 @@ def _generate(
         pictures = vae.build(dtype_of(options, device), device)
         frames = request.clock.total_frames
         film = titled(film, settings, said, rollout, model.config.in_dim)
-        with Showing(pictures, film, frames, device, kept, not options.no_latents) as showing:
+        beside = not options.no_latents
+        with Showing(pictures, film, frames, device, prompts, kept, beside) as showing:
             record(rollout, out, settings, given, showing.show, kept)
     left.remove()
 

@@ -28,7 +28,7 @@ from ..reel import (
 )
 from ..rollout import FinishedChunk, Rollout
 from ..stopping import undisturbed
-from ..video import TimedPrompt
+from ..video import PromptSchedule, TimedPrompt
 
 log = logging.getLogger("headforcing")
 
@@ -40,6 +40,7 @@ class Showing:
 
     Args:
         frames: of the whole video.
+        prompts: tell where scenes and prompts begin.
         chunks: of the run, whose parts are kept.
         beside: whether latents are put beside the video.
     """
@@ -50,6 +51,7 @@ class Showing:
         film: Film,
         frames: int,
         device: torch.device,
+        prompts: PromptSchedule,
         chunks: KeptChunks,
         beside: bool,
     ):
@@ -58,7 +60,15 @@ class Showing:
         weights = vae.module.state_dict()
         sizes = {name: str(weight.dtype) for name, weight in weights.items()}
         key = key_of(fingerprint(weights), sizes, film.style, library_versions())
-        self._reel = Reel(vae.decoder, device, film, frames, KeptClips(chunks.parts, key))
+        self._reel = Reel(
+            vae.decoder,
+            device,
+            film,
+            frames,
+            KeptClips(chunks.parts, key),
+            prompts.cuts,
+            frozenset(prompts.starts),
+        )
 
     def show(self, done: FinishedChunk) -> None:
         """Decode a chunk and hand it on."""

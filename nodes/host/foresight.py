@@ -31,15 +31,16 @@ def foreseen(video: Video, maps: Sequence[HeadMap], decoder: HostDecoder | None 
     # a host streams weights that find no room on a card
     resident = None if device.type == "cpu" else 0
     sizes = ModelSizes(config_of(network), dtype_of(model), model.model_size(), resident)
-    decoding = 0
-    if decoder is not None:
-        decoding = decoder.room([1, network.in_dim, 1, request.rows, request.columns])
+
+    def decoding(rows: int, columns: int) -> int:
+        return decoder.room([1, network.in_dim, 1, rows, columns])
+
     forecast = Forecast(
         request,
         sizes,
         max(entries[0][0].shape[1] for entries in video.conditioning),
         device,
-        decoding,
+        decoding=None if decoder is None else decoding,
     )
     free: dict[str, int | None] = {forecast.places[0]: _free_on(model)}
     free.setdefault("cpu", free_memory("cpu"))
