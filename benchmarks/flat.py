@@ -51,7 +51,8 @@ def main() -> None:
     grown = rows[-1]["above_start_mib"] - rows[0]["above_start_mib"]
     latents = rows[-1]["latents_mib"] - rows[0]["latents_mib"]
     found = {
-        "command": " ".join(["python", "benchmarks/flat.py", *sys.argv[1:]]),
+        "command": f"python benchmarks/flat.py --comfyui DIR --vae {options.vae} --seconds "
+        + " ".join(f"{seconds:g}" for seconds in options.seconds),
         "machine": f"CPU, {os.cpu_count()} cores",
         "videos": rows,
         "grown_beyond_latents_mib": round(grown - latents, 1),
