@@ -79,7 +79,9 @@ class HeadForcingContinueVideo(io.ComfyNode):
             )
         frames = made.frames_before(from_second)
         end = WAN_VIDEO.moment(frames)
-        text = prompts_text(made.prompts_then(end, then))
+        # of plain CONDITIONING no words are known, nor are any needed if it is connected again
+        known = made.prompts or then.strip()
+        text = prompts_text(made.prompts_then(end, then)) if known else ""
         latents = made.latents(frames)
         latent = torch.cat([model.model.process_latent_out(part) for part in latents], 2)
         return io.NodeOutput({"samples": latent}, text, made.seed, end)

@@ -151,10 +151,11 @@ def _outputs(plan: str, latent: Tensor, path: Path | None) -> io.NodeOutput:
 def _about(video: Video, said: EncodedPrompts) -> dict[str, object]:
     """Return what the file says of how it is made."""
     request = video.request
-    starts = [WAN_VIDEO.moment(start) for start in video.prompts.starts]
+    texts = said.prompts if said.known else ()
+    starts = [WAN_VIDEO.moment(start) for start in video.prompts.starts] if texts else []
     channels = video.model.get_model_object("diffusion_model").in_dim
     frames = request.clock.total_frames
-    return about_video(request.settings, channels, frames, said.prompts, starts)
+    return about_video(request.settings, channels, frames, texts, starts, video.name)
 
 
 def _planned(said: EncodedPrompts, request: VideoRequest, text_dim: int) -> str:

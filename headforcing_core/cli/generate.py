@@ -179,11 +179,12 @@ def _generate(
     else:
         pictures = vae.build(dtype_of(options, device), device)
         frames = request.clock.total_frames
-        film = titled(film, settings, said, rollout, model.config.in_dim)
+        film = titled(film, settings, said, rollout, model.config.in_dim, left.key)
         beside = not options.no_latents
         with Showing(pictures, film, frames, device, prompts, kept, beside) as showing:
             record(rollout, out, settings, given, showing.show, kept)
-    left.remove()
+    if not kept.beyond:  # else a longer one of this video has begun, and goes on
+        left.remove()
 
 
 def _words(options: argparse.Namespace, clock: ChunkClock, earlier: Earlier | None) -> Words | None:

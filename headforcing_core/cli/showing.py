@@ -154,7 +154,7 @@ def film_of(options: argparse.Namespace) -> Film:
     film = Film(path, VideoStyle(WAN_VIDEO.fps, container=path.suffix.lower().lstrip(".")))
     check_place(film.path)
     check_place(film.growing)
-    if path.exists() and not _is_ours(path):
+    if any(file.exists() and not _is_ours(file) for file in (path, film.growing)):
         raise ValueError(
             f"a video may replace only one that this command wrote, got {path}, which is something "
             "else; choose another name"
@@ -193,6 +193,7 @@ def titled(
     prompts: Sequence[TimedPrompt],
     rollout: Rollout,
     channels: int,
+    video: str,
 ) -> Film:
     """Return a film that says what made it, so that it can go on.
 
@@ -200,11 +201,12 @@ def titled(
         settings: as files of latents say them.
         prompts: none where an embedding is given in their place.
         channels: of its latent.
+        video: its name, which its chunks have as well.
     """
     # prompts are said with the times at which they begin
     own = {name: value for name, value in settings.items() if name != "schedule"}
     starts = [WAN_VIDEO.moment(start) for start in rollout.prompts.starts] if prompts else []
-    about = about_video(own, channels, rollout.clock.total_frames, prompts, starts)
+    about = about_video(own, channels, rollout.clock.total_frames, prompts, starts, video)
     return replace(film, metadata={ABOUT: json.dumps(about)})
 
 

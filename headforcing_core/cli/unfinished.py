@@ -79,7 +79,7 @@ class Unfinished:
         return Parts(self.folders)
 
     def chunks(self, clock: ChunkClock) -> KeptChunks:
-        return KeptChunks(self.parts, clock)
+        return KeptChunks(self.parts, clock, self.key)
 
     def remove(self) -> None:
         """Remove it, and what other videos left that were to have the same name."""

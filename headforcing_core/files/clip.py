@@ -14,6 +14,8 @@ from torch import Tensor
 CODECS = {"mp4": "libx264", "mkv": "libx264", "webm": "libvpx-vp9"}
 CONTAINERS = tuple(CODECS)
 BEST, WORST = 0, 51
+# pictures per second
+SLOWEST, FASTEST = 0.01, 1000
 # of libvpx, whose scale is longer
 WORST_VPX = 63
 # each piece is muxed for itself and takes its place by its own numbers
@@ -46,6 +48,10 @@ class VideoStyle:
     def __post_init__(self) -> None:
         if self.container not in CODECS:
             raise ValueError(f"container must be one of {', '.join(CODECS)}, got {self.container}")
+        if not SLOWEST <= self.fps <= FASTEST:
+            raise ValueError(
+                f"fps must be from {SLOWEST:g} to {FASTEST} pictures per second, got {self.fps:g}"
+            )
         if not BEST <= self.quality <= WORST:
             raise ValueError(f"quality must be from {BEST} to {WORST}, got {self.quality:g}")
 

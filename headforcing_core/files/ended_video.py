@@ -15,8 +15,11 @@ from .replaced import replacing
 
 FORMATS = {"mp4": "mp4", "mkv": "matroska", "webm": "webm"}
 SOUND = {"mp4": "aac", "mkv": "aac", "webm": "libopus"}
-# the only rate that Opus knows
-OPUS_RATE = 48_000
+# the only rate that Opus knows, and those of AAC; another one is made the usual one
+USUAL_RATE = 48_000
+AAC_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 8_000)
+# samples per second that anybody records
+FASTEST = 768_000
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
@@ -38,8 +41,10 @@ class Sound:
                 f"sound must be [channels, samples] of {', '.join(map(str, LAYOUTS))} channels, "
                 f"got {list(self.waveform.shape)}"
             )
-        if self.rate < 1:
-            raise ValueError(f"sound must have a positive rate, got {self.rate}")
+        if not 1 <= self.rate <= FASTEST:
+            raise ValueError(f"sound must have a rate from 1 to {FASTEST}, got {self.rate}")
+        if not self.waveform.isfinite().all():
+            raise ValueError("sound must be finite numbers, got NaN or infinity")
 
 
 def end_video(
@@ -59,32 +64,47 @@ def end_video(
     Raises:
         OSError: if the disk is full; the growing file stays as it was.
     """
-    import av  # see clip.py
+    from av.error import FFmpegError  # see clip.py
 
     with replacing(path) as partial, partial.open("r+b", buffering=0) as file:
         careful = _Careful(file)
-        options = {"movflags": "use_metadata_tags"} if style.container == "mp4" else {}
-        with (
-            av.open(str(growing)) as source,
-            av.open(careful, "w", format=FORMATS[style.container], options=options) as target,
-        ):
-            for name, value in metadata.items():
-                target.metadata[name] = value
-            (seen,) = source.streams.video
-            video = target.add_stream_from_template(seen)
-            audio = None if sound is None else _Audio(target, style.container, sound)
-            for packet in source.demux(seen):
-                if packet.dts is None:  # it only says that there are no more
-                    continue
-                packet.stream = video
-                until = (packet.pts + packet.duration) * packet.time_base
-                target.mux(packet)
-                if audio is not None:
-                    audio.until(until)
-            if audio is not None:
-                audio.end()
+        try:
+            _mux(growing, careful, style, metadata, sound)
+        except FFmpegError as error:
+            raise careful.error or OSError(f"{growing} cannot be ended: {error}") from error
         if careful.error is not None:
             raise careful.error
+
+
+def _mux(
+    growing: Path,
+    careful: _Careful,
+    style: VideoStyle,
+    metadata: Mapping[str, str],
+    sound: Sound | None,
+) -> None:
+    import av
+
+    options = {"movflags": "use_metadata_tags"} if style.container == "mp4" else {}
+    with (
+        av.open(str(growing)) as source,
+        av.open(careful, "w", format=FORMATS[style.container], options=options) as target,
+    ):
+        for name, value in metadata.items():
+            target.metadata[name] = value
+        (seen,) = source.streams.video
+        video = target.add_stream_from_template(seen)
+        audio = None if sound is None else _Audio(target, style.container, sound)
+        for packet in source.demux(seen):
+            if packet.dts is None:  # it only says that there are no more
+                continue
+            packet.stream = video
+            until = (packet.pts + packet.duration) * packet.time_base
+            target.mux(packet)
+            if audio is not None:
+                audio.until(until)
+        if audio is not None:
+            audio.end()
 
 
 class _Audio:
@@ -95,7 +115,8 @@ class _Audio:
 
         self.sound, self.target, self.done = sound, target, 0
         layout = LAYOUTS[len(sound.waveform)]
-        rate = OPUS_RATE if container == "webm" else sound.rate
+        fits = container != "webm" and sound.rate in AAC_RATES
+        rate = sound.rate if fits else USUAL_RATE
         self.stream = target.add_stream(SOUND[container], rate=rate, layout=layout)
         wanted = self.stream.codec_context.format.name
         self.resampler = AudioResampler(format=wanted, layout=layout, rate=rate)
@@ -115,7 +136,7 @@ class _Audio:
     def _frames(self, begin: int, end: int) -> Iterator[object]:
         from av import AudioFrame
 
-        part = self.sound.waveform[:, begin:end].float().cpu().contiguous().numpy()
+        part = self.sound.waveform[:, begin:end].float().cpu().clamp(-1, 1).contiguous().numpy()
         frame = AudioFrame.from_ndarray(part, format="fltp", layout=self.layout)
         frame.sample_rate, frame.pts = self.sound.rate, begin
         frame.time_base = Fraction(1, self.sound.rate)

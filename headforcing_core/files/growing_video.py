@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-
-from .replaced import replacing
 
 
 class GrowingVideo:
@@ -16,24 +16,38 @@ class GrowingVideo:
     Where the disk is full, what comes next waits in memory until there is room.
 
     Args:
-        path: replaced if it exists.
+        path: what is there already stays as far as it is the same.
         head: what it begins with, see ``ClipMaker``.
         clips: those there are already.
 
     Raises:
-        OSError: if these cannot be written.
+        OSError: if the file cannot be opened.
     """
 
     def __init__(self, path: Path, head: bytes, clips: Iterable[bytes] = ()):
         self.path = path
-        with replacing(path) as partial, partial.open("wb") as file:
-            file.write(head)
-            for clip in clips:
-                file.write(clip)
+        path.touch()
         self._file = path.open("r+b", buffering=0)
         # of what is written well: a write that fails may leave a part of itself
-        self._good = self._file.seek(0, os.SEEK_END)
+        self._good = 0
         self._waiting: list[bytes] = []
+        # what an earlier run has written of it may stay: there may be no room for it twice
+        for piece in chain([head], clips):
+            if self._waiting or not self._has(piece):
+                self._waiting.append(piece)
+            else:
+                self._good += len(piece)
+        self._file.truncate(self._good)
+        with suppress(OSError):  # tried again with the next clip
+            self.save()
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file is still where it was begun."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except OSError:
+            return False
 
     @property
     def waits(self) -> bool:
@@ -82,6 +96,11 @@ class GrowingVideo:
     def close(self) -> None:
         """Close the file, which stays."""
         self._file.close()
+
+    def _has(self, piece: bytes) -> bool:
+        """Tell whether the file goes on with a piece."""
+        self._file.seek(self._good)
+        return self._file.read(len(piece)) == piece
 
     def _write(self, clip: bytes) -> None:
         left = memoryview(clip)

@@ -2,12 +2,13 @@
 
 from .collected import check_folder, collect, forget
 from .film import Film
-from .kept_chunks import KeptChunks
+from .kept_chunks import VIDEO, KeptChunks
 from .kept_clips import KeptClips, key_of
-from .made_video import MadeVideo, about_video
+from .made_video import MadeVideo, about_video, latents_folder
 from .reel import Reel
 
 __all__ = [
+    "VIDEO",
     "Film",
     "KeptChunks",
     "KeptClips",
@@ -18,4 +19,5 @@ __all__ = [
     "collect",
     "forget",
     "key_of",
+    "latents_folder",
 ]

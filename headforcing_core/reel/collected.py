@@ -38,6 +38,8 @@ def collect(chunks: KeptChunks, path: Path, done: int, copied: bool = False) -> 
             else:
                 shutil.move(source, folder / source.name)
             break
+        if not (folder / chunks.file_name(chunk)).is_file():
+            raise FileNotFoundError(f"chunks must stay where they are kept, got none of {chunk}")
     return folder
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..files import Part, Parts, Written
+from ..files import PART_SUFFIX, Part, Parts, Written, shown
 from ..video import Chunk, ChunkClock
 
 log = logging.getLogger("headforcing")
-LATENT = "latent"
+LATENT, VIDEO = "latent", "video"
 # what names of parts begin with
 NAME = "latent_"
-PATTERN = f"{NAME}*.part"
+PATTERN = f"{NAME}*{PART_SUFFIX}"
 
 
 @dataclass
@@ -26,11 +26,13 @@ class KeptChunks:
     Args:
         parts: of one video, whose chunks no other settings can make.
         clock: the chunks of the video.
+        video: its name, which parts of others do not have; "" takes any.
         place: the folder with the newest chunk; where there is none, the one it will go to.
     """
 
     parts: Parts
     clock: ChunkClock
+    video: str = ""
     waiting: dict[int, tuple[Chunk, Tensor]] = field(default_factory=dict)
     place: Path = field(init=False)
 
@@ -43,6 +45,10 @@ class KeptChunks:
     def beyond(self) -> bool:
         """Whether there are chunks after the last: of a longer video, which has begun the same."""
         return any(_start(name) >= self.clock.total_frames for name in self.parts.names(NAME))
+
+    def file_name(self, chunk: Chunk) -> str:
+        """Return the name of the file that a chunk goes to."""
+        return f"{_name(chunk)}{PART_SUFFIX}"
 
     def files(self, chunk: Chunk) -> list[Path]:
         """Return the files that hold a chunk."""
@@ -87,6 +93,9 @@ class KeptChunks:
         part = self.parts.read(_name(chunk))
         if part is None:
             return None
+        of = part.about.get(VIDEO, "") if isinstance(part.about, dict) else ""
+        if self.video and of != self.video:
+            raise ValueError(f"a chunk must be of this video, got one of {shown(of)}")
         latent, (batch, channels, rows, columns) = part.tensors.get(LATENT), shape
         expected = (batch, channels, len(chunk), rows, columns)
         if latent is None or latent.shape != expected or not latent.isfinite().all():
@@ -112,7 +121,7 @@ class KeptChunks:
         for start, (chunk, latent) in list(self.waiting.items()):
             # a copy: what is cut from a whole video would be written as the whole
             whole = latent.detach().cpu().clone(memory_format=torch.contiguous_format)
-            part = Part({LATENT: whole}, {})
+            part = Part({LATENT: whole}, {VIDEO: self.video})
             self._note(self.parts.write(_name(chunk), part))
             del self.waiting[start]
 

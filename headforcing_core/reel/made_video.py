@@ -12,13 +12,14 @@ from torch import Tensor
 from ..files import Parts, as_list, as_number, as_object, as_words, entry, read_about, shown
 from ..models import WAN_VIDEO
 from ..video import ChunkClock, TimedPrompt, parse_prompts
-from .kept_chunks import KeptChunks
+from .kept_chunks import VIDEO, KeptChunks
 
 log = logging.getLogger("headforcing")
 SUFFIX = ".latents"
 # of a latent, and of the prompts of a video
 MOST_SIDE, MOST_CHANNELS, MOST_PROMPTS, LONGEST = 65_536, 1024, 115_200, 1_000_000
 MOST_FRAMES, MOST_SECONDS = 10**7, 10**6
+LONGEST_NAME = 1000
 LARGEST_SEED = 2**64 - 1
 
 
@@ -156,7 +157,8 @@ class MadeVideo:
 
     @property
     def _chunks(self) -> KeptChunks:
-        return KeptChunks(Parts([self.folder]), self.clock)
+        video = self.about.get(VIDEO, "")
+        return KeptChunks(Parts([self.folder]), self.clock, as_words(video, VIDEO, LONGEST_NAME))
 
     def _damaged(self, frame: int, found: str) -> str:
         second = WAN_VIDEO.moment(frame)
@@ -173,6 +175,7 @@ def about_video(
     frames: int,
     prompts: Sequence[TimedPrompt],
     starts: Sequence[float],
+    video: str = "",
 ) -> dict[str, object]:
     """Return what a video's file says of how it is made; ``MadeVideo`` reads it.
 
@@ -182,12 +185,14 @@ def about_video(
         frames: latent frames that are made.
         prompts: none where an embedding is given in their place.
         starts: seconds at which the prompts begin.
+        video: its name, see ``KeptChunks``.
     """
     said = [
         {"text": prompt.text, "start": start, "cut": prompt.cut}
         for prompt, start in zip(prompts, starts, strict=True)
     ]
-    return {**settings, "channels": channels, "frames": frames, "prompts": said}
+    counts = {"channels": channels, "frames": frames}
+    return {**settings, **counts, "prompts": said, VIDEO: video}
 
 
 def latents_folder(path: Path) -> Path:

@@ -7,7 +7,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -123,7 +122,7 @@ class Reel:
                 elsewhere = saved_elsewhere(self.video.copy_to, self.film.growing.name)
             except OSError as nowhere:
                 raise OSError(f"{why}; {nowhere}") from error
-            with suppress(OSError):  # its folder may be gone
+            if self.video.in_place:
                 self.film.growing.unlink(missing_ok=True)
             raise OSError(f"{why}; the video is in {elsewhere} instead") from error
         finally:
@@ -141,6 +140,8 @@ class Reel:
 
     def _ended(self) -> Path:
         film = self.film
+        if not self.video.in_place:
+            raise OSError(f"{film.growing} must stay where it grows, got another file, or none")
         try:
             end_video(film.growing, film.path, film.style, film.metadata, film.sound)
         except OSError as error:

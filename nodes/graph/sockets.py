@@ -22,14 +22,16 @@ class EncodedPrompts:
     Args:
         prompts: texts and when they begin; the sampler knows where chunks do.
         conditioning: as CLIP Text Encode gives it, one per prompt.
+        known: whether texts are what was encoded; of plain CONDITIONING they are not.
     """
 
     prompts: tuple[TimedPrompt, ...]
     conditioning: tuple[list, ...]
+    known: bool = True
 
 
 def encoded(prompts: EncodedPrompts | list) -> EncodedPrompts:
     """Return a schedule; plain CONDITIONING is one prompt for the whole video."""
     if isinstance(prompts, EncodedPrompts):
         return prompts
-    return EncodedPrompts((TimedPrompt("the prompt"),), (prompts,))
+    return EncodedPrompts((TimedPrompt("the prompt"),), (prompts,), known=False)

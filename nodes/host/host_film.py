@@ -13,8 +13,16 @@ import folder_paths
 from comfy.cli_args import args
 from comfy_api.latest import InputImpl, io, ui
 
-from ...headforcing_core.files import ABOUT, Sound, VideoStyle, check_place, claimed
-from ...headforcing_core.reel import Film
+from ...headforcing_core.files import (
+    ABOUT,
+    Sound,
+    VideoStyle,
+    check_place,
+    claimed,
+    clear_leftovers,
+    read_about,
+)
+from ...headforcing_core.reel import VIDEO, Film
 
 # that are tried, where others write to the same folder
 MOST_NAMES = 1000
@@ -79,7 +87,16 @@ class FilmSettings:
                 )
             film = Film(path, self.style, self.metadata, self.sound)
             check_place(film.growing)
+            for file in film.files:
+                clear_leftovers(file)
             yield film
+
+    def _grows_in(self, growing: Path) -> bool:
+        """Tell whether it is this video that grows there; another may have taken the name."""
+        try:
+            return read_about(growing).get(VIDEO) == json.loads(self.metadata[ABOUT]).get(VIDEO)
+        except (ValueError, KeyError):
+            return False
 
     def _names(self, width: int, height: int, before: Path | None) -> Iterator[Path]:
         """Yield names that nobody has, the best first."""
@@ -88,8 +105,8 @@ class FilmSettings:
         )
         suffix = f".{self.style.container}"
         if before is not None and not before.exists():
-            ours = before.parent == Path(folder) and before.name.startswith(f"{name}_")
-            if ours and before.suffix == suffix:
+            named_so = before.parent == Path(folder) and before.name.startswith(f"{name}_")
+            if named_so and before.suffix == suffix and self._grows_in(Film.growing_of(before)):
                 yield before
         for counter in range(first, first + MOST_NAMES):
             yield Path(folder) / f"{name}_{counter:05}_{suffix}"

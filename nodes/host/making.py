@@ -12,7 +12,15 @@ from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
 from ...headforcing_core.files import claimed, library_versions
-from ...headforcing_core.reel import Film, KeptChunks, KeptClips, Reel, collect, key_of
+from ...headforcing_core.reel import (
+    Film,
+    KeptChunks,
+    KeptClips,
+    Reel,
+    collect,
+    key_of,
+    latents_folder,
+)
 from . import unfinished
 from .host_film import FilmSettings
 from .pictures import HostDecoder
@@ -75,14 +83,16 @@ class Making:
     def _made(self, prompt: str | None) -> tuple[Tensor, Path | None]:
         left = Unfinished(self.video.name)
         unfinished.clear(left)
+        chunks = KeptChunks(left.parts, self.video.request.clock, self.video.name)
         with ExitStack() as held:
-            film, before = None, left.film
+            # what a longer one has begun is still to play, and to be gone on with
+            film, before = None, None if chunks.beyond else left.film
             if self.screen is not None:
                 request, decoder = self.video.request, self.screen.decoder
                 size = decoder.size(request.rows, request.columns)
                 film = held.enter_context(self.screen.settings.holding(*size, before))
-            left.begin(film and film.path)
-            made = self._filmed(left, film, prompt)
+            left.begin(left.film if chunks.beyond else film and film.path)
+            made = self._filmed(left, chunks, film, prompt)
         if film is not None and before is not None and Path(before) != film.path:
             # of a run under another name, whose chunks are all in this one
             with suppress(ValueError, OSError), claimed(Path(before)):
@@ -90,10 +100,9 @@ class Making:
         return made
 
     def _filmed(
-        self, left: Unfinished, film: Film | None, prompt: str | None
+        self, left: Unfinished, chunks: KeptChunks, film: Film | None, prompt: str | None
     ) -> tuple[Tensor, Path | None]:
         video, clock = self.video, self.video.request.clock
-        chunks = KeptChunks(left.parts, clock)
         network = video.model.get_model_object("diffusion_model")
         shape = (1, network.in_dim, video.request.rows, video.request.columns)
         kept = chunks.read(shape)
@@ -127,9 +136,11 @@ class Making:
         if path is None or not self.screen.keep_latents:
             return
         try:
-            left.collected(collect(chunks, path, frames))
+            # noted first: what is killed while it moves them is looked for in both places
+            left.collected(latents_folder(path))
+            collect(chunks, path, frames, copied=chunks.beyond)
         except OSError as error:
-            log.warning("Head Forcing: the latents are not beside the video: %s", error)
+            log.warning("Head Forcing: not all latents are beside the video: %s", error)
 
     def _run(
         self, progress: Progress, kept: list[Tensor], shape: tuple[int, int, int, int]

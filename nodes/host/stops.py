@@ -44,7 +44,10 @@ STOPS = Stops()
 
 async def answer(request: web.Request) -> web.Response:
     """Stop the node that the page names."""
-    said = await request.json()
+    try:
+        said = await request.json()
+    except ValueError:
+        said = None
     node = str(said.get("node")) if isinstance(said, dict) else ""
     if STOPS.ask(node):
         log.info("Head Forcing: stopping after this chunk, as asked")

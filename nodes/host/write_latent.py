@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import comfy.model_management
@@ -11,8 +13,8 @@ import comfy.utils
 from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
-from ...headforcing_core.files import library_versions
-from ...headforcing_core.reel import KeptClips, Reel, key_of
+from ...headforcing_core.files import ABOUT, library_versions
+from ...headforcing_core.reel import VIDEO, KeptClips, Reel, key_of
 from ...headforcing_core.video import Chunk
 from . import unfinished
 from .host_film import FilmSettings
@@ -35,6 +37,9 @@ def write_latent(latent: Tensor, decoder: HostDecoder, settings: FilmSettings) -
     unfinished.clear(left)
     decoder.load(latent.shape)
     told = None
+    if settings.metadata:  # else none is wanted
+        about = {ABOUT: json.dumps({VIDEO: left.name})}
+        settings = replace(settings, metadata=settings.metadata | about)
     with settings.holding(*decoder.size(*latent.shape[3:]), left.film) as film:
         left.begin(film.path)
         key = key_of(decoder.key, film.style, library_versions())

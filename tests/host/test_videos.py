@@ -264,3 +264,34 @@ def test_another_name_after_a_kill_is_another_file(host):
     (path,) = files(host, "video/renamed*_.mkv")
     assert len(pictures(path)) == 141
     assert not files(host, "video/named*") and not files(host, "video/.*")
+
+
+def test_a_shorter_video_leaves_a_longer_one_its_file(host):
+    """Both under one prefix: what has grown of the longer one plays on, and goes on."""
+    before = len(host.said())
+    prompt_id = host.queue(video("lengths", seconds=30.0, seed=41))
+    until(host, "chunk 5 of 40", before)
+    host.post("/interrupt", {})
+    host.wait(prompt_id)
+    (growing,) = files(host, "video/lengths*unfinished.mp4")
+    grown = pictures(growing)
+    host.run(video("lengths", seconds=1.5, seed=41))
+    assert pictures(growing) == grown
+    host.forget()
+    before = len(host.said())
+    host.run(video("lengths", seconds=6.0, seed=41))
+    assert f"going on after {min(8, len(grown) // 12 + 1)} chunks" in host.said()[before:]
+
+
+def test_words_that_nobody_knows_are_not_made_up(host):
+    """Plain CONDITIONING has no text: a video that goes on is not told that of a stand-in."""
+    host.run(video("wordless", seconds=1.5, seed=51))
+    (path,) = files(host, "video/wordless*_.mp4")
+    again = video("on_wordless", seconds=3.0, seed=["7", 2], start=["7", 0])
+    inputs = {"video": f"video/{path.name}", "from_second": 0.0, "then": ""}
+    again["7"] = node("HeadForcingContinueVideo", model=["1", 0], **inputs)
+    again["8"] = node("PreviewAny", source=["7", 1])
+    done = host.run(again)
+    assert done["outputs"]["8"]["text"] == [""]
+    again["7"]["inputs"]["then"] = "a blue ball"
+    assert "must say what it shows" in errors_of(host.wait(host.queue(again)))[0]

@@ -149,3 +149,14 @@ def test_a_good_copy_counts_where_another_is_damaged(tmp_path, caplog):
     assert found(one, two).equal(LATENT) and caplog.messages == []
     flipped(part_of(two, 3))
     assert found(one, two).equal(LATENT[:, :, :3])
+
+
+def test_a_chunk_of_another_video_is_none_of_this_one(tmp_path, caplog):
+    """Of two videos of one size in one folder: what one has not written it does not read."""
+    clock, parts = CLOCK, Parts([tmp_path])
+    written(KeptChunks(parts, clock, "one"))
+    written(KeptChunks(parts, clock, "two"), 2)
+    with caplog.at_level(logging.WARNING, "headforcing"):
+        assert len(KeptChunks(parts, clock, "two").read(SHAPE)) == 2
+    assert "a chunk must be of this video, got one of 'one'" in caplog.text
+    assert KeptChunks(parts, clock, "one").read(SHAPE) == []

@@ -210,6 +210,52 @@ def test_without_room_to_end_it_a_video_stays_as_it_has_grown(tmp_path, monkeypa
     assert path == reel.film.growing and len(seen(path)) == 49
 
 
+@pytest.mark.parametrize("container", ["mp4", "webm"])
+@pytest.mark.parametrize("how", ["gone", "another"])
+def test_a_growing_file_that_is_taken_away_is_written_elsewhere(
+    tmp_path, monkeypatch, container, how
+):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    reel = Reel(DECODER, CPU, film(tmp_path, container), CLOCK.total_frames)
+    for chunk in CLOCK:
+        reel.add(chunk, LATENT[:, :, chunk.start : chunk.stop])
+        if chunk.index == 2:
+            reel._drain()
+            reel.film.growing.unlink()
+            if how == "another":
+                reel.film.growing.write_bytes(b"of another run")
+    with pytest.raises(OSError, match=r"must stay where it grows.* the video is in .* instead"):
+        reel.end()
+    (elsewhere,) = (tmp_path / "temporary").rglob("*.mp4")
+    assert len(seen(elsewhere)) == 49
+    assert reel.film.growing.exists() == (how == "another")
+
+
+def test_going_on_needs_no_second_room(tmp_path, monkeypatch):
+    """What is there of the file stays; where there is no room for the rest, that waits."""
+    kept = KeptClips(Parts([tmp_path / "kept"]), "k")
+    reel, _ = made(tmp_path, 3, kept, end=False)
+    before = reel.film.growing.stat()
+    Disk(monkeypatch).full = True
+    reel = Reel(DECODER, CPU, film(tmp_path), CLOCK.total_frames, kept)
+    assert reel.film.growing.stat().st_ino == before.st_ino
+    assert reel.film.growing.stat().st_size == before.st_size and not reel.video.waits
+    assert len(seen(reel.film.growing)) == 25
+    reel.close()
+
+
+@pytest.mark.parametrize("rate", [8_000, 12_345, 192_000])
+@pytest.mark.parametrize("container", ["mp4", "webm"])
+def test_sound_of_any_rate_is_taken(tmp_path, rate, container):
+    wave = 3 * torch.sin(torch.arange(2 * rate) / 9)[None]
+    _, path = made(tmp_path, container=container, sound=Sound(wave, rate))
+    with av.open(str(path)) as file:
+        (audio,) = file.streams.audio
+        heard = sum(f.samples / f.sample_rate for f in file.decode(audio))
+    assert abs(heard - 2) < 0.1
+
+
 def test_a_chunk_that_cannot_be_decoded_is_told(tmp_path):
     def broken(latent):
         if latent.shape[3] and latent[0, 0, 0, 0, 0] == LATENT[0, 0, 4, 0, 0]:
@@ -244,5 +290,9 @@ def test_a_file_says_what_it_is(tmp_path):
         VideoStyle(16, 4, "avi")
     with pytest.raises(ValueError, match="quality must be from 0 to 51, got 52"):
         VideoStyle(16, 52)
+    with pytest.raises(ValueError, match="must be finite numbers"):
+        Sound(torch.full((1, 8), float("nan")), 44_100)
+    with pytest.raises(ValueError, match=r"fps must be from 0\.01 to 1000 .*, got 0\.0004"):
+        VideoStyle(0.0004)
     with pytest.raises(ValueError, match=r"of 1, 2, 6 channels, got \[3, 8\]"):
         Sound(torch.zeros(3, 8), 44_100)
