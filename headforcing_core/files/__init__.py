@@ -16,8 +16,7 @@ from .latent_file import (
     read_text_embedding,
     write_latents,
 )
-from .parts import SUFFIX as PART_SUFFIX
-from .parts import Part, Parts, Written
+from .parts import PART_SUFFIX, Part, Parts, Written
 from .picture_file import png_of, write_png
 from .plain_file import check_file, read_text
 from .replaced import (

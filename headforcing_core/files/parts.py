@@ -17,7 +17,7 @@ from .json_text import json_of, named
 from .replaced import clear_leftovers, replacing
 from .tensor_files import open_tensors
 
-SUFFIX = ".part"
+PART_SUFFIX = ".part"
 ABOUT, CHECKSUM = "about", "sha256"
 
 
@@ -54,7 +54,7 @@ class Parts:
         """
         failures = []
         for folder in self.folders:
-            path = folder / f"{name}{SUFFIX}"
+            path = folder / f"{name}{PART_SUFFIX}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 write_part(path, part)
@@ -81,12 +81,12 @@ class Parts:
 
     def paths(self, name: str) -> list[Path]:
         """Return the files that hold a part."""
-        places = (folder / f"{name}{SUFFIX}" for folder in self.folders)
+        places = (folder / f"{name}{PART_SUFFIX}" for folder in self.folders)
         return [path for path in places if path.is_file()]
 
     def names(self, beginning: str) -> set[str]:
         """Return the names of all parts that begin so."""
-        files = (path for folder in self.folders for path in folder.glob(f"*{SUFFIX}"))
+        files = (path for folder in self.folders for path in folder.glob(f"*{PART_SUFFIX}"))
         return {path.stem for path in files if path.name.startswith(beginning)}
 
     def remove(self, name: str) -> None:

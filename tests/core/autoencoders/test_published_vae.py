@@ -6,14 +6,15 @@ from dataclasses import replace
 import pytest
 import torch
 from live_bytes import LiveBytes
+from needs import needs
 from published_vaes import of_authors, random_vae, tiny, write_vaes
 from safetensors.torch import save_file
-
-pytest.importorskip("diffusers")
 
 from headforcing.headforcing_core.autoencoders import Autoencoder, LatentSpace, open_vae
 from headforcing.headforcing_core.autoencoders.decoding_room import DecodingRoom
 from headforcing.headforcing_core.autoencoders.latent_space import SPACES
+
+pytestmark = needs("diffusers")
 
 LAYOUTS = ("authors", "authors' folder", "host", "all in one", "diffusers", "diffusers' folder")
 AROUND = {"2.1": False, "2.2": True}

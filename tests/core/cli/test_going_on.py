@@ -10,15 +10,16 @@ import time
 import av
 import pytest
 import torch
+from needs import needs
 from published_vaes import write_vaes
 from random_model import TINY, write_random_checkpoint
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-pytest.importorskip("diffusers")
-
 from headforcing.headforcing_core.cli import generate, main
 from headforcing.headforcing_core.reel import MadeVideo
+
+pytestmark = needs("diffusers")
 
 MODEL = ("--model", "self_forcing.safetensors", "--text-embedding", "text.safetensors")
 WHAT = (*MODEL, "--seconds", 9, "--width", 48, "--height", 32, "--text-tokens", 16)

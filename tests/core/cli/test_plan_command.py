@@ -1,6 +1,7 @@
 """``headforcing plan``, and what ``generate`` says and refuses before it loads a model."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -79,7 +80,8 @@ def test_generate_says_it_and_runs(folder, capsys):
     assert main(GENERATE) == 0
     said = capsys.readouterr().err
     assert "in all on cpu" in said
-    assert said.index("in all on cpu") < said.index("chunk 1/")
+    # the bar shows itself at most ten times a second: not every chunk
+    assert said.index("in all on cpu") < re.search(r"chunk \d+/", said).start()
 
 
 def test_generate_refuses_before_it_loads(folder, capsys, nothing_free):

@@ -8,18 +8,18 @@ from typing import NamedTuple
 import av
 import pytest
 import torch
+from needs import needs
 from published_encoders import SIZES, of_transformers, random_encoder, spiece, write_encoders
 from published_vaes import of_authors, random_vae, tiny, write_vaes
 from random_model import TINY, write_random_checkpoint
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-pytest.importorskip("sentencepiece")
-pytest.importorskip("diffusers")
-
 from headforcing.headforcing_core.autoencoders import open_vae
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.words import TextEncoder
+
+pytestmark = needs("sentencepiece", "diffusers")
 
 SMALL = ("--seconds", 2, "--width", 48, "--height", 32, "--text-tokens", 16, "--seed", 3)
 ENCODER, VAE = "umt5_xxl_fp16.safetensors", "vae/wan_vae.safetensors"

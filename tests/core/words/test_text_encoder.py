@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from needs import needs
 from published_encoders import (
     SIZES,
     as_tensor,
@@ -21,7 +22,8 @@ from headforcing.headforcing_core.words import encoder as at_work
 from headforcing.headforcing_core.words.encoder import buckets_of, encoded
 from headforcing.headforcing_core.words.published_encoder import read_encoder
 
-pytest.importorskip("sentencepiece")
+pytestmark = needs("sentencepiece")
+
 PROMPTS = ("a cat walks on the red sands", "naïve 他走路", "", "a dog " * 30)
 LAYOUTS = (
     *("authors", "authors' folder", "host fp16", "host fp32", "host fp8 old", "host fp8 new"),
