@@ -8,7 +8,6 @@ import comfy.model_management
 from comfy.model_patcher import ModelPatcher
 
 from ...headforcing_core.device import free_memory
-from ...headforcing_core.inspection import Forecast, ModelSizes, check_fits, table
 from ...headforcing_core.methods import HeadMap
 from .backbone import config_of, dtype_of
 from .pictures import HostDecoder
@@ -25,6 +24,9 @@ def foreseen(video: Video, maps: Sequence[HeadMap], decoder: HostDecoder | None 
     Raises:
         RuntimeError: if it cannot fit; it says what would.
     """
+    # here: a host that starts does not wait for what only a run needs
+    from ...headforcing_core.inspection import Forecast, ModelSizes, check_fits, table
+
     model, request = video.model, video.request
     network = model.get_model_object("diffusion_model")
     device = model.load_device
