@@ -126,8 +126,10 @@ def _old(parts: Parts) -> bool:
 
 def _ended_well(prompt: object) -> bool:
     """Tell whether the host knows that a prompt has ended well."""
-    from server import PromptServer  # there is one where nodes run, not in every script
-
+    try:
+        from server import PromptServer
+    except ImportError:  # there is one where nodes run, not in every script
+        return False
     server = getattr(PromptServer, "instance", None)
     if server is None or not isinstance(prompt, str):
         return False
