@@ -138,9 +138,11 @@ def test_method_options_reach_the_rollout(folder, generate):
 @pytest.mark.parametrize(
     ("stop", "again"),
     [
-        *(("SIGINT", after) for after in (None, 0, 0.01)),
-        *(("SIGTERM", after) for after in (None, 0.002)),
-        *(("SIGHUP", after) for after in (None, 0)),
+        *(("SIGINT", after) for after in (None, 0.01)),
+        *(("SIGTERM", None), ("SIGHUP", None)),
+        *(pytest.param("SIGINT", 0, marks=pytest.mark.long),),
+        *(pytest.param("SIGTERM", 0.002, marks=pytest.mark.long),),
+        *(pytest.param("SIGHUP", 0, marks=pytest.mark.long),),
     ],
 )
 def test_interrupting_keeps_what_is_finished(folder, generate, stop, again):
