@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..files import Parts
+from ..files import Parts, refuges
 from ..generation import VideoRequest
 from ..reel import KeptChunks
 from ..video import ChunkClock, PromptSchedule
@@ -66,13 +65,8 @@ class Unfinished:
 
     @property
     def folders(self) -> list[Path]:
-        others = [Path(tempfile.gettempdir())]
-        try:
-            others.append(Path.home())
-        except RuntimeError:  # nobody's
-            pass
         beside = self.place.with_name(self.place.name + SUFFIX)
-        return [beside / self.key, *(other / ELSEWHERE / self.key for other in others)]
+        return [beside / self.key, *(other / self.key for other in refuges(ELSEWHERE))]
 
     @property
     def parts(self) -> Parts:

@@ -16,7 +16,7 @@ from .latent_file import (
     read_text_embedding,
     write_latents,
 )
-from .parts import PART_SUFFIX, Part, Parts, Written
+from .parts import PART_SUFFIX, Part, Parts, Written, refuges
 from .picture_file import png_of, write_png
 from .plain_file import check_file, read_text
 from .replaced import (
@@ -75,6 +75,7 @@ __all__ = [
     "read_space",
     "read_text",
     "read_text_embedding",
+    "refuges",
     "refuse_held",
     "refuse_unlike_file",
     "replacing",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -97,6 +99,14 @@ class Parts:
         """
         for path in self.paths(name):
             path.unlink(missing_ok=True)
+
+
+def refuges(name: str) -> list[Path]:
+    """Return folders of that name where there may be room if the disk is full that is meant."""
+    places = [Path(tempfile.gettempdir())]
+    with suppress(RuntimeError):  # nobody's home
+        places.append(Path.home())
+    return [place / name for place in places]
 
 
 def write_part(path: Path, part: Part) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import folder_paths
 
-from ...headforcing_core.files import Part, Parts
+from ...headforcing_core.files import Part, Parts, refuges
 
 log = logging.getLogger("headforcing")
 FOLDER = "head_forcing_unfinished"
@@ -80,13 +79,7 @@ class Unfinished:
 
 def roots() -> list[Path]:
     """Return the folders in which runs are kept: the host's output, and others if it is full."""
-    others = [Path(tempfile.gettempdir())]
-    try:
-        others.append(Path.home())
-    except RuntimeError:  # nobody's
-        pass
-    name = f".{FOLDER}"
-    return [Path(folder_paths.get_output_directory()) / FOLDER, *(o / name for o in others)]
+    return [Path(folder_paths.get_output_directory()) / FOLDER, *refuges(f".{FOLDER}")]
 
 
 def clear(begun: Unfinished) -> None:
