@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from types import TracebackType
 
@@ -14,9 +13,8 @@ from ..demo.world import STRIDE, VIDEO
 from ..files import VideoStyle
 from ..reel import Film, Reel
 from ..rollout import FinishedChunk
-from ..stopping import undisturbed
+from .ending import end_after
 
-log = logging.getLogger("headforcing")
 # small pictures need it high
 QUALITY = 14
 
@@ -68,15 +66,7 @@ class Screen:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            with undisturbed():
-                self.close()
-        except OSError as failure:
-            if error is None:
-                raise
-            if isinstance(error, OSError):
-                raise OSError(f"{error}; {failure}") from error
-            log.warning("%s", failure)  # what went wrong first is the one to be raised
+        end_after(self.close, error)
 
 
 def film_of(file: Path, zoom: int) -> Film:

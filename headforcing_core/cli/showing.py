@@ -27,8 +27,8 @@ from ..reel import (
     key_of,
 )
 from ..rollout import FinishedChunk, Rollout
-from ..stopping import undisturbed
 from ..video import PromptSchedule, TimedPrompt
+from .ending import end_after
 
 log = logging.getLogger("headforcing")
 
@@ -111,13 +111,7 @@ class Showing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            with undisturbed():
-                self.close()
-        except (OSError, RuntimeError) as failure:
-            if error is None:
-                raise
-            log.warning("%s", failure)  # what went wrong first is the one to be raised
+        end_after(self.close, error)
 
 
 def add_video_options(parser: argparse.ArgumentParser) -> None:
