@@ -169,7 +169,7 @@ def _generate(
     check_room("latents and caches", size, "cpu", SHORTER)
     given = _given(options, request, (batch, model.config.in_dim), settings, earlier)
     place = out if film is None else film.path
-    left = Unfinished.of(place, request, settings, prompts, given)
+    left = Unfinished.of(place, request, settings, prompts, given, model.state_dict())
     rollout = request.rollout(model, prompts)
     rollout.check(given)
     log.info(plan)

@@ -45,6 +45,7 @@ class Unfinished:
         settings: Mapping[str, object],
         prompts: PromptSchedule,
         given: Tensor | None,
+        weights: Mapping[str, Tensor],
     ) -> Unfinished:
         """Return what is left of a video that is made so.
 
@@ -52,6 +53,7 @@ class Unfinished:
             settings: of the run.
             prompts: encoded.
             given: first frames.
+            weights: of the model, which another precision changes, though it is the same model.
         """
         plain = {name: value for name, value in settings.items() if name not in FREE}
         # of a method settings tell the name alone
@@ -61,6 +63,8 @@ class Unfinished:
         for tensor in (*prompts.texts, *([] if given is None else [given])):
             digest.update(f"{list(tensor.shape)}".encode())
             digest.update(tensor.detach().float().cpu().contiguous().numpy())
+        for name, weight in sorted(weights.items()):
+            digest.update(f"{name} {float(weight.float().sum())};".encode())
         return cls(place, digest.hexdigest()[:KEY])
 
     @property
