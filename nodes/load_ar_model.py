@@ -6,7 +6,7 @@ import folder_paths
 import torch
 from comfy_api.latest import io
 
-from ..headforcing_core.models import SUPPORTED, choose_family
+from ..headforcing_core.models import FAMILY_NAMES, choose_family
 from .graph import AUTO, CATEGORY, aliases
 from .host import load_model
 
@@ -18,7 +18,7 @@ DTYPES = {
     "fp32": torch.float32,
     "fp8_e4m3fn": torch.float8_e4m3fn,
 }
-FAMILIES = tuple(name for name in SUPPORTED if name != "demo")
+FAMILIES = tuple(name for name in FAMILY_NAMES if name != "demo")
 
 
 class HeadForcingLoadARModel(io.ComfyNode):

@@ -12,6 +12,7 @@ from .baselines import (
     RollingSink,
     SinkWindow,
 )
+from .families import KreaRealtime, LongLive2, RewardForcing, RollingForcing
 from .forcing_kv import ForcingKV
 from .head_forcing import HeadForcing
 from .head_map import Evidence, HeadMap
@@ -22,7 +23,7 @@ from .head_map_files import (
     read_head_map,
     write_head_map,
 )
-from .method import ALL_HEADS, HeadRule, Method
+from .method import ALL_HEADS, HeadRule, Method, Rebuilt, Shots
 from .online import UNDECIDED, DummyTypes
 from .pages import Commit, Kind, Page, Past, frame_page, home_of
 from .policy import HeadPolicy
@@ -51,7 +52,9 @@ __all__ = [
     "HeadRule",
     "InfinityRope",
     "Kind",
+    "KreaRealtime",
     "LongLive",
+    "LongLive2",
     "MemRope",
     "Method",
     "MethodSettings",
@@ -59,8 +62,12 @@ __all__ = [
     "Past",
     "PositionRule",
     "Pyramid",
+    "Rebuilt",
+    "RewardForcing",
     "Rolling",
+    "RollingForcing",
     "RollingSink",
+    "Shots",
     "SinkWindow",
     "Switch",
     "SwitchRule",

@@ -16,10 +16,15 @@ ALL_HEADS = "all"
 
 @dataclass(frozen=True)
 class HeadRule:
-    """What heads of one type keep of the past, and where it stands."""
+    """What heads of one type keep of the past, and where it stands.
+
+    Args:
+        ahead: where it stands for a window of several chunks; None: as for one.
+    """
 
     policy: HeadPolicy
     positions: PositionRule
+    ahead: PositionRule | None = None
 
     @property
     def per_frame(self) -> bool:
@@ -34,13 +39,46 @@ class HeadRule:
     @property
     def raw_sink(self) -> int:
         """Pages of the sink whose unturned time channels are kept from when they are written."""
-        return self.policy.sink if self.positions.re_encodes and not self.policy.scene_sink else 0
+        policy = self.policy
+        moves = policy.scene_sink or policy.shot_sink
+        return policy.sink if self.positions.re_encodes and not moves else 0
 
     @property
     def turning(self) -> int:
         """Other pages in slots that will move, whose time channels are kept as they came."""
-        sink = self.policy.sink if self.policy.scene_sink else 0
-        return sink + self.policy.middle.slots if self.positions.re_encodes else 0
+        policy, sink = self.policy, 0
+        if policy.scene_sink or policy.shot_sink:
+            sink = policy.sink + policy.shot_sink
+        return sink + policy.middle.slots if self.positions.re_encodes else 0
+
+
+@dataclass(frozen=True)
+class Shots:
+    """What a cut does to the positions of what follows.
+
+    Args:
+        offset: frames by which positions jump at every cut.
+        recache: the first chunk of a shot is remembered as if only the sink were behind it.
+    """
+
+    offset: int = 0
+    recache: bool = False
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """The past is computed anew from clean frames before every chunk.
+
+    Args:
+        frames: last frames it is computed from.
+        keep_first: the first of them is the first of the video; else it is a frame of the video
+            encoded once more, by itself.
+        fade: factor on what the attention of a chunk gives to them, but for the first.
+    """
+
+    frames: int
+    keep_first: bool = False
+    fade: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +94,9 @@ class Method:
         source: the paper or code.
         online: tells types apart during the video, where there is no head map; until then all
             heads follow the rule for ``UNDECIDED``.
+        joint: it is for models that denoise several chunks together.
+        shots: what a cut does; None: nothing is left of the past, a video begins.
+        rebuilt: what the past is computed from before every chunk; None: it is kept.
     """
 
     name: str
@@ -65,6 +106,9 @@ class Method:
     switch: Switch = field(default_factory=Switch)
     source: str = ""
     online: DummyTypes | None = None
+    joint: bool = False
+    shots: Shots | None = None
+    rebuilt: Rebuilt | None = None
 
     def __post_init__(self) -> None:
         if self.scheme is None and set(self.rules) != {ALL_HEADS}:

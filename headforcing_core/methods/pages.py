@@ -77,6 +77,7 @@ class Commit:
         chunk: the chunk.
         scene: first frame of the prompt that rules it.
         sink: frames that are kept for ever.
+        shot: first frame of the shot that rules, 0 in the first.
         likeness: cosine of the descriptors of two frames; frames that no descriptor was kept of
             are missing.
         bands: how much a band of a frame is like the same band of the next frame.
@@ -85,6 +86,7 @@ class Commit:
     chunk: Chunk
     scene: int = 0
     sink: tuple[int, ...] = ()
+    shot: int = 0
     likeness: Mapping[tuple[int, int], float] = field(default_factory=dict)
     bands: Mapping[tuple[int, int], float] = field(default_factory=dict)
 

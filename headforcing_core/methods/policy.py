@@ -23,6 +23,8 @@ class HeadPolicy:
         warm_up: as long as the past has no more frames than that, all of them are kept; then what
             is too many leaves at once.
         scene_sink: the sink is made of the first frames of the scene that rules, not of the video.
+        shot_sink: first frames of the shot that rules, if it is not the first, that stay beside the
+            sink. They take the places of as many recent ones.
     """
 
     sink: int = 0
@@ -30,11 +32,18 @@ class HeadPolicy:
     middle: Middle = field(default_factory=Middle)
     warm_up: int = 0
     scene_sink: bool = False
+    shot_sink: int = 0
 
     def __post_init__(self) -> None:
         check_frames("sink", self.sink)
         check_frames("recent", self.recent)
         check_frames("warm_up", self.warm_up)
+        check_frames("shot_sink", self.shot_sink)
+        if self.shot_sink > self.recent:
+            raise ValueError(
+                f"shot_sink must be at most the recent frames, {self.recent}, whose places it takes, "
+                f"got {self.shot_sink}"
+            )
 
     @classmethod
     def of_window(cls, window: int, sink: int, frames_per_chunk: int) -> HeadPolicy:
@@ -65,8 +74,10 @@ class HeadPolicy:
         # first frames that still are recent need no place as both, if nobody can tell
         rest = past if apart or self.scene_sink else past - sink
         recent, warm_up = min(self.recent, rest), min(self.warm_up, past)
-        middle = self.middle.fitted(past, frames)
-        return replace(self, sink=sink, recent=recent, warm_up=warm_up, middle=middle)
+        middle, shot = self.middle.fitted(past, frames), min(self.shot_sink, recent)
+        return replace(
+            self, sink=sink, recent=recent, warm_up=warm_up, middle=middle, shot_sink=shot
+        )
 
     @property
     def slots(self) -> int:
@@ -80,14 +91,16 @@ class HeadPolicy:
 
     def commit(self, past: Past, event: Commit) -> Past:
         """Return what is kept when a chunk has become part of the past."""
-        sink, leaving, recent = self.split(past, event.chunk, event.scene)
+        sink, leaving, recent = self.split(past, event.chunk, event.scene, event.shot)
         middle = self.middle.take(past.middle, leaving, replace(event, sink=sink))
         return Past(sink, middle, recent)
 
     def split(
-        self, past: Past, chunk: Chunk, scene: int
+        self, past: Past, chunk: Chunk, scene: int, shot: int = 0
     ) -> tuple[tuple[int, ...], list[int], tuple[int, ...]]:
         """Return the sink, the frames that leave, and the recent ones after a chunk's commit."""
+        if self.shot_sink:
+            return self._split_by_shot(past, chunk, shot)
         arrived = (*past.recent, *chunk.frames)
         # a past that is computed again had its warm-up: what left then is in the middle
         warms_up = chunk.stop <= self.warm_up and not past.middle
@@ -98,6 +111,37 @@ class HeadPolicy:
         of_scene = range(first, first + self.sink)
         sink = tuple(sorted({f for f in (*past.sink, *left) if f in of_scene})) or past.sink
         return sink, [frame for frame in left if frame not in sink], recent
+
+    def _split_by_shot(
+        self, past: Past, chunk: Chunk, shot: int
+    ) -> tuple[tuple[int, ...], list[int], tuple[int, ...]]:
+        """Do the same where a shot's first frames stay: what stood for an earlier shot leaves."""
+        held = (*past.sink, *past.recent, *chunk.frames)
+        pinned = range(shot, shot + self.shot_sink) if shot else range(0)
+        stay = [f for f in held if f < self.sink or f in pinned]
+        others = [f for f in held if f not in stay]
+        keep = max(0, len(others) - max(0, self.sink + self.recent - len(stay)))
+        left, recent = others[:keep], tuple(others[keep:])
+        return tuple(stay), left, recent
+
+    def ahead(self, past: Past, frames: int, reach: int, frame: int) -> Past:
+        """Return what a window of several chunks reads of the past.
+
+        First frames come first, then what is in the middle, then the last ones, as many as there
+        is room for.
+
+        Args:
+            frames: of the window.
+            reach: all that is read, the window included.
+            frame: the first of the window.
+        """
+        first = max(self.sink, self.middle.first)
+        sink = tuple(sorted({*past.sink, *(f for f in past.recent if f < first)}))
+        room = max(0, reach - frames - len(sink))
+        kept = self.middle.ahead(past.middle, frame)
+        middle = kept[max(0, len(kept) - room) :]
+        recent = [f for f in past.recent if f not in sink]
+        return Past(sink, middle, tuple(recent[max(0, len(recent) - room + len(middle)) :]))
 
     def rewind(self, past: Past, start: int) -> Past:
         """Return what is kept when frames from ``start`` on are about to be committed again.

@@ -4,7 +4,7 @@ from .backbone import Attend, Backbone
 from .checkpoint import load_checkpoint
 from .families import (
     FAMILIES,
-    SUPPORTED,
+    FAMILY_NAMES,
     UMT5_EPS,
     UMT5_FAR,
     WAN_1_3B,
@@ -40,12 +40,12 @@ __all__ = [
     "ADAPTER_WRAPPERS",
     "CLEAN_LATENT",
     "FAMILIES",
+    "FAMILY_NAMES",
     "FP8",
     "HEADS_KEY",
     "PREDICTS_KEY",
     "ROOT",
     "SCALED",
-    "SUPPORTED",
     "UMT5_EPS",
     "UMT5_FAR",
     "WAN_1_3B",

@@ -1,6 +1,7 @@
 """What a video is made of: sizes, chunks, prompts, noise levels, noise, positions."""
 
 from .clock import Chunk, ChunkClock
+from .denoising import Denoising, Multistep, Predict, Renoising
 from .drift import Drift, appearance, drift, seam_ratio
 from .geometry import LatentGrid, ModelGeometry, VideoFormat
 from .noise import NoiseSource, SeededNoise, check_seed
@@ -13,10 +14,12 @@ from .schedule import (
     TRAINING_STEPS,
     NoiseLevel,
     add_noise,
+    each_frame,
     levels_at,
     noise_levels,
     remove_flow,
     shifted,
+    truncated_levels,
     warp,
 )
 from .timed_prompt import TimedPrompt, Unit

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from ..bounds import check_within
+from ..device import send
 from ..files import shown
 
 TRAINING_STEPS = 1000
 # beyond these all steps fall together in float32
 SHIFTS = (0.01, 100)
+# the noisiest level of a solver of the flow: at 1 its signal-to-noise ratio would have no logarithm
+NOISIEST = 0.999
 # levels that an error repeats
 SHOWN = 8
 
@@ -100,6 +103,24 @@ def levels_at(sigmas: Sequence[float]) -> tuple[NoiseLevel, ...]:
     return tuple(NoiseLevel(sigma, TRAINING_STEPS * sigma) for sigma in chosen)
 
 
+def truncated_levels(steps: Sequence[float], shift: float) -> tuple[NoiseLevel, ...]:
+    """Return the levels of a solver of the flow, whose model was told whole timesteps.
+
+    Args:
+        steps: from 1000 down; the first is a little less than noise.
+
+    Source: the UniPC scheduler of Wan 2.1 (arXiv 2503.20314), as LongLive 2.0 runs it.
+    """
+    check_within("shift", shift, *SHIFTS)
+    if list(steps) != sorted(set(steps), reverse=True) or not all(
+        0 < step <= TRAINING_STEPS for step in steps
+    ):
+        raise ValueError(f"steps must descend from {TRAINING_STEPS} to 0, got {_listed(steps)}")
+    even = [NOISIEST * step / TRAINING_STEPS for step in steps]
+    sigmas = [shift * s / (1 + (shift - 1) * s) for s in even]
+    return tuple(NoiseLevel(sigma, int(TRAINING_STEPS * sigma)) for sigma in sigmas)
+
+
 def _listed(values: Iterable[float]) -> str:
     texts = [shown(value) for value in values]
     if len(texts) > SHOWN:
@@ -107,11 +128,28 @@ def _listed(values: Iterable[float]) -> str:
     return f"[{', '.join(texts)}]"
 
 
+def each_frame(level: NoiseLevel | Sequence[NoiseLevel], frames: int) -> Sequence[NoiseLevel]:
+    """Return the level of every frame, where one may stand for all."""
+    return [level] * frames if isinstance(level, NoiseLevel) else level
+
+
+def sigmas_of(levels: Sequence[NoiseLevel], like: Tensor) -> Tensor:
+    """Return the sigmas of frames, ``[F, 1, 1]``, to go with a latent ``[B, C, F, Y, X]``."""
+    return torch.tensor([level.sigma for level in levels], dtype=like.dtype).view(-1, 1, 1)
+
+
 def add_noise(clean: Tensor, noise: Tensor, level: NoiseLevel) -> Tensor:
     """Mix ``clean`` and ``noise`` (same shape) to the given level."""
     return (1 - level.sigma) * clean + level.sigma * noise
 
 
-def remove_flow(noisy: Tensor, flow: Tensor, level: NoiseLevel) -> Tensor:
-    """Return the clean latent that a flow (noise - clean) at the given level points to."""
-    return noisy - level.sigma * flow
+def remove_flow(noisy: Tensor, flow: Tensor, level: NoiseLevel | Sequence[NoiseLevel]) -> Tensor:
+    """Return the clean latent that a flow (noise - clean) points to.
+
+    Args:
+        noisy, flow: ``[B, C, F, Y, X]``.
+        level: of all frames, or one for each.
+    """
+    if isinstance(level, NoiseLevel):
+        return noisy - level.sigma * flow
+    return noisy - send(sigmas_of(level, noisy), noisy.device) * flow

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from comfy.model_patcher import ModelPatcher
 
 from ...headforcing_core.methods import HeadMap
-from ...headforcing_core.models import SUPPORTED, Family, choose_family, family_named
+from ...headforcing_core.models import FAMILY_NAMES, Family, choose_family, family_named
 
 AUTO = "auto"
 _FAMILY, _MAPS = "head_forcing_family", "head_forcing_maps"
@@ -32,7 +32,7 @@ def family_of(model: ModelPatcher, name: str) -> Family:
     if name == AUTO and noted is None:
         raise ValueError(
             f"family must be chosen for a model that was not loaded with Load AR Model: "
-            f"{', '.join(SUPPORTED)}"
+            f"{', '.join(FAMILY_NAMES)}"
         )
     return family_named(noted if name == AUTO else name)
 

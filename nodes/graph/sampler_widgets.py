@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ...headforcing_core.models import SUPPORTED
+from ...headforcing_core.models import FAMILY_NAMES
 from .model_notes import AUTO
 from .sockets import CacheMethodSocket, HeadMapSocket, ScheduleSocket
 
@@ -21,7 +21,7 @@ def size_widgets() -> list[io.Input]:
 def family_widget() -> io.Input:
     return io.Combo.Input(
         "family",
-        options=[AUTO, *SUPPORTED],
+        options=[AUTO, *FAMILY_NAMES],
         default=AUTO,
         tooltip="How the model is run. auto: as Load AR Model noted.",
     )

@@ -1,14 +1,17 @@
 """What becomes of frames that are neither first nor recent: a rule per file."""
 
+from .anchor import Anchor
 from .averages import Averages
 from .bands import Bands
 from .episodes import Descriptor, Episodes, EpisodeUpdate, Scope, Unit
+from .mean_sink import MeanSink
 from .middle import Middle
 from .replay import Replay
 from .strides import Blocks, Cyclic, Stride
 from .tokens import Tokens
 
 __all__ = [
+    "Anchor",
     "Averages",
     "Bands",
     "Blocks",
@@ -16,6 +19,7 @@ __all__ = [
     "Descriptor",
     "EpisodeUpdate",
     "Episodes",
+    "MeanSink",
     "Middle",
     "Replay",
     "Scope",

@@ -25,6 +25,11 @@ class Middle:
         return 0
 
     @property
+    def first(self) -> int:
+        """First frames of the video that a window of several chunks reads beside the last."""
+        return 0
+
+    @property
     def front(self) -> int:
         """Most pages read in front of the slots: small ones, and ones that come and go."""
         return 0
@@ -101,6 +106,10 @@ class Middle:
     def read(self, held: tuple[Page, ...], frame: int) -> tuple[Page, ...]:
         """Return the pages that a query frame reads, oldest first."""
         return held
+
+    def ahead(self, held: tuple[Page, ...], frame: int) -> tuple[Page, ...]:
+        """Return the pages that a window of several chunks reads, oldest first."""
+        return self.read(held, frame)
 
     def rewind(self, held: tuple[Page, ...], start: int) -> tuple[Page, ...]:
         """Return what is held when frames from ``start`` on are about to be taken again."""

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from headforcing.headforcing_core.autoencoders import open_vae
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.inspection import fitting
-from headforcing.headforcing_core.models import SUPPORTED
+from headforcing.headforcing_core.models import FAMILY_NAMES
 
 MIB = 1024**2
 
@@ -46,7 +46,7 @@ def test_a_plan_needs_no_file_and_no_gpu(capsys):
     assert said[-1] == "it fits"
 
 
-@pytest.mark.parametrize("family", [name for name in SUPPORTED if name != "demo"])
+@pytest.mark.parametrize("family", [name for name in FAMILY_NAMES if name != "demo"])
 def test_every_family_can_be_planned_without_a_file(family, capsys):
     assert main(["plan", "--family", family, "--free", "100", "--seconds", "30"]) == 0
     said = capsys.readouterr().out.splitlines()
