@@ -241,7 +241,8 @@ def heard(model, latent, level, text):
         asked.extend((q, k, v))
         return v
 
-    return [*asked, model.predict_clean(latent, level, text, attend)]
+    asked.append(model.predict_clean(latent, level, text, attend))
+    return asked
 
 
 def assert_clean_calls_are_the_seconds(model):
