@@ -2,6 +2,7 @@
 
 from .backbone import Attend, Backbone
 from .checkpoint import load_checkpoint
+from .experts import TwoExperts
 from .families import (
     FAMILIES,
     FAMILY_NAMES,
@@ -62,6 +63,7 @@ __all__ = [
     "Lora",
     "Published",
     "StoredWeight",
+    "TwoExperts",
     "WanConfig",
     "WanModel",
     "WanText",

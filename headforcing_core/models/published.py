@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from math import prod
+from typing import TypeVar
 
 import torch
 
 from ..files import TensorSource, shown
-from .families import WAN_EPS, WAN_HEAD_DIM
+from .families import FAMILIES, WAN_EPS, WAN_HEAD_DIM
 from .quantised import is_fp8, quantised_layers
 from .stored_weights import StoredWeight, check_scales, check_shapes, told_apart
 from .wan import FLOW, WanConfig, WanModel
-from .weight_names import ROOT, wan_names
+from .weight_names import MEMORY, ROOT, memory_name, wan_names
+
+T = TypeVar("T")
 
 # weights that, with the root, give the sizes of a model
 SIZED = (
@@ -23,7 +26,10 @@ SIZED = (
     "text_embedding.0.weight",
     "head.head.weight",
 )
-MODEL = "a Wan text-to-video model"
+MODEL, SECOND = "a Wan text-to-video model", "the second model of a file"
+SECOND_OF = " or ".join(family.name for family in FAMILIES if family.two_experts)
+# what LongLive 2.0's files of 4 bits call the numbers of a layer
+PACKED = ".quantized_weight_values"
 # tensors of a block, less than it has
 LEAST_OF_BLOCK = 8
 # layers and channels beyond any model: what is made of them before all weights are compared
@@ -42,6 +48,7 @@ class Published:
         weights: of the model, all of them.
         beside: what lies beside them, such as scales: name -> where it is stored.
         quantised: module -> how the file says that its weight is quantised, with "format".
+        second: a model of the same sizes that makes the calls on clean latents, see ``TwoExperts``.
     """
 
     source: TensorSource
@@ -49,6 +56,7 @@ class Published:
     weights: tuple[StoredWeight, ...]
     beside: Mapping[str, str]
     quantised: Mapping[str, Mapping[str, object]]
+    second: Published | None = None
 
 
 def read_published(
@@ -56,6 +64,7 @@ def read_published(
     heads: int | None = None,
     eps: float = WAN_EPS,
     predicts: str | None = None,
+    two_experts: bool = False,
 ) -> Published:
     """Tell what a file holds; of its tensors only what says how they are quantised is read.
 
@@ -66,27 +75,63 @@ def read_published(
             the 128 channels per head that all published Wan models have.
         eps: of all norms.
         predicts: what the model gives, see ``WanConfig``; None: as the file's metadata says.
+        two_experts: whether whoever asks runs a second model if there is one.
 
     Raises:
-        ValueError: if the tensors are not those of a whole Wan 2.1 text-to-video model, with the
-            reason.
+        ValueError: if the tensors are not those of a whole Wan 2.1 text-to-video model, or of one
+            and a half, or of two where one is asked for, with the reason.
     """
     if heads is None and HEADS_KEY in source.metadata:
         heads = _heads(source.metadata[HEADS_KEY])
     predicts = predicts or source.metadata.get(PREDICTS_KEY, FLOW)
     names = wan_names(source.shapes)
+    _check_packed(names)
     quantised = quantised_layers(names, source)
     weights, beside = told_apart(names, quantised)
     check_scales(weights, beside, quantised)
-    shapes = {weight.name: source.shapes[weight.at] for weight in weights}
-    config = read_config(shapes, heads, eps, predicts)
-    expected = weight_shapes(config)
+    second = tuple(weight for weight in weights if weight.name.startswith(MEMORY))
+    if second and not two_experts:
+        raise ValueError(
+            f"the file must be run as {SECOND_OF}, which have a second model for clean latents, got "
+            f"{len(second)} weights of one, such as {second[0].at}; choose one of these families"
+        )
+    own = tuple(weight for weight in weights if not weight.name.startswith(MEMORY))
+    config = read_config({w.name: source.shapes[w.at] for w in own}, heads, eps, predicts)
+    found = Published(source, config, own, _part(beside, False), _part(quantised, False))
+    _check_whole(MODEL, found)
+    if not second:
+        return found
+    plain = tuple(weight._replace(name=weight.name.removeprefix(MEMORY)) for weight in second)
+    other = Published(source, config, plain, _part(beside, True), _part(quantised, True))
+    _check_whole(SECOND, other, memory_name)
+    return replace(found, second=other)
+
+
+def _part(named: Mapping[str, T], of_second: bool) -> dict[str, T]:
+    """Return what is of one of two models, without what tells them apart."""
+    return {
+        name.removeprefix(MEMORY): value
+        for name, value in named.items()
+        if name.startswith(MEMORY) == of_second
+    }
+
+
+def _check_whole(model: str, found: Published, called: Callable[[str], str] = str) -> None:
+    expected = weight_shapes(found.config)
     # several numbers may share a byte: only whoever runs such a layer knows its size
-    packed = {f"{module}.weight" for module in quantised if not is_fp8(quantised[module])}
-    check_shapes(
-        MODEL, expected, {n: expected.get(n, s) if n in packed else s for n, s in shapes.items()}
-    )
-    return Published(source, config, weights, beside, quantised)
+    packed = {f"{module}.weight" for module, how in found.quantised.items() if not is_fp8(how)}
+    shapes = {w.name: found.source.shapes[w.at] for w in found.weights}
+    got = {n: expected.get(n, s) if n in packed else s for n, s in shapes.items()}
+    check_shapes(model, *({called(n): s for n, s in named.items()} for named in (expected, got)))
+
+
+def _check_packed(names: Collection[str]) -> None:
+    packed = [name for name in names if name.endswith(PACKED)]
+    if packed:
+        raise ValueError(
+            f"weights must be bf16, fp16, fp32 or fp8, got {len(packed)} layers packed to 4 bits "
+            f"(NVFP4): {', '.join(packed[:3])}; use the bf16 version, such as model_bf16.pt"
+        )
 
 
 def _heads(text: str) -> int:

@@ -9,6 +9,13 @@ ROOT = "patch_embedding.weight"
 TRAINER_TOKENS = ("_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod.")
 # what all-in-one checkpoints hold beside the video model
 COMPANIONS = ("first_stage_model.", "text_encoders.", "cond_stage_model.", "vae.", "conditioner.")
+# under which a second model of a file stands (SGF+), and how its authors mark its names: the first
+# part of what belongs to no block, the last part of what does
+MEMORY, MARK = "memory.", "memory_"
+MARKED = tuple(
+    f"{MARK}{module}."
+    for module in ("patch_embedding", "text_embedding", "time_embedding", "time_projection", "head")
+)
 
 DIFFUSERS = (
     (r"^condition_embedder\.time_embedder\.linear_1\.", "time_embedding.0."),
@@ -32,6 +39,8 @@ DIFFUSERS = (
 def wan_names(stored: Mapping[str, object]) -> dict[str, str]:
     """Map the authors' parameter names to the names under which a file stores them.
 
+    Those of a second model that remembers are the same behind ``memory.``.
+
     Raises:
         ValueError: if the file holds no Wan video model, saying what it seems to be.
     """
@@ -49,7 +58,22 @@ def wan_names(stored: Mapping[str, object]) -> dict[str, str]:
     )
     if any(name.startswith("condition_embedder.") for name in inside):
         inside = _unique((from_diffusers(name), at) for name, at in inside.items())
-    return inside
+    return _unique((_behind_memory(name), at) for name, at in inside.items())
+
+
+def memory_name(name: str) -> str:
+    """Return what a second model's authors call a parameter: ``blocks.0.ffn.0.memory_weight``."""
+    module, _, kind = name.rpartition(".")
+    return f"{module}.{MARK}{kind}" if name.startswith("blocks.") else MARK + name
+
+
+def _behind_memory(name: str) -> str:
+    module, _, kind = name.rpartition(".")
+    if name.startswith(MARKED):
+        return MEMORY + name.removeprefix(MARK)
+    if module.startswith("blocks.") and kind.startswith(MARK):
+        return f"{MEMORY}{module}.{kind.removeprefix(MARK)}"
+    return name
 
 
 def _unique(names: Iterable[tuple[str, str]]) -> dict[str, str]:
