@@ -315,14 +315,18 @@ class Krea(Family):
         return RecordedNoise(noise, job["draws"], known, known // job["chunk"])
 
     def prompts(self, job: dict, clock: ChunkClock, before: int) -> PromptSchedule:
-        chunks, schedule = list(clock), PromptSchedule.constant(job["prompts"][0])
+        """Every change comes in, over chunks of its own, from what is said when it is asked for."""
+        chunks = list(clock)
+        texts = [job["prompts"][0]] * len(chunks)
         for block, prompt, over in job["prompt_changes"]:
-            if over < 2 or block + before >= len(chunks):  # the original's weights are 0 alone
+            first = block + before
+            now, left = texts[max(0, first - 1)], chunks[first:]
+            if over < 2:  # the original's only weight is 0
+                texts[first:] = [now] * len(left)
                 continue
-            start = chunks[block + before].start
-            known = [
-                (s, t) for s, t in zip(schedule.starts, schedule.texts, strict=True) if s < start
-            ]
-            starts, texts = zip(*known, (start, job["prompts"][prompt]), strict=True)
-            schedule = PromptSchedule(starts, texts).blended(chunks, over, torch.lerp)
-        return schedule.prepared(self.model.prepare_text)
+            begins = PromptSchedule((0, 1), (now, job["prompts"][prompt]))
+            shifted = [Chunk(i, i, i + 1) for i in range(len(left) + 1)]
+            blended = begins.blended(shifted, over, torch.lerp)
+            texts[first:] = [blended.at(i + 1) for i in range(len(left))]
+        starts = tuple(chunk.start for chunk in chunks)
+        return PromptSchedule(starts, tuple(texts)).prepared(self.model.prepare_text)
