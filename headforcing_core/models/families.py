@@ -255,8 +255,8 @@ def choose_family(path: str | Path, name: str | None) -> Family:
     if said and said.kind != family.kind:
         raise ValueError(
             f"family must fit the file: {Path(path).name} says {said.name}, whose rollout is of "
-            f"another kind than that of {family.name}; choose {said.name}, or rename the file if it "
-            "is wrong"
+            f"another kind than that of {family.name}; choose {said.name}, or rename the file if "
+            "it is wrong"
         )
     return family
 
