@@ -161,8 +161,8 @@ class KreaHeads:
             MEMORY: HeadPolicy(0, self.context),
         }
         says = (
-            f"{self.context} clean frames, computed anew before every chunk: memory heads read all, "
-            f"anchors the first, local heads the last {self.local_recent}"
+            f"{self.context} clean frames, computed anew before every chunk: memory heads read "
+            f"all, anchors the first, local heads the last {self.local_recent}"
         )
         return _rebuilt(self, frames_per_chunk, says, rules, SCHEME)
 

@@ -15,12 +15,12 @@ from .families import (
     WAN_HORIZON,
     WAN_TEXT_TOKENS,
     WAN_VIDEO,
-    Family,
     choose_family,
     family_named,
     recognise,
     video_format,
 )
+from .family import Family
 from .fingerprint import fingerprint
 from .lora import ADAPTER_WRAPPERS, Adapter, Lora, check_strength
 from .published import HEADS_KEY, PREDICTS_KEY, Published, read_published, weight_shapes
