@@ -92,8 +92,8 @@ def read_published(
     second = tuple(weight for weight in weights if weight.name.startswith(MEMORY))
     if second and not two_experts:
         raise ValueError(
-            f"the file must be run as {SECOND_OF}, which have a second model for clean latents, got "
-            f"{len(second)} weights of one, such as {second[0].at}; choose one of these families"
+            f"the file must be run as {SECOND_OF}, which have a second model for clean latents, "
+            f"got {len(second)} weights of one, such as {second[0].at}; choose one of these two"
         )
     own = tuple(weight for weight in weights if not weight.name.startswith(MEMORY))
     config = read_config({w.name: source.shapes[w.at] for w in own}, heads, eps, predicts)

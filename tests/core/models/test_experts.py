@@ -168,7 +168,7 @@ def test_half_a_second_model_is_refused_in_a_sentence(kind):
 
 REFUSAL = (
     "the file must be run as sgf_chunkwise or sgf_framewise, .* got 69 weights of one, such as .*"
-    "memory_.*; choose one of these families"
+    "memory_.*; choose one of these two"
 )
 
 
