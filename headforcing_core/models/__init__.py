@@ -15,11 +15,11 @@ from .families import (
     WAN_HORIZON,
     WAN_TEXT_TOKENS,
     WAN_VIDEO,
-    Family,
     family_named,
     unlike_published,
     video_format,
 )
+from .family import Family
 from .fingerprint import fingerprint
 from .lora import ADAPTER_WRAPPERS, Adapter, Lora, check_strength
 from .published import HEADS_KEY, PREDICTS_KEY, Published, read_published, weight_shapes

@@ -11,7 +11,8 @@ import torch
 
 from ..files import TensorSource, open_tensors
 from .experts import TwoExperts
-from .families import WAN_EPS, Family, unlike_published
+from .families import WAN_EPS, unlike_published
+from .family import Family
 from .lora import Lora
 from .published import Published, read_published, weight_shapes
 from .quantised import is_fp8

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .families import FAMILIES, FAMILY_NAMES, Family, family_named
+from .families import FAMILIES, FAMILY_NAMES, family_named
+from .family import Family
 
 # stages before the few steps
 EARLIER_STAGES = "ardiffusion|odeinit|causalode|causalcd|teacher"
