@@ -1,11 +1,13 @@
 """Autoregressive video rollouts with bounded caches. Knows torch; knows no host."""
 
 from .attention import HeadAttention
+from .contexts import KeptContext, RebuiltContext, Recoder
 from .generation import VideoRequest
+from .joint_rollout import JointRollout
 from .memory import CacheBank, CachePlan, OpenChunk
 from .methods import HeadPolicy, PositionRule
 from .models import Attend, Backbone, WanConfig, WanModel, WanText
-from .rollout import FinishedChunk, Rollout
+from .rollout import Begun, FinishedChunk, Rollout
 from .video import (
     CLEAN,
     Chunk,
@@ -15,6 +17,7 @@ from .video import (
     NoiseLevel,
     NoiseSource,
     PromptSchedule,
+    Renoising,
     Rope,
     SeededNoise,
     VideoFormat,
@@ -25,6 +28,7 @@ __all__ = [
     "CLEAN",
     "Attend",
     "Backbone",
+    "Begun",
     "CacheBank",
     "CachePlan",
     "Chunk",
@@ -32,6 +36,8 @@ __all__ = [
     "FinishedChunk",
     "HeadAttention",
     "HeadPolicy",
+    "JointRollout",
+    "KeptContext",
     "LatentGrid",
     "ModelGeometry",
     "NoiseLevel",
@@ -39,6 +45,9 @@ __all__ = [
     "OpenChunk",
     "PositionRule",
     "PromptSchedule",
+    "RebuiltContext",
+    "Recoder",
+    "Renoising",
     "Rollout",
     "Rope",
     "SeededNoise",

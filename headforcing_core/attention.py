@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from ..kernels import Dense, Span, chosen_impl, head_attention
-from .memory import CacheBank, OpenChunk
+from .device import send
+from .memory import CacheBank, OpenChunk, OpenWindow
 
 # Dense is the kernels' word, and a host's as well: hosts do not import kernels
 __all__ = ["Dense", "HeadAttention", "Observer", "Read", "served_by"]
@@ -29,7 +32,7 @@ class Read(NamedTuple):
     step: int | None
     frame: int
     q: Tensor
-    opened: OpenChunk
+    opened: OpenChunk | OpenWindow
 
 
 Observer = Callable[[Read], None]
@@ -47,12 +50,14 @@ class HeadAttention:
         observe: sees every read, e.g. to measure attention.
         step: number of the call, from 0; None: it is on clean latents, and policies may look at it.
         dense: the host's own attention, where its user has asked for one; None: the best there is.
+        fade: factor on what is given to the past, but for its first page; 1 in clean calls.
     """
 
-    opened: OpenChunk
+    opened: OpenChunk | OpenWindow
     observe: Observer | None = None
     step: int | None = 0
     dense: Dense | None = None
+    fade: float = 1.0
 
     def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend in one layer; q, k, v and the result are ``[B, T, H, D]``, unrotated."""
@@ -70,8 +75,30 @@ class HeadAttention:
         rows = self.opened.stage(layer, frame)
         if self.observe is not None:
             self.observe(Read(layer, self.step, frame, q, self.opened))
+        if self.fade != 1 and self.step is not None:
+            return self._faded(layer, q, frame)
         pools = self.opened.pools(layer)
         return head_attention(q, *pools, rows.spans, table=rows.table, dense=self.dense)
+
+    def _faded(self, layer: int, q: Tensor, frame: int) -> Tensor:
+        """Read with less weight on pages of the past, which no kernel of ours knows of.
+
+        Source: the attention bias of daydreamlive/scope (pipelines/krea_realtime_video).
+        """
+        k_pool, v_pool = self.opened.pools(layer)
+        tokens = self.opened.plan.rope.grid.tokens_per_frame
+        read: list[Tensor] = []
+        for head, (start, length) in enumerate(self.opened.rows(layer).spans):
+            pages = self.opened.pages(layer, head, frame)
+            past = [page for page in pages if page.at < self.opened.chunk.start]
+            first = min(past, key=lambda page: page.at, default=None)
+            faded = [page in past and page is not first for page in pages]
+            bias = torch.tensor(faded).repeat_interleave(tokens) * log(self.fade)
+            k, v = (pool[:, None, start : start + length] for pool in (k_pool, v_pool))
+            mask = send(bias.to(q.dtype), q.device).expand(q.shape[1], -1)
+            own = q[:, :, head : head + 1].transpose(1, 2)
+            read.append(scaled_dot_product_attention(own, k, v, attn_mask=mask))
+        return torch.cat(read, 1).transpose(1, 2)
 
 
 def served_by(bank: CacheBank, dense: Dense | None = None) -> str:

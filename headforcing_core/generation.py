@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,9 +11,11 @@ import torch
 from ..kernels import Dense
 from .attention import Observer
 from .bounds import check_frames
-from .memory import CacheBank, CachePlan, check_map, group_heads
+from .contexts import KeptContext, RebuiltContext, Recoder
+from .joint_rollout import JointRollout
+from .memory import Ahead, CacheBank, CachePlan, check_map, group_heads
 from .methods import HeadMap, Method
-from .models import WAN_VIDEO, Backbone, Family, WanConfig
+from .models import Backbone, Family, WanConfig
 from .rollout import Rollout
 from .version import VERSION
 from .video import ChunkClock, PromptSchedule, Rope, SeededNoise, check_seed
@@ -56,14 +59,21 @@ class VideoRequest:
         check_frames("frames", self.frames, 1)
         only = self.family.latent_size
         if only not in (None, (self.rows, self.columns)):
-            width, height = (WAN_VIDEO.space_stride * side for side in reversed(only))
+            stride = self.family.video.space_stride
+            width, height = (stride * side for side in reversed(only))
             raise ValueError(
                 f"width and height must be {width} and {height} for {self.family.title}, got "
-                f"{WAN_VIDEO.space_stride * self.columns} and {WAN_VIDEO.space_stride * self.rows}"
+                f"{stride * self.columns} and {stride * self.rows}"
             )
         check_seed(self.seed)
         # each of these refuses what cannot be run, before a model is loaded for it
-        _ = self.clock, self.family.levels
+        _ = self.clock, self.family.levels, self.family.first_denoising
+        self.family.check_first_chunk(self.first_chunk)
+        if self.family.joint and len(self.clock) < len(self.family.steps):
+            raise ValueError(
+                f"a video of {self.family.title} must have at least {len(self.family.steps)} chunks, "
+                f"which are denoised together, got {len(self.clock)}; raise seconds"
+            )
         self.fitted_method.check(self.family.frames_per_chunk, self.family.horizon)
         check_map(self.fitted_method, self.head_map)
 
@@ -80,6 +90,7 @@ class VideoRequest:
             "family": family.name,
             "frames_per_chunk": family.frames_per_chunk,
             "steps": list(family.steps),
+            "first_steps": None if family.first_steps is None else list(family.first_steps),
             "shift": family.shift,
             "sigmas": None if family.sigmas is None else list(family.sigmas),
             "window": family.window,
@@ -96,7 +107,7 @@ class VideoRequest:
     @property
     def fitted_method(self) -> Method:
         """How the past is kept, with no more room than this video needs."""
-        method = self.method or self.family.method
+        method = self.family.fitting(self.method or self.family.method)
         return method.fitted(self.clock.total_frames, self.family.frames_per_chunk)
 
     def plan(self, model: VideoModel, batch: int = 1) -> CachePlan:
@@ -104,16 +115,26 @@ class VideoRequest:
         family, geometry = self.family, model.config.geometry
         grid = model.config.grid(self.rows, self.columns)
         method = self.fitted_method.on_grid(grid.tokens_per_frame)
+        size, steps = family.frames_per_chunk, len(family.steps)
+        ahead = Ahead(steps * size, family.window) if family.joint else None
         return CachePlan(
             geometry=geometry,
             rope=Rope(geometry.head_dim, grid),
             groups=group_heads(method, self.head_map, geometry),
-            frames_per_chunk=family.frames_per_chunk,
+            frames_per_chunk=size,
             horizon=family.horizon,
             batch=batch,
             dtype=model.dtype,
             method=method,
+            ahead=ahead,
         )
+
+    def blended(
+        self, prompts: PromptSchedule, mix: Callable[[Any, Any, float], object]
+    ) -> PromptSchedule:
+        """Return prompts as the family's authors let them come in."""
+        over = self.family.blend
+        return prompts.blended(list(self.clock), over, mix) if over else prompts
 
     def rollout(
         self,
@@ -123,7 +144,8 @@ class VideoRequest:
         entry: int = 0,
         batch: int | None = None,
         dense: Dense | None = None,
-    ) -> Rollout:
+        recoder: Recoder | None = None,
+    ) -> Rollout | JointRollout:
         """Allocate the caches and return the rollout, ready to run once.
 
         Args:
@@ -132,19 +154,25 @@ class VideoRequest:
             entry: number of the first video, where a batch is made in parts.
             batch: videos side by side; None: as many as the prompts are.
             dense: see ``HeadAttention``.
+            recoder: for a past that is computed anew from frames encoded once more.
         """
         if batch is None:
             (batch,) = {embedding.shape[0] for embedding in prompts.texts}
-        return Rollout(
-            backbone=model,
-            clock=self.clock,
-            prompts=prompts.prepared(model.prepare_text),
-            bank=CacheBank(self.plan(model, batch), model.device),
-            levels=self.family.levels,
-            noise=SeededNoise(
-                self.seed, batch, model.config.in_dim, self.rows, self.columns, entry
-            ),
-            switch=self.fitted_method.switch,
-            observe=observe,
-            dense=dense,
-        )
+        bank = CacheBank(self.plan(model, batch), model.device)
+        size = (model.config.in_dim, self.rows, self.columns)
+        parts = {
+            "backbone": model,
+            "clock": self.clock,
+            "prompts": prompts.prepared(model.prepare_text),
+            "denoising": self.family.denoising,
+            "noise": SeededNoise(self.seed, batch, *size, entry),
+        }
+        method, watched = self.fitted_method, (observe, dense)
+        if method.rebuilt is not None:
+            past = RebuiltContext(model, bank, method.rebuilt, recoder, *watched)
+        else:
+            past = KeptContext(model, bank, method.switch, method.shots, *watched)
+        if self.family.joint:
+            return JointRollout(context=past, **parts)
+        first, holds = self.family.first_denoising, self.family.holds_image
+        return Rollout(context=past, first=first, holds_image=holds, **parts)

@@ -1,29 +1,60 @@
-"""The autoregressive loop: draft a chunk, commit it, yield it."""
+"""The autoregressive loop: open a chunk, draft it, keep it, yield it."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from math import ceil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from torch import Tensor
 
-from ..kernels import Dense
-from .attention import HeadAttention, Observer
+from .attention import HeadAttention
+from .contexts import Context
 from .device import send
 from .memory import CacheBank
-from .methods import Switch
 from .models import Backbone
-from .video import CLEAN, Chunk, ChunkClock, NoiseLevel, NoiseSource, PromptSchedule, add_noise
+from .video import Chunk, ChunkClock, Denoising, NoiseLevel, NoiseSource, Predict, PromptSchedule
 
 
 class FinishedChunk(NamedTuple):
-    """latent: ``[B, C, len(chunk), Y, X]``, clean, float32."""
+    """latent: ``[B, C, len(chunk), Y, X]``, clean, float32.
+
+    ahead: of a rollout that denoises chunks together, what it knows of those behind this one,
+        ``[B, C, n, Y, X]``; it cannot go on without.
+    """
 
     chunk: Chunk
     latent: Tensor
+    ahead: Tensor | None = None
+
+
+class Begun(NamedTuple):
+    """Clean frames that a video goes on from.
+
+    frames: ``[B, C, n, Y, X]``.
+    made: how many of them, at the end, an earlier run of this very video made.
+    ahead: see ``FinishedChunk``, of the last of them.
+    """
+
+    frames: Tensor
+    made: int = 0
+    ahead: Tensor | None = None
+
+    @property
+    def given(self) -> int:
+        """Frames that the video did not make itself."""
+        return self.frames.shape[2] - self.made
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The noise of a video, on the device of its model."""
+
+    noise: NoiseSource
+    context: Context
+
+    def draw(self, chunk: Chunk, step: int) -> Tensor:
+        return send(self.noise.draw(chunk, step), self.context.device)
 
 
 @dataclass(frozen=True)
@@ -34,13 +65,11 @@ class Rollout:
         backbone: the model.
         clock: the chunks of the video.
         prompts: what it shall show.
-        bank: its caches, empty.
-        levels: noise levels at which a chunk is denoised, noisiest first.
+        context: its past, empty.
+        denoising: how a chunk becomes clean.
         noise: every random number of the video.
-        switch: what a new prompt does to the past. With a cut it has none: the video begins anew
-            there, as far as memory goes.
-        observe: sees the attention of every model call.
-        dense: see ``HeadAttention``.
+        first: how the first chunk that is not given becomes clean; None: as the others.
+        holds_image: first frames that do not fill a chunk are held in it, clean.
 
     Source: Self-Forcing (arXiv 2506.08009), algorithm of the autoregressive rollout.
     """
@@ -48,86 +77,83 @@ class Rollout:
     backbone: Backbone
     clock: ChunkClock
     prompts: PromptSchedule
-    bank: CacheBank
-    levels: tuple[NoiseLevel, ...]
+    context: Context
+    denoising: Denoising
     noise: NoiseSource
-    switch: Switch = field(default_factory=Switch)
-    observe: Observer | None = None
-    dense: Dense | None = None
+    first: Denoising | None = None
+    holds_image: bool = False
 
-    def run(self, given: Tensor | None = None) -> Iterator[FinishedChunk]:
+    @property
+    def bank(self) -> CacheBank:
+        """The caches of its past."""
+        return self.context.bank
+
+    def through(self, backbone: Backbone) -> Rollout:
+        """Return the same video made by another backbone, such as one that counts calls."""
+        self.context.backbone = backbone
+        return replace(self, backbone=backbone)
+
+    def calls_until(self, index: int) -> int:
+        """Return the calls of the model that chunks up to this one take."""
+        first = self.denoising if self.first is None else self.first
+        drafts = len(first.levels) + index * len(self.denoising.levels)
+        return drafts + self.context.calls_until(index)
+
+    def run(self, given: Tensor | Begun | None = None) -> Iterator[FinishedChunk]:
         """Yield chunks in order, each as soon as it is clean. Can be run once.
 
         Args:
-            given: ``[B, C, n, Y, X]``, clean first frames to go on from; they are committed and
-                yielded like the others.
+            given: clean first frames to go on from; they are kept and yielded like the others.
 
         Raises:
             ValueError: if no chunk ends where ``given`` ends.
         """
-        self.check(given)
-        return self._chunks(given, 0 if given is None else given.shape[2])
+        begun = Begun(given) if isinstance(given, Tensor) else given
+        self.check(None if begun is None else begun.frames)
+        return self._chunks(begun)
 
     def check(self, given: Tensor | None) -> None:
         """Refuse ``given`` frames that are not whole chunks of this video."""
-        if given is not None and given.shape[2] not in {chunk.stop for chunk in self.clock}:
-            first, *_ = self.clock
-            raise ValueError(
-                f"given frames must fill whole chunks of {self.clock.frames_per_chunk} (the first "
-                f"of {len(first)}) of a video of {self.clock.total_frames} frames, "
-                f"got {given.shape[2]}"
-            )
+        if given is None or given.shape[2] in {chunk.stop for chunk in self.clock}:
+            return
+        first, *_ = self.clock
+        if self.holds_image and given.shape[2] == 1:
+            return
+        raise ValueError(
+            f"given frames must fill whole chunks of {self.clock.frames_per_chunk} (the first "
+            f"of {len(first)}) of a video of {self.clock.total_frames} frames, "
+            f"got {given.shape[2]}"
+        )
 
-    def _chunks(self, given: Tensor | None, given_frames: int) -> Iterator[FinishedChunk]:
-        recent: deque[FinishedChunk] = deque(maxlen=self._remembered)
-        said = self.prompts.number(0)
+    def _chunks(self, begun: Begun | None) -> Iterator[FinishedChunk]:
+        known = 0 if begun is None else begun.frames.shape[2]
         for chunk in self.clock:
             text = self.prompts.at(chunk.start)
-            number = self.prompts.number(chunk.start)
-            if number != said:
-                self._switch(chunk, text, recent)
-                said = number
-            attend = self._open(chunk)
-            if chunk.stop <= given_frames:
-                clean = send(given[:, :, chunk.start : chunk.stop], self.bank.device).float()
+            self.context.turn_to(chunk, self.prompts)
+            given = self._given(chunk, begun) if chunk.start < known else None
+            if chunk.stop <= known:
+                clean = given
             else:
-                clean = self._draft(chunk, text, attend)
-            self._commit(chunk, clean, text, attend)
-            recent.append(FinishedChunk(chunk, clean))
+                begins = chunk.start == (0 if begun is None or given is not None else begun.given)
+                clean = self._draft(chunk, text, begins, given)
+            made = begun is None or chunk.stop > begun.given
+            self.context.keep(chunk, clean, text, made)
             yield FinishedChunk(chunk, clean)
 
-    @property
-    def _remembered(self) -> int:
-        """Chunks that a new prompt may compute again, the first one perhaps a short one."""
-        return 1 + ceil(self.switch.again / self.clock.frames_per_chunk) if self.switch.again else 0
+    def _given(self, chunk: Chunk, begun: Begun) -> Tensor:
+        part = begun.frames[:, :, chunk.start : chunk.stop]
+        return send(part, self.context.device).float()
 
-    def _switch(self, chunk: Chunk, text: object, recent: deque[FinishedChunk]) -> None:
-        """Let a new prompt change the past: forget, or compute the last chunks again under it."""
-        if self.prompts.cuts_at(chunk.start):
-            self.bank.begin_anew(chunk)
-            return
-        self.bank.forget(chunk.start, self.switch)
-        known = {done.chunk: done.latent for done in recent}
-        again = self.switch.recomputed(list(known), self.bank.sink_end)
-        if again:
-            self.bank.rewind(again[0].start)
-        for past in again:
-            self._commit(past, known[past], text, self._open(past))
+    def _draft(self, chunk: Chunk, text: object, begins: bool, held: Tensor | None) -> Tensor:
+        denoising = self.first if begins and self.first is not None else self.denoising
+        predict = predicting(self.backbone, text, self.context.open(chunk))
+        return denoising.draft(chunk, predict, Drawn(self.noise, self.context), held)
 
-    def _commit(self, chunk: Chunk, clean: Tensor, text: object, attend: HeadAttention) -> None:
-        self.backbone.predict_clean(clean, CLEAN, text, replace(attend, step=None))
-        self.bank.commit(chunk, clean)
 
-    def _open(self, chunk: Chunk) -> HeadAttention:
-        return HeadAttention(self.bank.open(chunk), self.observe, dense=self.dense)
+def predicting(backbone: Backbone, text: object, attend: HeadAttention) -> Predict:
+    """Return the calls of a model while a chunk is open."""
 
-    def _draft(self, chunk: Chunk, text: object, attend: HeadAttention) -> Tensor:
-        noise = self._draw(chunk, 0)
-        clean = self.backbone.predict_clean(noise, self.levels[0], text, attend)
-        for step, level in enumerate(self.levels[1:], start=1):
-            noisy = add_noise(clean, self._draw(chunk, step), level)
-            clean = self.backbone.predict_clean(noisy, level, text, replace(attend, step=step))
-        return clean
+    def predict(noisy: Tensor, level: NoiseLevel | Sequence[NoiseLevel], step: int) -> Tensor:
+        return backbone.predict_clean(noisy, level, text, replace(attend, step=step))
 
-    def _draw(self, chunk: Chunk, step: int) -> Tensor:
-        return send(self.noise.draw(chunk, step), self.bank.device)
+    return predict

@@ -26,8 +26,10 @@ from headforcing.headforcing_core import (
     ChunkClock,
     HeadAttention,
     HeadPolicy,
+    KeptContext,
     PositionRule,
     PromptSchedule,
+    Renoising,
     Rollout,
     Rope,
     WanModel,
@@ -142,8 +144,8 @@ class GoldenModel:
             backbone=self.model,
             clock=clock,
             prompts=PromptSchedule.constant(self.model.prepare_text(context)),
-            bank=self._bank(noise.transpose(1, 2), spec),
-            levels=noise_levels(spec["step_list"], spec["shift"]),
+            context=KeptContext(self.model, self._bank(noise.transpose(1, 2), spec)),
+            denoising=Renoising(noise_levels(spec["step_list"], spec["shift"])),
             noise=RecordedNoise(noise, draws, given_frames, first_chunk),
         )
         chunks = rollout.run(None if given is None else given.transpose(1, 2))

@@ -9,7 +9,9 @@ from headforcing.headforcing_core import (
     CacheBank,
     CachePlan,
     ChunkClock,
+    KeptContext,
     PromptSchedule,
+    Renoising,
     Rollout,
     Rope,
     SeededNoise,
@@ -34,10 +36,9 @@ def rollout_of(method, frames, prompts=None, head_map=None, seed=1):
         backbone=toy,
         clock=ChunkClock(frames, 3),
         prompts=prompts or PromptSchedule.constant("rain"),
-        bank=CacheBank(plan),
-        levels=LEVELS,
+        context=KeptContext(toy, CacheBank(plan), fitted.switch),
+        denoising=Renoising(LEVELS),
         noise=SeededNoise(seed, 1, toy.channels, Y, X),
-        switch=fitted.switch,
     )
 
 

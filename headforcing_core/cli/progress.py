@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor
 from tqdm import tqdm
 
+from ..joint_rollout import JointRollout
 from ..models import Attend, Backbone
-from ..rollout import FinishedChunk, Rollout
+from ..rollout import Begun, FinishedChunk, Rollout
 from ..stopping import stop_if_asked
 from ..video import NoiseLevel
+
+AnyRollout = Rollout | JointRollout
 
 
 @dataclass(frozen=True)
@@ -20,37 +23,40 @@ class _Counted:
 
     backbone: Backbone
     bar: tqdm
-    levels: tuple[NoiseLevel, ...]
-    chunks: int
+    rollout: AnyRollout
 
     def predict_clean(
-        self, noisy: Tensor, level: NoiseLevel, text: object, attend: Attend
+        self,
+        noisy: Tensor,
+        level: NoiseLevel | Sequence[NoiseLevel],
+        text: object,
+        attend: Attend,
     ) -> Tensor:
-        chunk = self.bar.n // (len(self.levels) + 1) + 1
-        number = self.levels.index(level) + 1 if level in self.levels else 0
-        step = f"step {number}/{len(self.levels)}" if number else "commit"
-        self.bar.set_description(f"chunk {chunk}/{self.chunks} {step}", refresh=False)
+        chunks, step = len(self.rollout.clock), attend.step
+        done = sum(self.rollout.calls_until(i) <= self.bar.n for i in range(chunks))
+        said = "commit" if step is None else f"step {step + 1}/{len(self.rollout.denoising.levels)}"
+        self.bar.set_description(f"chunk {min(done + 1, chunks)}/{chunks} {said}", refresh=False)
         clean = self.backbone.predict_clean(noisy, level, text, attend)
         self.bar.update()
         stop_if_asked()
         return clean
 
 
-def progress(rollout: Rollout, given: Tensor | None = None) -> Iterator[FinishedChunk]:
+def progress(rollout: AnyRollout, given: Tensor | Begun | None = None) -> Iterator[FinishedChunk]:
     """Run a rollout under a bar that counts its chunks and steps, with the time left.
 
     Raises:
         ValueError: at once, if ``given`` does not fit the rollout.
     """
-    rollout.check(given)
+    rollout.check(given.frames if isinstance(given, Begun) else given)
     return _with_bar(rollout, given)
 
 
-def _with_bar(rollout: Rollout, given: Tensor | None) -> Iterator[FinishedChunk]:
-    calls = len(rollout.levels) + 1
-    with tqdm(total=calls * len(rollout.clock), unit="step") as bar:
-        counted = _Counted(rollout.backbone, bar, rollout.levels, len(rollout.clock))
-        for done in replace(rollout, backbone=counted).run(given):
-            # given chunks are only committed: their drafts never come
-            bar.update((done.chunk.index + 1) * calls - bar.n)
+def _with_bar(rollout: AnyRollout, given: Tensor | Begun | None) -> Iterator[FinishedChunk]:
+    last = len(rollout.clock) - 1
+    with tqdm(total=rollout.calls_until(last), unit="step") as bar:
+        counted = _Counted(rollout.backbone, bar, rollout)
+        for done in rollout.through(counted).run(given):
+            # given chunks are only kept: their drafts never come
+            bar.update(rollout.calls_until(done.chunk.index) - bar.n)
             yield done

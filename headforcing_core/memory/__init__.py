@@ -2,20 +2,23 @@
 
 from .arena_plan import ArenaPlan
 from .cache import CacheBank
-from .cache_plan import CachePlan
+from .cache_plan import Ahead, CachePlan
 from .groups import HeadGroup, check_map, group_heads
 from .ledger import Ledger
 from .open_chunk import OpenChunk
+from .open_window import OpenWindow
 from .scores import CELLS
 
 __all__ = [
     "CELLS",
+    "Ahead",
     "ArenaPlan",
     "CacheBank",
     "CachePlan",
     "HeadGroup",
     "Ledger",
     "OpenChunk",
+    "OpenWindow",
     "check_map",
     "group_heads",
 ]

@@ -13,6 +13,7 @@ from .contents import Maker, fill
 from .layer_cache import LayerCache
 from .ledger import Ledger
 from .open_chunk import OpenChunk
+from .open_window import OpenWindow
 from .rotations import Rotations
 from .scoring import Scoring
 from .staging import Stagings
@@ -41,19 +42,26 @@ class CacheBank:
                 LayerCache.allocated(plan, layer, self.ledgers, self._rotations, device)
                 for layer in range(plan.geometry.layers)
             ]
+            shape = (plan.batch, plan.window_rows, plan.geometry.head_dim)
+            self._window = tuple(
+                torch.zeros(shape, dtype=plan.dtype, device=device) for _ in range(2)
+            )
         self._arenas = {ledger: self._arenas_of(ledger) for ledger in self.ledgers}
         self._begin()
 
     def _begin(self, first: Chunk | None = None) -> None:
         self._scoring = Scoring(self.ledgers, self.layers, self.plan.rope.grid, self.plan.online)
         self._first = first or Chunk(0, 0, 0)
-        self._scene = 0
+        self._scene = self._shot = self._shift = 0
         self._open: Chunk | None = None
 
-    def _since_cut(self, chunk: Chunk) -> Chunk:
-        """Return a chunk with the numbers it has in the video that began with the last cut."""
-        start = self._first.start
-        return Chunk(chunk.index - self._first.index, chunk.start - start, chunk.stop - start)
+    def _numbered(self, chunk: Chunk) -> Chunk:
+        """Return a chunk with the numbers it has here.
+
+        They are those of the video that began with the last cut, and jump where a shot begins.
+        """
+        first = self._first.start - self._shift
+        return Chunk(chunk.index - self._first.index, chunk.start - first, chunk.stop - first)
 
     def _arenas_of(self, ledger: Ledger) -> list[tuple[int, Arena]]:
         """Return where a ledger's pages lie: (layer, arena)."""
@@ -73,11 +81,12 @@ class CacheBank:
         """Everything that is allocated; together it has ``plan.bytes``."""
         pools = [x for layer in self.layers for x in (layer.k, layer.v)]
         arenas = [share.arena for layer in self.layers for share in layer.shares]
-        return [*pools, *(x for arena in arenas for x in arena.beside)]
+        beside = (x for arena in arenas for x in arena.beside)
+        return [*pools, *beside, *self._window]
 
     def open(self, chunk: Chunk) -> OpenChunk:
         """Make room for a chunk and give the past its positions in front of it."""
-        chunk = self._since_cut(chunk)
+        chunk = self._numbered(chunk)
         self._rotations.forget()
         stagings = Stagings(self._rotations, self.device)
         for ledger, arenas in self._arenas.items():
@@ -89,6 +98,17 @@ class CacheBank:
         self._open = chunk
         return OpenChunk(chunk, self._scene, self.plan, self.layers, stagings, self._scoring)
 
+    def open_window(self, window: Chunk) -> OpenWindow:
+        """Return what several chunks read while they are denoised together.
+
+        Args:
+            window: all their frames; they follow the past.
+        """
+        self._rotations.forget()
+        window = self._numbered(window)
+        parts = (self.layers, self.ledgers, self._rotations, *self._window)
+        return OpenWindow(window, self.plan, *parts)
+
     def commit(self, chunk: Chunk, latent: Tensor | None = None) -> None:
         """Make the open chunk part of the past; policies forget what they do not keep.
 
@@ -98,12 +118,12 @@ class CacheBank:
         Raises:
             ValueError: if ``chunk`` is not open; a chunk is committed once.
         """
-        chunk = self._since_cut(chunk)
+        chunk = self._numbered(chunk)
         if chunk != self._open:
             raise ValueError(
                 f"chunk to commit must be the open one, got {chunk} while {self._open} is open"
             )
-        scored = self._scoring.score(chunk, self._scene, latent)
+        scored = self._scoring.score(chunk, self._scene, latent, self._shot)
         for ledger, type_ in scored.types.items():
             ledger.adopt(self.plan.method.rules[type_])
         for ledger, event in scored.events.items():
@@ -122,12 +142,25 @@ class CacheBank:
         Args:
             scene: the frame from which it rules.
         """
-        self._scene = scene - self._first.start
+        self._scene = scene - self._first.start + self._shift
         for ledger in self.ledgers:
             before = ledger.places
             arrived = ledger.forget(switch)
             for _, arena in self._arenas[ledger]:
                 fill(arena, Maker(arena, before), ledger.places, arrived)
+
+    def begin_shot(self, first: Chunk, offset: int) -> None:
+        """Let a shot begin: positions jump, and first frames of it will stay, where they do.
+
+        What is remembered keeps its positions.
+        """
+        self._shift += offset
+        self._shot = self._scene = self._numbered(first).start
+
+    def leave_sink(self) -> None:
+        """Forget all but first frames that stay for ever."""
+        for ledger in self.ledgers:
+            ledger.leave_sink()
 
     def begin_anew(self, first: Chunk) -> None:
         """Forget everything: with this chunk a video begins that has nothing before it.
@@ -141,7 +174,7 @@ class CacheBank:
     @property
     def sink_end(self) -> int:
         """The first frame after all sinks, and none before the last cut."""
-        return self._first.start + max(ledger.sink_end for ledger in self.ledgers)
+        return self._first.start - self._shift + max(ledger.sink_end for ledger in self.ledgers)
 
     def rewind(self, start: int) -> None:
         """Forget frames from ``start`` on, which are about to be committed again.
@@ -149,4 +182,4 @@ class CacheBank:
         The sink stays what it is.
         """
         for ledger in self.ledgers:
-            ledger.rewind(start - self._first.start)
+            ledger.rewind(start - self._first.start + self._shift)

@@ -20,6 +20,19 @@ MOST_PAIRS = 2_000_000
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """Chunks that are denoised together.
+
+    Args:
+        frames: of all of them.
+        reach: frames they read, their own included.
+    """
+
+    frames: int
+    reach: int
+
+
+@dataclass(frozen=True)
 class CachePlan:
     """What the caches of one video will hold; its bytes are known before anything is allocated.
 
@@ -32,6 +45,7 @@ class CachePlan:
         batch: videos generated side by side.
         dtype: of keys and values; the model's own.
         method: whose rules heads may follow later, where their types are told apart online.
+        ahead: chunks that are denoised together; None: one at a time.
 
     Raises:
         ValueError: if a head would see more frames than there are positions for.
@@ -45,6 +59,7 @@ class CachePlan:
     batch: int = 1
     dtype: torch.dtype = torch.float32
     method: Method | None = None
+    ahead: Ahead | None = None
 
     def __post_init__(self) -> None:
         self._check_pairs()
@@ -91,7 +106,24 @@ class CachePlan:
     def bytes(self) -> int:
         """All that is allocated, side buffers included."""
         heads = ((g, sum(map(len, g.heads.values()))) for g in self.groups)
-        return self.batch * sum(n * self.arena(g).bytes(self.dtype.itemsize) for g, n in heads)
+        kept = sum(n * self.arena(g).bytes(self.dtype.itemsize) for g, n in heads)
+        window = 2 * self.window_rows * self.geometry.head_dim * self.dtype.itemsize
+        return self.batch * (kept + window)
+
+    @property
+    def window_rows(self) -> int:
+        """Tokens that the heads of one layer read in a joint call; 0 where there are none."""
+        if self.ahead is None:
+            return 0
+        return max(
+            sum(self._ahead_rows(g) * len(g.heads.get(layer, ())) for g in self.groups)
+            for layer in range(self.geometry.layers)
+        )
+
+    def _ahead_rows(self, group: HeadGroup) -> int:
+        policy, tokens = group.rule.policy, self.rope.grid.tokens_per_frame
+        first = max(policy.sink, policy.middle.first)
+        return max(self.ahead.reach, self.ahead.frames + first) * tokens
 
     @contextmanager
     def room_on(self, device: torch.device | str) -> Iterator[None]:

@@ -100,6 +100,17 @@ class Ledger:
             frame,
         )
 
+    def ahead(self, window: Chunk, reach: int) -> dict[Page, int]:
+        """Return the pages of the past that a window of several chunks reads, with positions.
+
+        Args:
+            reach: frames it reads, its own included.
+        """
+        seen = self.rule.policy.ahead(self.past, len(window), reach, window.start)
+        first, recent = ([frame_page(f) for f in part] for part in (seen.sink, seen.recent))
+        rule = self.rule.ahead or self.rule.positions
+        return rule.place(first, seen.middle, recent, window, self.horizon, window.start)
+
     def commit(self, event: Commit) -> Arrivals:
         """Make the open chunk part of the past.
 
@@ -131,6 +142,12 @@ class Ledger:
     def forget(self, switch: Switch) -> Arrivals:
         """Forget what a new prompt does not want remembered."""
         return self._keep(switch.left(self.past, self.rule.policy))
+
+    def leave_sink(self) -> None:
+        """Forget all but the first frames of the video, where they are kept."""
+        first = range(self.rule.policy.sink)
+        held = (*self.past.sink, *self.past.recent)
+        self._keep(Past(tuple(frame for frame in held if frame in first)))
 
     def begin_anew(self) -> None:
         """Forget everything, as if there had been no video yet."""

@@ -82,12 +82,13 @@ class Scoring:
                 self._frames[share.ledger].study(share, k, chunk)
             self.tokens.study(layer, share, q, chunk, scene)
 
-    def score(self, chunk: Chunk, scene: int, latent: Tensor | None) -> Scored:
+    def score(self, chunk: Chunk, scene: int, latent: Tensor | None, shot: int = 0) -> Scored:
         """Return what is known when ``chunk`` is committed.
 
         Args:
             scene: first frame of the prompt that rules.
             latent: ``[B, C, len(chunk), Y, X]``, clean; needed where frames are compared by it.
+            shot: first frame of the shot that rules.
         """
         told = fetched(self._scores(chunk, scene, latent))
         types = self._heads.types(told[HEADS]) if HEADS in told else {}
@@ -95,6 +96,7 @@ class Scoring:
             ledger: Commit(
                 chunk,
                 scene,
+                shot=shot,
                 likeness=told.get((ledger, FrameScores), {}),
                 bands=told.get((ledger, BandScores), {}),
             )

@@ -116,7 +116,7 @@ class HeadPolicy:
         self, past: Past, chunk: Chunk, shot: int
     ) -> tuple[tuple[int, ...], list[int], tuple[int, ...]]:
         """Do the same where a shot's first frames stay: what stood for an earlier shot leaves."""
-        held = (*past.sink, *past.recent, *chunk.frames)
+        held = sorted((*past.sink, *past.recent, *chunk.frames))
         pinned = range(shot, shot + self.shot_sink) if shot else range(0)
         stay = [f for f in held if f < self.sink or f in pinned]
         others = [f for f in held if f not in stay]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from torch import Tensor
@@ -23,13 +24,17 @@ class Backbone(Protocol):
     """A causal video denoiser whose self-attention is supplied by the caller."""
 
     def predict_clean(
-        self, noisy: Tensor, level: NoiseLevel, text: object, attend: Attend
+        self,
+        noisy: Tensor,
+        level: NoiseLevel | Sequence[NoiseLevel],
+        text: object,
+        attend: Attend,
     ) -> Tensor:
-        """Estimate the clean latent of one chunk.
+        """Estimate the clean latent of one chunk, or of several that are denoised together.
 
         Args:
             noisy: ``[B, C, F, Y, X]``.
-            level: how noisy it is.
+            level: how noisy it is, or each of its frames.
             text: the backbone's own conditioning, passed through untouched.
             attend: reads the past and the chunk itself.
 

@@ -9,9 +9,11 @@ from ..methods import (
     ALL_HEADS,
     HeadPolicy,
     HeadRule,
+    KreaRealtime,
     Method,
     MethodSettings,
     PositionRule,
+    RewardForcing,
     Switch,
     SwitchRule,
 )
@@ -114,6 +116,27 @@ class Family:
             raise ValueError(
                 f"the file must hold a model of {self.channels} latent channels, as {self.title} "
                 f"is, got one of {config.in_dim}: another model, whatever the file is called"
+            )
+
+    def first_chunk(self, given: int) -> int | None:
+        """Return the frames of the first chunk of a video that begins with ``given`` ones.
+
+        An image is one frame: then the first chunk is that frame alone, unless it is held in a
+        whole one.
+        """
+        return None if self.holds_image and given == 1 else given % self.frames_per_chunk or None
+
+    def check_first_chunk(self, first: int | None) -> None:
+        """Refuse a first chunk of another size where the past is made of whole ones.
+
+        Raises:
+            ValueError: if so.
+        """
+        whole = self.joint or isinstance(self.keeps, RewardForcing | KreaRealtime)
+        if first not in (None, self.frames_per_chunk) and (whole or self.holds_image):
+            raise ValueError(
+                f"first frames must be whole chunks of {self.frames_per_chunk} for {self.title}"
+                f"{', or one image' if self.holds_image else ''}, got a first chunk of {first}"
             )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from torch.nn.functional import linear, pad, rms_norm, scaled_dot_product_attent
 
 from ..device import send
 from ..files import shown
-from ..video import LatentGrid, ModelGeometry, NoiseLevel, remove_flow
+from ..video import LatentGrid, ModelGeometry, NoiseLevel, each_frame, remove_flow
 from .backbone import Attend
 
 FLOW, CLEAN_LATENT = PREDICTIONS = ("flow", "clean")
@@ -214,9 +215,14 @@ class WanModel(nn.Module):
 
     @torch.no_grad()
     def predict_clean(
-        self, noisy: Tensor, level: NoiseLevel, text: WanText, attend: Attend
+        self,
+        noisy: Tensor,
+        level: NoiseLevel | Sequence[NoiseLevel],
+        text: WanText,
+        attend: Attend,
     ) -> Tensor:
-        timesteps = torch.full((noisy.shape[0], noisy.shape[2]), level.timestep)
+        told = [float(each.timestep) for each in each_frame(level, noisy.shape[2])]
+        timesteps = torch.tensor(told).expand(noisy.shape[0], -1)
         predicted = self(noisy, timesteps, text, attend)
         if self.config.predicts == CLEAN_LATENT:
             return predicted

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+from .clock import Chunk
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,38 @@ class PromptSchedule:
     def prepared(self, prepare: Callable[[Any], object]) -> PromptSchedule:
         """Return the schedule with every text replaced by what ``prepare`` makes of it, once."""
         return replace(self, texts=tuple(prepare(text) for text in self.texts))
+
+    def blended(
+        self, chunks: Sequence[Chunk], over: int, mix: Callable[[Any, Any, float], object]
+    ) -> PromptSchedule:
+        """Return the schedule in which every new prompt comes in over some chunks.
+
+        The first of them still has the old one; where another prompt begins meanwhile, it comes
+        in from what was said then. A cut comes at once.
+
+        Args:
+            chunks: of the video.
+            over: how many, at least 2.
+            mix: gives what lies between two texts, 0 the first and 1 the second.
+
+        Source: Krea Realtime (krea-ai/realtime-video at commit acf4b7b).
+        """
+        starts, texts, cuts = [], [], set()
+        old = new = now = self.texts[0]
+        number, since = 0, over - 1
+        for chunk in chunks:
+            if self.number(chunk.start) != number:
+                number, old, new, since = self.number(chunk.start), now, self.at(chunk.start), 0
+                if self.cuts_at(chunk.start):
+                    since = over - 1
+                    cuts.add(chunk.start)
+            done = since >= over - 1
+            said = new if done else old if since == 0 else mix(old, new, since / (over - 1))
+            if not texts or said is not now or chunk.start in cuts:
+                starts.append(chunk.start)
+                texts.append(said)
+            now, since = said, since + 1
+        return PromptSchedule(tuple(starts), tuple(texts), frozenset(cuts))
 
     def at(self, frame: int) -> object:
         return self.texts[self.number(frame)]

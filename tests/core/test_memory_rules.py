@@ -24,7 +24,8 @@ from headforcing.headforcing_core.methods.middles import Descriptor, Episodes, S
 def test_a_draft_changes_nothing_that_stays(name):
     bank = rollout_of(settings_named(name).build(), 60).bank
     toy = ToyBackbone()
-    rollout = replace(rollout_of(settings_named(name).build(), 60), bank=bank, backbone=toy)
+    rollout = rollout_of(settings_named(name).build(), 60).through(toy)
+    rollout.context.bank = bank
     chunks = rollout.run()
     for _ in range(12):
         next(chunks)

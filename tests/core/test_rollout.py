@@ -8,8 +8,10 @@ from headforcing.headforcing_core import (
     Chunk,
     ChunkClock,
     HeadPolicy,
+    KeptContext,
     PositionRule,
     PromptSchedule,
+    Renoising,
     Rollout,
     Rope,
     SeededNoise,
@@ -30,8 +32,8 @@ def make(frames=6, chunk=2, window=5, sink=1, batch=1, seed=1, first=None, promp
         backbone=toy,
         clock=ChunkClock(frames, chunk, first),
         prompts=prompts or PromptSchedule.constant("rain"),
-        bank=CacheBank(plan),
-        levels=LEVELS,
+        context=KeptContext(toy, CacheBank(plan)),
+        denoising=Renoising(LEVELS),
         noise=SeededNoise(seed, batch, toy.channels, Y, X),
     )
 

@@ -53,7 +53,7 @@ def watched(name, values, at, cuts=(), frames=48):
     method = with_values(settings_named(name), values.split()).build()
     prompts = PromptSchedule((0, at), THREE_PROMPTS[:2], frozenset(cuts))
     rollout = rollout_of(method, frames, prompts)
-    rollout = replace(rollout, bank=Watched(rollout.bank.plan))
+    rollout.context.bank = Watched(rollout.bank.plan)
     chunks = rollout.run()
     for done in chunks:
         if done.chunk.stop == at:

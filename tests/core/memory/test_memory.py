@@ -7,7 +7,15 @@ import pytest
 import torch
 from plans import DIM, GRID, HEADS, LAYERS, bank_for, map_for
 
-from headforcing.headforcing_core import ChunkClock, PromptSchedule, Rollout, Rope, noise_levels
+from headforcing.headforcing_core import (
+    ChunkClock,
+    KeptContext,
+    PromptSchedule,
+    Renoising,
+    Rollout,
+    Rope,
+    noise_levels,
+)
 from headforcing.headforcing_core.methods import (
     NAMES,
     Kind,
@@ -240,8 +248,8 @@ def check(name, values):
             types = {head_map.types[layer][head] for head in share.heads}
             assert [share.ledger.rule] == [method.fitted(FRAMES, 3).rules[t] for t in types]
     rollout = Rollout(
-        script, ChunkClock(FRAMES, 3), PROMPTS, bank, noise_levels((1000,), 5), script,
-        switch=method.switch,
+        script, ChunkClock(FRAMES, 3), PROMPTS, KeptContext(script, bank, method.switch),
+        Renoising(noise_levels((1000,), 5)), script,
     )  # fmt: skip
     assert len(list(rollout.run())) == FRAMES // 3 and script.checked
 

@@ -1,0 +1,175 @@
+"""Several chunks that are denoised together, beside what they read of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from ...kernels import Span, rotate, span_table, write_rotated
+from ..device import send
+from ..methods import Kind, Page
+from ..video import Chunk, Rotation
+from .cache_plan import CachePlan
+from .layer_cache import LayerCache, Share
+from .ledger import Ledger
+from .open_chunk import HeadRows
+from .rotations import Rotations
+
+
+class _Gathered:
+    """The pages that heads of one ledger read, by where they lie, and how far they are turned.
+
+    Those kept aside come first, then those whose unturned time channels are kept, then the others.
+    """
+
+    def __init__(self, ledger: Ledger, reads: Mapping[Page, int], rotations: Rotations):
+        places = ledger.places
+        aside = [page for page in reads if page not in places.slots]
+        raw = [page for page in reads if page in places.slots and page in places.turning]
+        plain = [page for page in reads if page in places.slots and page not in places.turning]
+        self.pages = [*aside, *raw, *plain]
+        self.aside = [places.aside[page] for page in aside]
+        self.turning = [places.turning[page] for page in raw]
+        self.slots = [places.slots[page] for page in (*raw, *plain)]
+        homes = [ledger.home(page) for page in (*aside, *raw)] + [page.at for page in plain]
+        turns = [reads[page] - home for page, home in zip(self.pages, homes, strict=True)]
+        self.small = len(aside)
+        self.turns: Rotation | None = rotations.temporal(turns) if any(turns) else None
+
+
+class OpenWindow:
+    """What the joint call of several chunks reads and writes, in place of an ``OpenChunk``.
+
+    Its keys and values are the caller's own, one layer after the other in the same place; the past
+    is copied beside them, because a window reads other pages of it, at other positions, than a
+    chunk does. Nothing that is remembered changes.
+
+    Args:
+        chunk: all frames of the window, numbered as the caches number them.
+        layers: the caches of the video.
+        ledgers: all of them.
+        rotations: of the video.
+        k, v: ``[B, rows, D]``, room for the layer that reads most.
+    """
+
+    def __init__(
+        self,
+        chunk: Chunk,
+        plan: CachePlan,
+        layers: Sequence[LayerCache],
+        ledgers: Sequence[Ledger],
+        rotations: Rotations,
+        k: Tensor,
+        v: Tensor,
+    ):
+        self.chunk, self.plan = chunk, plan
+        self._layers, self._k, self._v = layers, k, v
+        self.rotation = plan.rope.frames(chunk.frames, k.device)
+        self._gathered = {
+            ledger: _Gathered(ledger, ledger.ahead(chunk, plan.ahead.reach), rotations)
+            for ledger in ledgers
+        }
+        self._rows: list[HeadRows] = []
+        self._own: list[Tensor] = []
+        for layer in layers:
+            self._lay_out(layer)
+
+    def _past(self, share: Share) -> int:
+        """Return the tokens of the past that a head of a share reads."""
+        gathered, plan = self._gathered[share.ledger], share.arena.plan
+        return gathered.small * plan.small_tokens + len(gathered.slots) * plan.tokens
+
+    def _lay_out(self, layer: LayerCache) -> None:
+        """Put the heads of a layer behind each other: the past of each, then its own frames."""
+        tokens = self.plan.rope.grid.tokens_per_frame
+        spans: dict[int, Span] = {}
+        own: dict[int, list[int]] = {}
+        start = 0
+        for share in layer.shares:
+            past = self._past(share)
+            for head in share.heads:
+                spans[head] = Span(start, past + len(self.chunk) * tokens)
+                own[head] = [start + past + i * tokens for i in range(len(self.chunk))]
+                start += spans[head].length
+        heads = range(layer.heads)
+        in_order = tuple(spans[head] for head in heads)
+        rows = torch.tensor([list(f) for f in zip(*(own[h] for h in heads), strict=True)])
+        table = send(span_table(in_order, "cpu"), self._k.device)
+        self._rows.append(HeadRows(in_order, table))
+        self._own.append(send(rows.to(torch.int32), self._k.device))
+
+    def query_frames(self, layer: int) -> list[range]:
+        """Return the window's frames in runs that read the same: all of them."""
+        return [self.chunk.frames]
+
+    def write(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Lay out what one layer reads, keys and values of the window included.
+
+        Args:
+            q, k, v: ``[B, len(window) * P, H, D]``, unrotated.
+
+        Returns:
+            The queries, rotated.
+        """
+        start = 0
+        for share in self._layers[layer].shares:
+            past, heads = self._past(share), len(share.heads)
+            stop = start + heads * (past + k.shape[1])
+            if past:
+                self._copy(share, slice(start, stop), past)
+            start = stop
+        turned = self.rotation.squeeze(1)
+        return write_rotated(q, k, v, turned, self._k, self._v, self._own[layer])
+
+    def _copy(self, share: Share, own: slice, past: int) -> None:
+        """Copy the pages that a share reads to where its heads read them, turned."""
+        gathered, arena, heads = self._gathered[share.ledger], share.arena, len(share.heads)
+        k, v = (x[:, own].unflatten(1, (heads, -1))[:, :, :past] for x in (self._k, self._v))
+        parts_k, parts_v = [], []
+        if gathered.small:
+            aside = _picked(arena.aside_k, gathered.aside), _picked(arena.aside_v, gathered.aside)
+            parts_k.append(self._turned(gathered, aside[0], 0, arena.time).flatten(2, 3))
+            parts_v.append(aside[1].flatten(2, 3))
+        if gathered.slots:
+            keys = _picked(arena.k, gathered.slots)
+            if gathered.turning:
+                raw = _picked(arena.turning, gathered.turning)
+                keys[:, :, : len(gathered.turning), :, : arena.time] = raw
+            turned = self._turned(gathered, keys, gathered.small, arena.time)
+            parts_k.append(turned.flatten(2, 3))
+            parts_v.append(_picked(arena.v, gathered.slots).flatten(2, 3))
+        k.copy_(torch.cat(parts_k, 2))
+        v.copy_(torch.cat(parts_v, 2))
+
+    @staticmethod
+    def _turned(gathered: _Gathered, keys: Tensor, first: int, time: int) -> Tensor:
+        """Turn the time channels of pages ``[B, G, pages, P, D]``, the first of them ``first``."""
+        if gathered.turns is None:
+            return keys
+        turns = gathered.turns[first : first + keys.shape[2]]
+        return torch.cat([rotate(keys[..., :time], turns), keys[..., time:]], -1)
+
+    def study(self, layer: int, q: Tensor, unrotated: Tensor) -> None:
+        """Policies look at clean chunks alone."""
+
+    def stage(self, layer: int, frame: int) -> HeadRows:
+        """Return the rows of each head; what they read is there since ``write``."""
+        return self._rows[layer]
+
+    def rows(self, layer: int) -> HeadRows:
+        return self._rows[layer]
+
+    def pools(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Return keys and values of the layer that was written last, each ``[B, rows, D]``."""
+        return self._k, self._v
+
+    def pages(self, layer: int, head: int, frame: int) -> list[Page]:
+        """Return what a head's rows hold, in their order."""
+        own = [Page(Kind.FRAME, (f,), f) for f in self.chunk.frames]
+        return [*self._gathered[self._layers[layer].ledger_of(head)].pages, *own]
+
+
+def _picked(x: Tensor, places: Sequence[int]) -> Tensor:
+    return x.index_select(2, send(torch.tensor(list(places)), x.device))
