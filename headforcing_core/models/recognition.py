@@ -47,7 +47,7 @@ def recognise(path: str | Path) -> Family | None:
 
 def _said(path: Path) -> str:
     """Return the name with the folders that count, lower case, without ``-_ .``."""
-    *folders, name = (re.sub(r"[-_ .]", "", part.lower()) for part in path.parts)
+    *folders, name = (re.sub(r"[-_ .]", "", part.lower()) for part in ("", *path.parts))
     said = [name]
     nameless = re.fullmatch(NAMELESS, name)
     for folder in reversed(folders):

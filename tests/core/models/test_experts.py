@@ -99,6 +99,19 @@ def test_scaled_fp8(prefix, of_second):
     assert_both(model, first_numbers, second_numbers)
 
 
+def test_what_a_file_says_of_itself_it_says_of_both():
+    """A host loads each with what lies beside its weights."""
+    first, _, modules = scaled(FIRST, torch.float8_e4m3fn, "scale_weight")
+    second, _, _ = scaled(SECOND, torch.float8_e4m3fn, "scale_weight")
+    named = {**first, **{of_memory(n): w for n, w in second.items()}, "scaled_fp8": torch.zeros(2)}
+    found = read_published(TensorDict(named), SMALL.heads, two_experts=True)
+    assert found.second.config == found.config
+    for one, rule in ((found, str), (found.second, of_memory)):
+        scales = {f"{m}.scale_weight": rule(f"{m}.scale_weight") for m in modules}
+        assert one.beside == {**scales, "scaled_fp8": "scaled_fp8"}
+        assert {w.name: w.at for w in one.weights} == {name: rule(name) for name in FIRST}
+
+
 def test_a_scale_that_the_second_model_lost():
     first, _, _ = scaled(FIRST, torch.float8_e4m3fn)
     second = {of_memory(n): w.to(torch.float8_e4m3fn) for n, w in SECOND.items() if w.ndim == 2}

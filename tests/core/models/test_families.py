@@ -82,6 +82,10 @@ PUBLISHED = {  # where the authors put their files, and what users call them -> 
     "causal_forcing_against/self_forcing_dmd.pt": "self_forcing",
     "LongLive-2.0-5B/self_forcing_dmd.pt": "self_forcing",
     # what proves nothing is asked for: other projects, other stages, other models
+    "": None,
+    ".": None,
+    "/": None,
+    "../chunkwise": None,
     "model.pt": None,
     "chunkwise/model.pt": None,
     "framewise/model.pt": None,
@@ -125,8 +129,9 @@ PUBLISHED = {  # where the authors put their files, and what users call them -> 
 
 @pytest.mark.parametrize(("path", "name"), PUBLISHED.items())
 def test_file_names_tell_the_family(path, name):
-    found = recognise(f"models/{path}")
-    assert (found and found.name) == name
+    for at in (path, f"models/{path}"):
+        found = recognise(at)
+        assert (found and found.name) == name
 
 
 @pytest.mark.parametrize("suffix", ["_bf16", "-fp8", " e4m3fn scaled", "_fp8_e4m3fn_fast", ".Q8_0"])
