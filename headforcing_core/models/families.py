@@ -52,8 +52,11 @@ FOUR_STEPS = (1000, 750, 500, 250)
 NOT_PLUS, PLUS = r"(?!\+|plus|pp)", r"(\+\+|plusplus|pp)"
 FRAMES, CHUNKS = "(?!.*chunkwise)(?=.*framewise)", "(?!.*framewise)(?=.*chunkwise)"
 # chunk-wise and frame-wise files have one name: their folder, or more of the name, must tell; a
-# number of steps must be four, a longer video is of another rollout
-CAUSAL_FORCING = rf"^(?!.*longvideo)(?!.*([0-35-9]|one|two)step)(?=.*causalforcing{NOT_PLUS})"
+# number of steps must be four, and their long videos are rolling forcing with four steps
+CAUSAL_FORCING = (
+    r"^(?!.*(longvideo|rollingforcing|([0-35-9]|one|two)step))"
+    rf"(?=.*causalforcing{NOT_PLUS})"
+)
 # its authors' settings leave the plusses out, and nothing frame-wise but that has so few steps
 FEW_STEPS = (
     rf"^(?!.*(chunkwise|longvideo))(?=.*(causalforcing|(^|/)cf{PLUS}))"

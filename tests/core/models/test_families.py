@@ -98,6 +98,7 @@ PUBLISHED = {  # where the authors put their files, and what users call them -> 
     "chunkwise/longvideo.pt": None,
     "chunkwise/causal_forcing_longvideo.pt": None,
     "causal_forcing_rolling_forcing_longvideo.pt": None,  # of four steps, not of five
+    "causal_forcing_chunkwise_rolling_forcing.pt": None,
     "chunkwise/ar_diffusion.pt": None,
     "framewise/causal_forcing_ar_diffusion.pt": None,
     "framewise/causal_forcing_causal_cd.pt": None,
