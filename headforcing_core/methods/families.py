@@ -10,10 +10,11 @@ from .method import ALL_HEADS, HeadRule, Method, Rebuilt, Shots
 from .middles import Anchor, MeanSink
 from .policy import HeadPolicy
 from .positions import PositionRule
+from .switch import Switching
 
 
 @dataclass(frozen=True)
-class RewardForcing:
+class RewardForcing(Switching):
     """Reward Forcing's cache: the first chunk drifts, a mean of all that left.
 
     Means are in float32. In the bfloat16 of the authors' code they would stay where they began;
@@ -43,12 +44,13 @@ class RewardForcing:
             f"running means of all that left in place of the first chunk, and the last frames, "
             f"{self.window} in all",
             {ALL_HEADS: HeadRule(policy, PositionRule.CONTIGUOUS)},
+            switch=self.switch(frames_per_chunk),
             source="arXiv 2512.04678",
         )
 
 
 @dataclass(frozen=True)
-class RollingForcing:
+class RollingForcing(Switching):
     """Rolling Forcing's cache: a window, and before it the first chunk while chunks are denoised.
 
     Args:
@@ -70,13 +72,14 @@ class RollingForcing:
             f"the last {self.window} frames; before them the first {self.anchor} while chunks are "
             "denoised together",
             {ALL_HEADS: rule},
+            switch=self.switch(frames_per_chunk),
             source="arXiv 2509.25161",
             joint=True,
         )
 
 
 @dataclass(frozen=True)
-class LongLive2:
+class LongLive2(Switching):
     """LongLive 2.0's cache: a sink of the video, one of the shot, and the last frames.
 
     Args:
@@ -105,6 +108,7 @@ class LongLive2:
             f"the first {self.sink} frames, {pinned} of the shot that rules, and the last, "
             f"{self.window} in all",
             {ALL_HEADS: HeadRule(policy, PositionRule.ABSOLUTE)},
+            switch=self.switch(frames_per_chunk),
             source="NVlabs/LongLive 7860ad9",
             shots=Shots(self.offset, self.recache),
         )
