@@ -22,14 +22,12 @@ from ..files import (
 from ..generation import VideoRequest
 from ..models import (
     FAMILIES,
-    WAN_CHANNELS,
-    WAN_VIDEO,
     WanConfig,
     WanModel,
     fingerprint,
 )
 from ..reel import Film, KeptChunks
-from ..video import ChunkClock, parse_prompts
+from ..video import parse_prompts
 from .earlier import Earlier, filled, is_video
 from .foresight import check_before, config_of
 from .inputs import check_inputs, names_of_inputs
@@ -59,14 +57,12 @@ from .words import (
 log = logging.getLogger("headforcing")
 # chunk by chunk until the end, and once more while they are written
 COPIES = 2
+SIDES = "a multiple of 8, for LongLive 2.0 of 16"
 SHORTER = "use fewer --seconds or a smaller picture"
 EPILOG = "Families:\n" + "\n".join(
     f"  {f.name:26}{f.title} ({f.source})"
-    + (
-        f"\n{'':28}not yet: {f.refusal}"
-        if f.refusal
-        else f"\n{'':28}chunks of {f.frames_per_chunk}, window {f.window}, sink {f.sink}"
-    )
+    + f"\n{'':28}chunks of {f.frames_per_chunk}, window {f.window}, sink {f.sink}"
+    + f"; {f.video.fps:g} pictures per second"
     for f in FAMILIES
 )
 
@@ -77,7 +73,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         help="generate a video, or its latents, from a checkpoint and a prompt",
         description="Run the autoregressive rollout of a checkpoint and write video and latents.\n"
         "What is finished is saved every minute; Ctrl-C stops and keeps it. Frames are latent\n"
-        "frames, a quarter of a second each.",
+        "frames, four pictures each: a quarter of a second at 16 pictures per second.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -86,8 +82,8 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add_word_options(parser)
     add_video_options(parser)
     add("--seconds", metavar="N", type=float, help="length of the whole video (default 5)")
-    add("--width", metavar="N", type=int, help="pixels, a multiple of 8 (default 832)")
-    add("--height", metavar="N", type=int, help="pixels, a multiple of 8 (default 480)")
+    add("--width", metavar="N", type=int, help=f"pixels, {SIDES} (default 832)")
+    add("--height", metavar="N", type=int, help=f"pixels, {SIDES} (default 480)")
     add("--seed", metavar="N", type=int, help="same seed, same video (default 0)")
     add("--out", metavar="FILE", help="latents to write, .safetensors")
     add(
@@ -124,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
         earlier.check(request)
     copies = 0 if out is None else COPIES
     check_room("the latents", copies * _size(request), "cpu", SHORTER)
-    film = None if options.video is None else film_of(options)
+    film = None if options.video is None else film_of(options, request.family)
     if out is not None:
         check_writable(out, _size(request))
     with ExitStack() as held:
@@ -145,7 +141,7 @@ def _generate(
     earlier: Earlier | None,
 ) -> None:
     device = choose_device(options.device)
-    words = _words(options, request.clock, earlier)
+    words = _words(options, request, earlier)
     vae = None if film is None else vae_of(options)
     config = config_of(options, request.family)
     _check_together(config, words, vae)
@@ -175,25 +171,29 @@ def _generate(
     log.info(plan)
     kept, given = _gone_on(left, request, given, (batch, model.config.in_dim))
     if film is None:
-        record(rollout, out, settings, given, kept=kept)
+        record(rollout, out, settings, request.family.video, given, kept=kept)
     else:
         pictures = vae.build(dtype_of(options, device), device)
         frames = request.clock.total_frames
-        film = titled(film, settings, said, rollout, model.config.in_dim, left.key)
+        film = titled(film, settings, said, rollout, request.family, left.key)
         beside = not options.no_latents
         with Showing(pictures, film, frames, device, prompts, kept, beside) as showing:
-            record(rollout, out, settings, given, showing.show, kept)
+            record(rollout, out, settings, request.family.video, given, showing.show, kept)
     if not kept.beyond:  # else a longer one of this video has begun, and goes on
         left.remove()
 
 
-def _words(options: argparse.Namespace, clock: ChunkClock, earlier: Earlier | None) -> Words | None:
+def _words(
+    options: argparse.Namespace, request: VideoRequest, earlier: Earlier | None
+) -> Words | None:
     if options.text_encoder is None:
         return None
-    said = words_said(options)
-    if earlier is not None:
-        return Words.open(options, earlier.prompts(said, clock), clock)
-    return Words.open(options, parse_prompts(said, WAN_VIDEO.fps), clock)
+    said, clock, video = words_said(options), request.clock, request.family.video
+    if earlier is None:
+        prompts = parse_prompts(said, video.fps)
+    else:
+        prompts = earlier.prompts(said, clock)
+    return Words.open(options, prompts, clock, video)
 
 
 def _given(
@@ -210,7 +210,7 @@ def _given(
     if options.start is None:
         return None
     latents = read_start(options.start, shape, settings)
-    return cut_at(latents, request.clock, options.from_second or 0.0)
+    return cut_at(latents, request.clock, options.from_second or 0.0, request.family.video)
 
 
 def _gone_on(
@@ -234,8 +234,8 @@ def _check_together(config: WanConfig, words: Words | None, vae: PublishedVae | 
 
 def _size(request: VideoRequest) -> int:
     """Return the bytes of one video's latents."""
-    frames = request.clock.total_frames
-    return frames * WAN_CHANNELS * request.rows * request.columns * torch.float32.itemsize
+    numbers = request.clock.total_frames * request.family.channels
+    return numbers * request.rows * request.columns * torch.float32.itemsize
 
 
 def _settings(

@@ -14,11 +14,10 @@ from torch import Tensor
 
 from ..attention import served_by
 from ..files import save_or_rescue, write_latents
-from ..models import WAN_VIDEO
 from ..reel import KeptChunks
 from ..rollout import FinishedChunk, Rollout
 from ..stopping import to_the_end, undisturbed
-from ..video import Chunk
+from ..video import Chunk, VideoFormat
 from .progress import progress
 
 log = logging.getLogger("headforcing")
@@ -79,6 +78,7 @@ def record(
     rollout: Rollout,
     out: Path | None,
     settings: Mapping[str, object],
+    video: VideoFormat,
     given: Tensor | None = None,
     watch: Callable[[FinishedChunk], None] | None = None,
     kept: KeptChunks | None = None,
@@ -95,7 +95,7 @@ def record(
         RuntimeError: if a chunk comes out as NaN or infinite.
     """
     chunks = progress(rollout, given)
-    _announce(rollout)
+    _announce(rollout, video)
     recording = Recording(out, settings, rollout.clock.total_frames)
     before = saved = time.perf_counter()
     try:
@@ -128,14 +128,14 @@ def _keep(kept: KeptChunks, chunk: Chunk, latent: Tensor) -> None:
             log.warning("not kept yet: %s", error)
 
 
-def _announce(rollout: Rollout) -> None:
+def _announce(rollout: Rollout, video: VideoFormat) -> None:
     clock, plan = rollout.clock, rollout.bank.plan
     log.info(
         "%d latent frames (%d pictures, %.1f s) in %d chunks; %d tokens per frame; a head sees at "
         "most %d frames; caches %.1f MiB, read by %s",
         clock.total_frames,
-        WAN_VIDEO.pixel_frames(clock.total_frames),
-        WAN_VIDEO.seconds(clock.total_frames),
+        video.pixel_frames(clock.total_frames),
+        video.seconds(clock.total_frames),
         len(clock),
         plan.rope.grid.tokens_per_frame,
         plan.seen,

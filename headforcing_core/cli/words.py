@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 
 from ..files import read_text, read_text_embedding
-from ..models import WAN_VIDEO, WanConfig
+from ..models import WanConfig
 from ..video import (
     FORMS,
     ChunkClock,
     PromptSchedule,
     TimedPrompt,
+    VideoFormat,
     plan_text,
     schedule_of,
 )
@@ -34,12 +35,17 @@ class Words:
     """Prompts that were read, and what will encode them."""
 
     prompts: tuple[TimedPrompt, ...]
+    video: VideoFormat
     encoder: TextEncoder
     texts: list[Text]
 
     @classmethod
     def open(
-        cls, options: argparse.Namespace, prompts: tuple[TimedPrompt, ...], clock: ChunkClock
+        cls,
+        options: argparse.Namespace,
+        prompts: tuple[TimedPrompt, ...],
+        clock: ChunkClock,
+        video: VideoFormat,
     ) -> Words:
         """Look at the encoder of prompts; none of its weights is read.
 
@@ -47,12 +53,12 @@ class Words:
             ValueError: if the encoder is none, or prompts do not fit it or the video.
             RuntimeError: if what reads prompts is not installed.
         """
-        plan = plan_text(prompts, clock, WAN_VIDEO)
+        plan = plan_text(prompts, clock, video)
         encoder = TextEncoder.open(options.text_encoder, options.tokenizer)
         texts = encoder.texts([prompt.text for prompt in prompts], LONGEST_TEXT)
         if len(prompts) > 1:
             log.info("%s", plan)
-        return cls(prompts, encoder, texts)
+        return cls(prompts, video, encoder, texts)
 
     def check(self, config: WanConfig) -> None:
         """Refuse an encoder that a model was not trained with.
@@ -78,7 +84,7 @@ class Words:
         encoded = self.encoder.encode(self.texts, rows, device)
         if device.type == "cuda":
             torch.cuda.empty_cache()  # what a layer lay in is the model's
-        return schedule_of(self.prompts, encoded, clock, WAN_VIDEO)
+        return schedule_of(self.prompts, encoded, clock, self.video)
 
 
 def add_word_options(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..methods import NAMES, HeadMap, settings_named
-from ..models import WAN_VIDEO
 from .forecast import Forecast
 
 # sizes that are tried between the one that was asked for and the smallest
@@ -144,7 +143,8 @@ class Search:
         clock = request.clock
         frames = clock.total_frames - (len(clock) - chunks) * clock.frames_per_chunk
         shorter = replace(offer.forecast, request=replace(request, frames=frames))
-        return Offer(_both(offer.how, f"for {WAN_VIDEO.moment(frames):g} s"), shorter)
+        seconds = request.family.video.moment(frames)
+        return Offer(_both(offer.how, f"for {seconds:g} s"), shorter)
 
 
 def _both(how: str, more: str) -> str:
