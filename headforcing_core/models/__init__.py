@@ -24,6 +24,7 @@ from .fingerprint import fingerprint
 from .lora import ADAPTER_WRAPPERS, Adapter, Lora, check_strength
 from .published import HEADS_KEY, PREDICTS_KEY, Published, read_published, weight_shapes
 from .quantised import FP8, is_fp8, quantised_layers
+from .sizes import published_sizes
 from .stored_weights import (
     SCALED,
     StoredWeight,
@@ -74,6 +75,7 @@ __all__ = [
     "fingerprint",
     "is_fp8",
     "load_checkpoint",
+    "published_sizes",
     "quantised_layers",
     "read_published",
     "read_weight",

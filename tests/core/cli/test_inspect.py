@@ -50,9 +50,9 @@ def test_json_tells_frames_positions_and_bytes(capsys):
         (["rolling", "--map", "nowhere.json"], "must be a file that exists"),
         (["rolling", "--map", str(PUBLISHED / "pyramid_self_forcing.csv")], "this one needs none"),
         (["head_forcing", "--set", "memory_recent=20"], "at most horizon=21 frames"),
-        (["rolling", "--frames", "0"], "--frames must be 1 to 345600 frames, got 0"),
+        (["rolling", "--frames", "0"], "--frames must be 1 to 518400 frames, got 0"),
         (["rolling", "--switch", "61"], "--switch must be 1 to 60 frames, got 61"),
-        (["full", "--frames", "345600"], "at most 10,000,000 pages"),
+        (["full", "--frames", "518400"], "at most 10,000,000 pages"),
         (["forcing_kv", "--set", "bands.bands=7"], "must divide the 1560 tokens of a frame, got 7"),
     ],
 )
