@@ -7,7 +7,7 @@ import copy
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from ..bounds import check_within
 from ..files import CONTAINERS, as_list, as_number, as_object, as_words, entry, shown
 from ..generation import VideoRequest
 from ..methods import PositionRule
-from ..models import WAN_TEXT_TOKENS, recognise
+from ..models import WAN_TEXT_TOKENS, family_named, recognise
 from ..reel import MadeVideo
 from ..video import ChunkClock, TimedPrompt
 from .start import COMPARED, before_that, tell_others
@@ -210,7 +210,10 @@ def _way(about: Mapping[str, object], options: argparse.Namespace) -> dict[str, 
     if positions not in {rule.value for rule in PositionRule}:
         raise ValueError(f"positions must be a rule that is known, got {shown(positions)}")
     frames = {n: as_number(entry(about, n), n, MOST_FRAMES) for n in ("window", "sink")}
-    return {**frames, "positions": positions}
+    keeps = family_named(as_words(entry(about, "family"), "family")).keeps
+    # a past that is more than a window and a sink may have none of them to choose
+    own = OWN_WINDOW if keeps is None else {field.name for field in fields(keeps)}
+    return {n: x for n, x in {**frames, "positions": positions}.items() if n in own}
 
 
 def _real(value: object, name: str) -> float:
