@@ -92,6 +92,15 @@ def test_a_file_is_as_long_and_large_as_was_asked(run, tmp_path):
     assert code == 2 and "--from must leave a chunk, 1.33333 s" in err
 
 
+def test_what_cannot_be_is_refused_in_the_family_units(run):
+    line = ("generate", "--model", MODEL, "--text-embedding", "text.safetensors")
+    code, _, err = run(
+        *line, "--seconds", 86_400, "--width", 65_536, "--height", 65_536, "--out", "x"
+    )
+    size = 2 * (86_400 * FPS // 4) * CHANNELS * 4096**2 * 4
+    assert code == 2 and f"the latents need {size / 2**30:.2f} GiB" in err
+
+
 @pytest.fixture(scope="module")
 def spoken(models):
     """The same models, with what reads prompts and shows latents."""
@@ -159,6 +168,19 @@ def test_a_video_goes_on_and_is_made_anew(run, whole, tmp_path):
     assert MadeVideo.read(anew).prompts == MadeVideo.read(whole).prompts
     one, two = (MadeVideo.read(path).latents(24) for path in (whole, anew))
     assert all(map(torch.equal, one, two))
+
+
+@WORDS
+def test_a_video_made_anew_may_be_shorter(run, whole, tmp_path):
+    """Of its prompts those are left out that it does not come to."""
+    line = (*GOING_ON, whole, *SAID, "--from", 1.33, "--video", tmp_path / "new.mp4")
+    code, _, err = run(*line, "--seconds", 2.6)
+    assert code == 0, err
+    assert [p.text for p in MadeVideo.read(tmp_path / "new.mp4").prompts] == [CAT]
+    code, _, err = run(*line, "--seconds", 1.3)
+    assert code == 2 and "more than the 1.33333 s that are kept of whole.mp4, got 1.33333;" in err
+    code, _, err = run(*line, "--width", 80)
+    assert code == 2 and "must be 64 and 32, as whole.mp4 is, got 80 and 32" in err
 
 
 @WORDS

@@ -53,6 +53,9 @@ def test_every_family_can_be_planned_without_a_file(family, capsys):
     # at 24 pictures per second 180 frames, in chunks of 8
     long = "30.5 s: 184 latent frames" if family == "longlive2" else "29.8 s: 120 latent frames"
     assert said[0].startswith(long) and said[0].endswith(f"832 x 480; {family}")
+    # of five and of fourteen billion numbers
+    weights = {"longlive2": "9.31", "krea_14b": "26.61"}.get(family, "2.64")
+    assert any(line.split() == ["weights", weights, "GiB"] for line in said)
 
 
 def test_what_does_not_fit_is_a_table_and_a_sentence(capsys):
