@@ -152,6 +152,8 @@ def _settings(options: argparse.Namespace) -> ProfileSettings:
         for field in fields(ProfileSettings)
         if (value := getattr(options, field.name, None)) is not None
     }
+    if options.seconds is not None:
+        chosen["frames"] = video.latent_frames(options.seconds)
     if options.text_embedding is not None:
         given = len(options.text_embedding)
         if options.prompts not in (None, given):
@@ -160,7 +162,7 @@ def _settings(options: argparse.Namespace) -> ProfileSettings:
                 f"{shown(options.prompts)}"
             )
         chosen["prompts"] = given
-    return replace(preset_named(options.preset, video, options.seconds), **chosen)
+    return replace(preset_named(options.preset, video), **chosen)
 
 
 def _family(options: argparse.Namespace) -> Family:

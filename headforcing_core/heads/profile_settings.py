@@ -121,10 +121,10 @@ QUICK = ProfileSettings(prompts=4, frames=40)
 PRESETS = {"quick": (QUICK, 10.0), "full": (FULL, 30.0)}
 
 
-def preset_named(name: str, video: VideoFormat, seconds: float | None = None) -> ProfileSettings:
-    """Return a preset for videos of a format; ``seconds`` take the place of its own."""
-    settings, own = PRESETS[name]
-    return replace(settings, frames=video.latent_frames(own if seconds is None else seconds))
+def preset_named(name: str, video: VideoFormat) -> ProfileSettings:
+    """Return a preset for videos of a format."""
+    settings, seconds = PRESETS[name]
+    return replace(settings, frames=video.latent_frames(seconds))
 
 
 def number_from(*keys: int) -> int:
