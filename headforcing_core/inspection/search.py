@@ -72,8 +72,12 @@ class Search:
 
     def _methods(self) -> Iterator[Offer]:
         """Yield what ships and can run with the head maps there are."""
+        family = self._asked.request.family
         for name in NAMES:
-            method = settings_named(name).build(self._asked.request.family.frames_per_chunk)
+            try:
+                method = settings_named(name).build(family.frames_per_chunk)
+            except ValueError:  # of no such chunks
+                continue
             head_map = self._maps.get(method.scheme) if method.scheme else None
             if method.needs_map and head_map is None:
                 continue
