@@ -102,6 +102,8 @@ class VideoRequest:
             "columns": self.columns,
             "seed": self.seed,
             "first_chunk": self.first_chunk,
+            # the last chunks of such a video are denoised beside fewer others
+            **({"frames": self.clock.total_frames} if family.joint else {}),
         }
 
     @property

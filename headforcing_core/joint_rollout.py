@@ -115,16 +115,15 @@ class JointRollout:
 
     def _waiting(self, left: Sequence[Chunk], begun: Begun | None) -> dict[Chunk, Tensor]:
         """Return what is known of chunks that an earlier run had begun."""
-        if (
-            not left
-            or begun is None
-            or begun.ahead is None
-            or left[0].start != begun.frames.shape[2]
-        ):
+        if not left or begun is None or begun.ahead is None:
             return {}
-        ahead, size = begun.ahead, self.clock.frames_per_chunk
-        parts = send(ahead, self.context.device).float().split(size, 2)
-        return dict(zip(left, parts, strict=False))
+        parts = begun.ahead.split(self.clock.frames_per_chunk, 2)
+        whole = len(parts) == min(len(self.denoising.levels) - 1, len(left))
+        # of a shorter video, whose window was emptied, they are not what comes next
+        if not whole or left[0].start != begun.frames.shape[2]:
+            return {}
+        there = (send(part, self.context.device).float() for part in parts)
+        return dict(zip(left, there, strict=False))
 
     def _denoised(
         self, at: dict[Chunk, int], known: dict[Chunk, Tensor], text: object

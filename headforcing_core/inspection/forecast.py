@@ -12,7 +12,7 @@ import torch
 from ..device import GIB
 from ..generation import VideoRequest
 from ..memory import CachePlan
-from ..models import WAN_VIDEO, WanConfig, weight_shapes
+from ..models import WanConfig, weight_shapes
 from .activations import Activations
 
 HOST = "cpu"
@@ -103,11 +103,11 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        return WAN_VIDEO.seconds(self.frames)
+        return self.request.family.video.seconds(self.frames)
 
     @property
     def pictures(self) -> int:
-        return WAN_VIDEO.pixel_frames(self.frames)
+        return self.request.family.video.pixel_frames(self.frames)
 
     @property
     def chunks(self) -> int:
@@ -116,7 +116,7 @@ class Forecast:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        stride = WAN_VIDEO.space_stride
+        stride = self.request.family.video.space_stride
         return stride * self.request.columns, stride * self.request.rows
 
     @cached_property

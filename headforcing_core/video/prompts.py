@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,6 +44,23 @@ class PromptSchedule:
     def prepared(self, prepare: Callable[[Any], object]) -> PromptSchedule:
         """Return the schedule with every text replaced by what ``prepare`` makes of it, once."""
         return replace(self, texts=tuple(prepare(text) for text in self.texts))
+
+    def with_shots(self, chunks: Sequence[Chunk], texts: Mapping[int, object]) -> PromptSchedule:
+        """Return the schedule in which the first chunk of a shot is told a text of its own.
+
+        Args:
+            chunks: of the video.
+            texts: number of the prompt that begins a shot -> its text.
+        """
+        told = dict(zip(self.starts, self.texts, strict=True))
+        ends = {chunk.start: chunk.stop for chunk in chunks}
+        for number, text in texts.items():
+            start = self.starts[number]
+            if ends[start] not in told and ends[start] < chunks[-1].stop:
+                told[ends[start]] = self.texts[number]
+            told[start] = text
+        starts = tuple(sorted(told))
+        return PromptSchedule(starts, tuple(told[start] for start in starts), self.cuts)
 
     def blended(
         self, chunks: Sequence[Chunk], over: int, mix: Callable[[Any, Any, float], object]
