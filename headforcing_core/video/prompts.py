@@ -11,6 +11,26 @@ from .clock import Chunk
 
 
 @dataclass(frozen=True)
+class Late:
+    """A text that is prepared when it is asked for.
+
+    Args:
+        last: what was prepared last, and what it is: shared by all of a schedule.
+    """
+
+    text: object
+    prepare: Callable[[Any], object]
+    last: list[object]
+
+    @property
+    def value(self) -> object:
+        if not self.last or self.last[0] is not self:
+            self.last[:] = []  # first: two of them may be more than there is room for
+            self.last[:] = [self, self.prepare(self.text)]
+        return self.last[1]
+
+
+@dataclass(frozen=True)
 class PromptSchedule:
     """Prompts and the latent frame at which each begins.
 
@@ -95,7 +115,16 @@ class PromptSchedule:
         return PromptSchedule(tuple(starts), tuple(texts), frozenset(cuts))
 
     def at(self, frame: int) -> object:
-        return self.texts[self.number(frame)]
+        text = self.texts[self.number(frame)]
+        return text.value if isinstance(text, Late) else text
+
+    def prepared_late(self, prepare: Callable[[Any], object]) -> PromptSchedule:
+        """Return the schedule with every text replaced by what ``prepare`` makes of it, when asked.
+
+        Of many, only what was asked for last is kept.
+        """
+        last: list[object] = []
+        return replace(self, texts=tuple(Late(text, prepare, last) for text in self.texts))
 
     def cuts_at(self, frame: int) -> bool:
         """Whether what rules a frame began with a cut."""
