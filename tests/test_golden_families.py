@@ -250,7 +250,7 @@ DEFECTS = {  # each a plausible mistake: (set, fixture, where, name, what it doe
         exactly,
     ),
     "an earlier shot's first frames stay": (
-        ("set_longlive2", "b_multi_shot", HeadPolicy, "_split_by_shot"),
+        ("set_longlive2", "b_multi_shot", HeadPolicy, "_split_in_order"),
         first_pin,
     ),
     "what is remembered jumps with the shot": (

@@ -81,7 +81,6 @@ def test_as_lists_of_frames_say(chunk, steps, room, more, batch, change):
     as_lists_of_frames_say(chunk, steps, room, more, batch, change)
 
 
-@pytest.mark.xfail(reason="the anchor is left out, see HeadPolicy.ahead", strict=True)
 @pytest.mark.parametrize("chunk", [1, 3])
 def test_the_anchor_is_read_by_a_window_as_large_as_what_is_attended(chunk):
     as_lists_of_frames_say(chunk, 3, 0, 4, 1, 2)
@@ -122,8 +121,6 @@ def test_going_on_is_never_having_stopped(steps, made):
     going_on_is_never_having_stopped(steps, made, PromptSchedule.constant(1.0))
 
 
-# a chunk is kept under the prompt of the window it left, but taken up again under its own
-@pytest.mark.xfail(reason="see JointRollout._kept", strict=True)
 @pytest.mark.parametrize(("steps", "made"), [(3, 3), (3, 5), (5, 1), (5, 7)])
 @pytest.mark.parametrize("cuts", [(), (12,)])
 def test_going_on_past_a_new_prompt(steps, made, cuts):

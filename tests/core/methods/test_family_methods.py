@@ -78,23 +78,20 @@ def as_slots_say(window, sink, shot_sink, offset, recache, chunk, cuts):
 @given(
     chunk=st.integers(1, 4),
     sink=st.integers(0, 6),
-    chunks=st.integers(0, 3),
+    recent=st.integers(0, 9),
     shot_sink=st.booleans(),
     offset=st.sampled_from([0, 1, 8]),
     recache=st.booleans(),
     cuts=st.lists(st.booleans(), min_size=12, max_size=12),
 )
-@settings(deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_shots_are_kept_as_the_original_keeps_them(
-    chunk, sink, chunks, shot_sink, offset, recache, cuts
+    chunk, sink, recent, shot_sink, offset, recache, cuts
 ):
-    """Where a shot's first frames come to lie behind the sink, and the sink is full by a cut."""
-    if shot_sink:
-        chunks += -(-min(sink, chunk) // chunk) if not chunks else 0
-    full = max(1, -(-sink // chunk))
+    # computing a chunk again before the sink is full would read what its last draft left there
+    full = max(1, -(-sink // chunk)) if recache else 1
     cuts = [cut and number >= full for number, cut in enumerate(cuts)]
-    recache = recache and shot_sink and sink > 0
-    as_slots_say(sink + chunk * (chunks + 1), sink, shot_sink, offset, recache, chunk, cuts)
+    as_slots_say(sink + chunk + recent, sink, shot_sink, offset, recache, chunk, cuts)
 
 
 CUTS = [number in (1, 2, 6, 9) for number in range(14)]
@@ -102,7 +99,6 @@ SOON = [number in (1, 4) for number in range(14)]
 LATE = [number in (4, 9) for number in range(14)]
 
 
-@pytest.mark.xfail(reason="sinks are frame numbers here and slots there", strict=True)
 @pytest.mark.parametrize(
     ("window", "sink", "shot_sink", "offset", "recache", "chunk", "cuts"),
     [
