@@ -71,8 +71,8 @@ class VideoRequest:
         self.family.check_first_chunk(self.first_chunk)
         if self.family.joint and len(self.clock) < len(self.family.steps):
             raise ValueError(
-                f"a video of {self.family.title} must have at least {len(self.family.steps)} chunks, "
-                f"which are denoised together, got {len(self.clock)}; raise seconds"
+                f"a video of {self.family.title} must have at least {len(self.family.steps)} "
+                f"chunks, which are denoised together, got {len(self.clock)}; raise seconds"
             )
         self.fitted_method.check(self.family.frames_per_chunk, self.family.horizon)
         check_map(self.fitted_method, self.head_map)

@@ -39,7 +39,7 @@ MODEL_NUMBERS = {1560, 32760, 21, 30, 12, 128}
 HAS_MODEL_NUMBERS = (
     *("headforcing_core/models/families.py", "headforcing_core/demo/"),
     # the budgets their authors chose for them
-    *(f"headforcing_core/methods/{noun}.py" for noun in ("baselines",)),
+    *(f"headforcing_core/methods/{noun}.py" for noun in ("baselines", "families")),
     *(f"headforcing_core/methods/{noun}.py" for noun in ("registry",)),
 )
 # code that runs inside the loop reads nothing back from the device

@@ -18,7 +18,7 @@ FLOORS = {
             ("heads", "inspection", "reel", "words", "autoencoders"),
             ("generation",),
         ),
-        *(("rollout",), ("attention",)),
+        *(("joint_rollout",), ("rollout",), ("contexts",), ("attention",)),
         *(("memory", "models", "decoding"), ("methods",), ("telemetry", "video"), ("bounds",)),
         ("files",),
         ("device", "stopping", "streams", "version"),

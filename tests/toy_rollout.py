@@ -18,7 +18,7 @@ from headforcing.headforcing_core import (
     noise_levels,
 )
 from headforcing.headforcing_core.memory import group_heads
-from headforcing.headforcing_core.methods import NAMES
+from headforcing.headforcing_core.methods import NAMES, setting_names, settings_named
 
 Y, X = 3, 4
 LEVELS = noise_levels((1000, 500), 5)
@@ -48,3 +48,6 @@ def video(method, frames, given=None, **kwargs):
 
 
 every_method = pytest.mark.parametrize("name", NAMES)
+# a past that is computed anew has nothing to forget
+kept = [name for name in NAMES if "on_switch" in dict(setting_names(settings_named(name)))]
+every_kept_method = pytest.mark.parametrize("name", kept)

@@ -61,7 +61,7 @@ def config_of(options: argparse.Namespace, family: Family) -> WanConfig:
         ValueError: if it is no model that can be run as the family is.
     """
     source = open_tensors(options.model, prefer=family.weights)
-    config = read_published(source, options.heads).config
+    config = read_published(source, options.heads, two_experts=family.two_experts).config
     family.check_config(config)
     return config
 

@@ -12,7 +12,7 @@ from .baselines import (
     RollingSink,
     SinkWindow,
 )
-from .families import KreaRealtime, LongLive2, RewardForcing, RollingForcing
+from .families import KreaHeads, KreaRealtime, LongLive2, RewardForcing, RollingForcing
 from .forcing_kv import ForcingKV
 from .head_forcing import HeadForcing
 from .head_map import Evidence, HeadMap
@@ -52,6 +52,7 @@ __all__ = [
     "HeadRule",
     "InfinityRope",
     "Kind",
+    "KreaHeads",
     "KreaRealtime",
     "LongLive",
     "LongLive2",

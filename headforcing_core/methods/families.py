@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..bounds import check_frames
+from .head_forcing import ANCHOR, LOCAL, MEMORY, SCHEME
 from .method import ALL_HEADS, HeadRule, Method, Rebuilt, Shots
 from .middles import Anchor, MeanSink
 from .policy import HeadPolicy
 from .positions import PositionRule
+from .switch import Switching
 
 
 @dataclass(frozen=True)
-class RewardForcing:
+class RewardForcing(Switching):
     """Reward Forcing's cache: the first chunk drifts, a mean of all that left.
 
     Means are in float32. In the bfloat16 of the authors' code they would stay where they began;
@@ -42,12 +44,13 @@ class RewardForcing:
             f"running means of all that left in place of the first chunk, and the last frames, "
             f"{self.window} in all",
             {ALL_HEADS: HeadRule(policy, PositionRule.CONTIGUOUS)},
+            switch=self.switch(frames_per_chunk),
             source="arXiv 2512.04678",
         )
 
 
 @dataclass(frozen=True)
-class RollingForcing:
+class RollingForcing(Switching):
     """Rolling Forcing's cache: a window, and before it the first chunk while chunks are denoised.
 
     Args:
@@ -69,13 +72,14 @@ class RollingForcing:
             f"the last {self.window} frames; before them the first {self.anchor} while chunks are "
             "denoised together",
             {ALL_HEADS: rule},
+            switch=self.switch(frames_per_chunk),
             source="arXiv 2509.25161",
             joint=True,
         )
 
 
 @dataclass(frozen=True)
-class LongLive2:
+class LongLive2(Switching):
     """LongLive 2.0's cache: a sink of the video, one of the shot, and the last frames.
 
     Args:
@@ -104,6 +108,7 @@ class LongLive2:
             f"the first {self.sink} frames, {pinned} of the shot that rules, and the last, "
             f"{self.window} in all",
             {ALL_HEADS: HeadRule(policy, PositionRule.ABSOLUTE)},
+            switch=self.switch(frames_per_chunk),
             source="NVlabs/LongLive 7860ad9",
             shots=Shots(self.offset, self.recache),
         )
@@ -128,17 +133,59 @@ class KreaRealtime:
     fade: float = 1.0
 
     def build(self, frames_per_chunk: int = 3) -> Method:
-        check_frames("context", self.context, 1)
-        if self.context % frames_per_chunk:
-            raise ValueError(
-                f"context must be whole chunks of {frames_per_chunk} frames, got {self.context}"
-            )
-        if not 0 < self.fade <= 1:
-            raise ValueError(f"fade must be above 0 and at most 1, got {self.fade}")
-        return Method(
-            "krea",
-            f"{self.context} clean frames, computed anew before every chunk",
-            {ALL_HEADS: HeadRule(HeadPolicy(0, self.context), PositionRule.ABSOLUTE)},
-            source="krea-ai/realtime-video acf4b7b",
-            rebuilt=Rebuilt(self.context, self.keep_first, self.fade),
+        rules = {ALL_HEADS: HeadPolicy(0, self.context)}
+        says = f"{self.context} clean frames, computed anew before every chunk"
+        return _rebuilt(self, frames_per_chunk, says, rules)
+
+
+@dataclass(frozen=True)
+class KreaHeads:
+    """Krea Realtime's past for heads of three types: what each reads of the same context.
+
+    Args:
+        context: frames it is computed from, whole chunks; memory heads read all of them.
+        keep_first: see ``KreaRealtime``.
+        local_recent: last frames of the context that local heads read.
+        anchor_recent: last frames that anchor heads read beside the first.
+        fade: see ``KreaRealtime``.
+
+    Source: ``KreaRealtime``, with the types of Head Forcing (arXiv 2605.14487).
+    """
+
+    context: int = 6
+    keep_first: bool = False
+    local_recent: int = 0
+    anchor_recent: int = 0
+    fade: float = 1.0
+
+    def build(self, frames_per_chunk: int = 3) -> Method:
+        rules = {
+            LOCAL: HeadPolicy(0, self.local_recent),
+            ANCHOR: HeadPolicy(1, self.anchor_recent),
+            MEMORY: HeadPolicy(0, self.context),
+        }
+        says = (
+            f"{self.context} clean frames, computed anew before every chunk: memory heads read "
+            f"all, anchors the first, local heads the last {self.local_recent}"
         )
+        return _rebuilt(self, frames_per_chunk, says, rules, SCHEME)
+
+
+def _rebuilt(
+    settings: KreaRealtime | KreaHeads,
+    frames_per_chunk: int,
+    says: str,
+    policies: dict[str, HeadPolicy],
+    scheme: str | None = None,
+) -> Method:
+    check_frames("context", settings.context, 1)
+    if settings.context % frames_per_chunk:
+        raise ValueError(
+            f"context must be whole chunks of {frames_per_chunk} frames, got {settings.context}"
+        )
+    if not 0 < settings.fade <= 1:
+        raise ValueError(f"fade must be above 0 and at most 1, got {settings.fade}")
+    rules = {type_: HeadRule(p, PositionRule.ABSOLUTE) for type_, p in policies.items()}
+    anew = Rebuilt(settings.context, settings.keep_first, settings.fade)
+    source = "krea-ai/realtime-video acf4b7b"
+    return Method("krea", says, rules, scheme, source=source, rebuilt=anew)

@@ -41,8 +41,8 @@ class HeadPolicy:
         check_frames("shot_sink", self.shot_sink)
         if self.shot_sink > self.recent:
             raise ValueError(
-                f"shot_sink must be at most the recent frames, {self.recent}, whose places it takes, "
-                f"got {self.shot_sink}"
+                f"shot_sink must be at most the recent frames, {self.recent}, whose places it "
+                f"takes, got {self.shot_sink}"
             )
 
     @classmethod

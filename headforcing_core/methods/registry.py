@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from . import baselines, forcing_kv, head_forcing, pyramid
+from . import baselines, families, forcing_kv, head_forcing, pyramid
 from .method import Method
 
 
@@ -29,6 +29,10 @@ METHODS: dict[str, dict[str, MethodSettings]] = {
     "rolling": {DEFAULT: baselines.Rolling(), "short": baselines.Rolling(window=12)},
     "sink_window": {DEFAULT: baselines.SinkWindow(), "short": baselines.SinkWindow(window=12)},
     "full": {DEFAULT: baselines.Full()},
+    "reward_forcing": {DEFAULT: families.RewardForcing()},
+    "rolling_forcing": {DEFAULT: families.RollingForcing()},
+    "longlive2": {DEFAULT: families.LongLive2()},
+    "krea": {DEFAULT: families.KreaRealtime(), "heads": families.KreaHeads()},
 }
 NAMES = tuple(
     name if preset == DEFAULT else f"{name}:{preset}"

@@ -15,16 +15,16 @@ from .families import (
     WAN_HORIZON,
     WAN_TEXT_TOKENS,
     WAN_VIDEO,
-    Family,
-    choose_family,
     family_named,
-    recognise,
+    unlike_published,
     video_format,
 )
+from .family import Family
 from .fingerprint import fingerprint
 from .lora import ADAPTER_WRAPPERS, Adapter, Lora, check_strength
 from .published import HEADS_KEY, PREDICTS_KEY, Published, read_published, weight_shapes
 from .quantised import FP8, is_fp8, quantised_layers
+from .recognition import choose_family, recognise
 from .stored_weights import (
     SCALED,
     StoredWeight,
@@ -81,6 +81,7 @@ __all__ = [
     "read_weight",
     "recognise",
     "told_apart",
+    "unlike_published",
     "video_format",
     "wan_names",
     "weight_shapes",

@@ -11,10 +11,12 @@ import torch
 
 from ..files import TensorSource, open_tensors
 from .experts import TwoExperts
-from .families import WAN_EPS, Family, choose_family
+from .families import WAN_EPS, unlike_published
+from .family import Family
 from .lora import Lora
 from .published import Published, read_published, weight_shapes
 from .quantised import is_fp8
+from .recognition import choose_family
 from .stored_weights import check_finite, read_weight
 from .wan import WanModel
 from .weight_names import memory_name
@@ -53,6 +55,9 @@ def load_checkpoint(
     source = open_tensors(path, prefer=chosen.weights)
     published = read_published(source, heads, two_experts=chosen.two_experts)
     chosen.check_config(published.config)
+    unlike = unlike_published(chosen, published.config)
+    if unlike:
+        log.warning("%s", unlike)
     return LoadedModel(_built(published, lora, dtype, device), chosen)
 
 

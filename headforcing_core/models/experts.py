@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..video import CLEAN, NoiseLevel
+from ..video import CLEAN, NoiseLevel, each_frame
 from .backbone import Attend
 from .wan import WanConfig, WanModel, WanText
 from .weight_names import memory_name
@@ -78,8 +79,13 @@ class TwoExperts:
         return TwoTexts(*(x.prepare_text(embedding) for x in (self.denoiser, self.memory)))
 
     def predict_clean(
-        self, noisy: Tensor, level: NoiseLevel, text: TwoTexts, attend: Attend
+        self,
+        noisy: Tensor,
+        level: NoiseLevel | Sequence[NoiseLevel],
+        text: TwoTexts,
+        attend: Attend,
     ) -> Tensor:
-        if level == CLEAN:
+        # an image that is held clean beside frames that are denoised is in a draft
+        if all(each == CLEAN for each in each_frame(level, noisy.shape[2])):
             return self.memory.predict_clean(noisy, level, text.memory, attend)
         return self.denoiser.predict_clean(noisy, level, text.denoiser, attend)

@@ -5,9 +5,7 @@ Those numbers stand here and nowhere else; what all Wan models share is in wan.p
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from pathlib import Path
 
 from ..files import WRAPPERS
 from ..methods import KreaRealtime, LongLive2, PositionRule, RewardForcing, RollingForcing
@@ -50,12 +48,28 @@ WAN_5B_MODEL = replace(
 WAN_14B_MODEL = replace(WAN_1_3B_MODEL, dim=40 * WAN_HEAD_DIM, ffn_dim=13824, heads=40, layers=40)
 
 FOUR_STEPS = (1000, 750, 500, 250)
-# of what was built on a model, and of stages before the few steps, of which names tell
-NOT_PLUS = r"(?!\+|plus|pp)"
-PLUS = r"(\+\+|plusplus|pp)"
-EARLIER_STAGES = "ardiffusion|odeinit|causalode|teacher"
-# chunk-wise and frame-wise files have one name: their folder, or more of the name, must tell
-CAUSAL_FORCING = f"^(?!.*longvideo)(?=.*causalforcing{NOT_PLUS})"
+# of what was built on a model, names tell
+NOT_PLUS, PLUS = r"(?!\+|plus|pp)", r"(\+\+|plusplus|pp)"
+FRAMES, CHUNKS = "(?!.*chunkwise)(?=.*framewise)", "(?!.*framewise)(?=.*chunkwise)"
+# chunk-wise and frame-wise files have one name: their folder, or more of the name, must tell; a
+# number of steps must be four, and their long videos are rolling forcing with four steps
+CAUSAL_FORCING = (
+    r"^(?!.*(longvideo|rollingforcing|([0-35-9]|one|two)step))"
+    rf"(?=.*causalforcing{NOT_PLUS})"
+)
+# its authors' settings leave the plusses out, and nothing frame-wise but that has so few steps
+FEW_STEPS = (
+    rf"^(?!.*(chunkwise|longvideo))(?=.*(causalforcing|(^|/)cf{PLUS}))"
+    rf"(?=.*(framewise|(forcing|cf){PLUS}))"
+)
+ONE_STEP, TWO_STEPS = r"(?<!\d)(1|one)step", r"(?<!\d)(2|two)step"
+SELF_GRADIENT = r"^(?=.*(selfgradientforcing|(?<![a-z])sgf))"
+# 2.0 or 2, not 20 seconds nor two steps, or what of LongLive has five billion weights; one with
+# two steps is published beside it
+SECOND_LONGLIVE = (
+    r"^(?!.*(nvfp4s2|2step)).*longlive"
+    r"(v?20?(5b|(?!\d|s(?!a)|step|frame))|(?!v?2).*(?<!\d)5b(?!it))"
+)
 PLAIN_FIRST = ("generator", *WRAPPERS)
 
 SELF_FORCING = Family(
@@ -76,7 +90,7 @@ FRAMEWISE = replace(
     name="causal_forcing_framewise",
     title="Causal Forcing, frame-wise",
     source="arXiv 2602.02214",
-    file_pattern=CAUSAL_FORCING + "(?=.*framewise)",
+    file_pattern=CAUSAL_FORCING + FRAMES,
     frames_per_chunk=1,
 )
 SGF_CHUNKWISE = replace(
@@ -84,7 +98,7 @@ SGF_CHUNKWISE = replace(
     name="sgf_chunkwise",
     title="Self Gradient Forcing, chunk-wise",
     source="Zihan-Su/Self_Gradient_Forcing_Plus",
-    file_pattern="(?=.*selfgradientforcing)(?=.*chunkwise)",
+    file_pattern=SELF_GRADIENT + CHUNKS,
     window=12,
     sink=3,
     horizon=12,
@@ -100,7 +114,7 @@ FAMILIES = (
         name="longlive",
         title="LongLive",
         source="arXiv 2509.22622",
-        file_pattern="longlive(?!2)",
+        file_pattern=r"longlive(?!v?2)(?!.*(?<!\d)5b(?!it))",
         window=12,
         sink=3,
         recaches=True,
@@ -110,7 +124,7 @@ FAMILIES = (
         "longlive2",
         "LongLive 2.0",
         "NVlabs/LongLive",
-        "longlive2",
+        SECOND_LONGLIVE,
         frames_per_chunk=8,
         steps=FOUR_STEPS,
         window=32,
@@ -129,7 +143,7 @@ FAMILIES = (
         name="rolling_forcing",
         title="Rolling Forcing",
         source="arXiv 2509.25161",
-        file_pattern="rollingforcing",
+        file_pattern="^(?!.*(longvideo|causalforcing)).*rollingforcing" + NOT_PLUS,
         steps=(1000, 800, 600, 400, 200),
         keeps=RollingForcing(),
         joint=True,
@@ -139,7 +153,7 @@ FAMILIES = (
         name="reward_forcing",
         title="Reward Forcing",
         source="arXiv 2512.04678",
-        file_pattern="rewardforcing",
+        file_pattern="rewardforcing" + NOT_PLUS,
         window=9,
         sink=3,
         keeps=RewardForcing(),
@@ -159,7 +173,7 @@ FAMILIES = (
         FRAMEWISE,
         name="causal_forcing_pp_2step",
         title="Causal Forcing++, 2 steps",
-        file_pattern=f"(?=.*causalforcing{PLUS})(?=.*2step)(?!.*1step)",
+        file_pattern=f"{FEW_STEPS}(?=.*{TWO_STEPS})(?!.*{ONE_STEP})",
         steps=(1000, 500),
         first_steps=FOUR_STEPS,
     ),
@@ -167,7 +181,7 @@ FAMILIES = (
         FRAMEWISE,
         name="causal_forcing_pp_1step",
         title="Causal Forcing++, 1 step",
-        file_pattern=f"(?=.*causalforcing{PLUS})(?=.*1step)(?!.*2step)",
+        file_pattern=f"{FEW_STEPS}(?=.*{ONE_STEP})(?!.*{TWO_STEPS})",
         steps=(1000,),
         first_steps=FOUR_STEPS,
     ),
@@ -176,7 +190,7 @@ FAMILIES = (
         FRAMEWISE,
         name="causal_forcing_chunkwise",
         title="Causal Forcing, chunk-wise",
-        file_pattern=CAUSAL_FORCING + "(?=.*chunkwise)",
+        file_pattern=CAUSAL_FORCING + CHUNKS,
         frames_per_chunk=3,
         weights=PLAIN_FIRST,
     ),
@@ -185,7 +199,7 @@ FAMILIES = (
         SGF_CHUNKWISE,
         name="sgf_framewise",
         title="Self Gradient Forcing, frame-wise",
-        file_pattern="(?=.*selfgradientforcing)(?=.*framewise)",
+        file_pattern=SELF_GRADIENT + FRAMES,
         frames_per_chunk=1,
         window=WAN_HORIZON,
         sink=4,
@@ -201,6 +215,7 @@ FAMILIES = (
         latent_size=(8, 8),
     ),
 )
+PUBLISHED_SIZES = {"krea_14b": WAN_14B_MODEL, "longlive2": WAN_5B_MODEL}
 FAMILY_NAMES = tuple(family.name for family in FAMILIES)
 
 
@@ -216,49 +231,17 @@ def family_named(name: str) -> Family:
     raise ValueError(f"family must be one of {', '.join(FAMILY_NAMES)}, got {name!r}")
 
 
-def recognise(path: str | Path) -> Family | None:
-    """Return the family that a file's name says; weights alone never tell.
-
-    A folder counts beside the name where Causal-Forcing's authors let it: ``framewise/``,
-    ``chunkwise/``. A name that says an earlier stage of the training says no family: such models
-    take many steps.
-    """
-    path = Path(path)
-    said, folder = (re.sub(r"[-_ .]", "", part.lower()) for part in (path.name, path.parent.name))
-    if folder in ("framewise", "chunkwise") or re.fullmatch("causalforcing" + PLUS, folder):
-        said = folder + said
-    if re.search(EARLIER_STAGES, said):
+def unlike_published(family: Family, config: WanConfig) -> str | None:
+    """Return a warning if weights are of a published size, but not of that of the family."""
+    own = PUBLISHED_SIZES.get(family.name, WAN_1_3B_MODEL)
+    sizes = [(x.layers, x.dim) for x in (WAN_1_3B_MODEL, WAN_5B_MODEL, WAN_14B_MODEL)]
+    got = config.layers, config.dim
+    if got not in sizes or got == (own.layers, own.dim):
         return None
-    return next((f for f in FAMILIES if re.search(f.file_pattern, said)), None)
-
-
-def choose_family(path: str | Path, name: str | None) -> Family:
-    """Return the family to run a file with: the user's choice, else what the file says.
-
-    Raises:
-        ValueError: if neither says, or the choice does not fit what the file says: its rollout is
-            of another kind, or its chunks are of another size.
-    """
-    said = recognise(path)
-    if name is None and said is None:
-        raise ValueError(
-            f"the family of {Path(path).name} must be chosen, its name does not tell and weights "
-            f"never do: {', '.join(FAMILY_NAMES)}"
-        )
-    family = family_named(said.name if name is None else name)
-    if said and said.frames_per_chunk != family.frames_per_chunk:
-        raise ValueError(
-            f"family must fit the file: {Path(path).name} says {said.name}, which denoises "
-            f"{said.frames_per_chunk} frames at a time, got {family.name} with "
-            f"{family.frames_per_chunk}; choose {said.name}, or rename the file if it is wrong"
-        )
-    if said and said.kind != family.kind:
-        raise ValueError(
-            f"family must fit the file: {Path(path).name} says {said.name}, whose rollout is of "
-            f"another kind than that of {family.name}; choose {said.name}, or rename the file if it "
-            "is wrong"
-        )
-    return family
+    return (
+        f"{family.title} is published with {own.layers} layers of {own.dim} channels, got a file "
+        f"with {got[0]} of {got[1]}: it is run all the same; choose another family if it is of one"
+    )
 
 
 def video_format(channels: int) -> VideoFormat:

@@ -17,7 +17,7 @@ from ..methods import (
     Switch,
     SwitchRule,
 )
-from ..methods.middles import Middle
+from ..methods.middles import MeanSink, Middle
 from ..video import (
     TRAINING_STEPS,
     Multistep,
@@ -196,27 +196,32 @@ class Family:
             )
         if self.joint:
             self._check_joint(method)
-        if own.rebuilt is not None and any(
-            rule.policy.middle != Middle() for rule in method.rules.values()
-        ):
+        kept = method.online or any(r.policy.middle != Middle() for r in method.rules.values())
+        if own.rebuilt is not None and kept:
             raise ValueError(
                 f"{method.name} must have caches that outlive a chunk, got {self.title}, which "
                 "computes its past anew before every chunk; choose rolling, sink_window or full"
             )
         shots, rebuilt = method.shots or own.shots, method.rebuilt or own.rebuilt
+        means = any(isinstance(r.policy.middle, MeanSink) for r in method.rules.values())
+        if means and shots is not None and shots.offset % self.frames_per_chunk:
+            raise ValueError(
+                f"offset must be whole chunks of {self.frames_per_chunk} where first frames are "
+                f"means of their place in a chunk, got {shots.offset}"
+            )
         return replace(method, shots=shots, rebuilt=rebuilt, joint=self.joint)
 
     def _check_joint(self, method: Method) -> None:
         together = f"{self.title} denoises {len(self.steps)} chunks in one call"
         if method.online is not None:
             raise ValueError(
-                f"{method.name} must tell heads apart while one chunk is denoised, got {self.title}: "
-                f"{together}; choose another method"
+                f"{method.name} must tell heads apart while one chunk is denoised, got "
+                f"{self.title}: {together}; choose another method"
             )
         if any(rule.per_frame for rule in method.rules.values()):
             raise ValueError(
-                f"{method.name} must read the same for all frames of a call, got positions or pages "
-                f"that differ between them: {together}; choose positions such as contiguous"
+                f"{method.name} must read the same for all frames of a call, got positions or "
+                f"pages that differ between them: {together}; choose positions such as contiguous"
             )
 
     def tuned(
@@ -245,8 +250,8 @@ class Family:
             unknown = sorted(set(chosen) - {field.name for field in fields(keeps)})
             if unknown:
                 raise ValueError(
-                    f"{unknown[0]} must be left as it is for {self.title}, whose past has none, got "
-                    f"{chosen[unknown[0]]}; choose a method to keep the past otherwise"
+                    f"{unknown[0]} must be left as it is for {self.title}, whose past has none, "
+                    f"got {chosen[unknown[0]]}; choose a method to keep the past otherwise"
                 )
             keeps = replace(keeps, **chosen)
         new_sink = sink is not None and sink != self.sink

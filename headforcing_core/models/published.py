@@ -13,7 +13,7 @@ import torch
 from ..files import TensorSource, shown
 from .families import FAMILIES, WAN_EPS, WAN_HEAD_DIM
 from .quantised import is_fp8, quantised_layers
-from .stored_weights import StoredWeight, check_scales, check_shapes, told_apart
+from .stored_weights import SCALED, StoredWeight, check_scales, check_shapes, told_apart
 from .wan import FLOW, WanConfig, WanModel
 from .weight_names import MEMORY, ROOT, memory_name, wan_names
 
@@ -92,8 +92,8 @@ def read_published(
     second = tuple(weight for weight in weights if weight.name.startswith(MEMORY))
     if second and not two_experts:
         raise ValueError(
-            f"the file must be run as {SECOND_OF}, which have a second model for clean latents, got "
-            f"{len(second)} weights of one, such as {second[0].at}; choose one of these families"
+            f"the file must be run as {SECOND_OF}, which have a second model for clean latents, "
+            f"got {len(second)} weights of one, such as {second[0].at}; choose one of these two"
         )
     own = tuple(weight for weight in weights if not weight.name.startswith(MEMORY))
     config = read_config({w.name: source.shapes[w.at] for w in own}, heads, eps, predicts)
@@ -102,7 +102,8 @@ def read_published(
     if not second:
         return found
     plain = tuple(weight._replace(name=weight.name.removeprefix(MEMORY)) for weight in second)
-    other = Published(source, config, plain, _part(beside, True), _part(quantised, True))
+    marks = {name: at for name, at in beside.items() if name == SCALED}  # of the whole file
+    other = Published(source, config, plain, _part(beside, True) | marks, _part(quantised, True))
     _check_whole(SECOND, other, memory_name)
     return replace(found, second=other)
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from ..files import PART_SUFFIX, Part, Parts, Written, shown
+from ..rollout import Begun, FinishedChunk
 from ..video import Chunk, ChunkClock
 
 log = logging.getLogger("headforcing")
-LATENT, VIDEO = "latent", "video"
+LATENT, AHEAD, VIDEO = "latent", "ahead", "video"
 # what names of parts begin with
 NAME = "latent_"
 PATTERN = f"{NAME}*{PART_SUFFIX}"
@@ -33,13 +34,14 @@ class KeptChunks:
     parts: Parts
     clock: ChunkClock
     video: str = ""
-    waiting: dict[int, tuple[Chunk, Tensor]] = field(default_factory=dict)
+    waiting: dict[int, FinishedChunk] = field(default_factory=dict)
     place: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self.place = self.parts.folders[0]
         self._told = False
         self._known = 0
+        self._ahead: Tensor | None = None
 
     @property
     def beyond(self) -> bool:
@@ -81,6 +83,19 @@ class KeptChunks:
             self._known = chunk.stop
         return found
 
+    def begun(self, shape: tuple[int, int, int, int], given: Tensor | None = None) -> Begun | None:
+        """Return what there is of the video: the leading chunks that are whole, or what is given.
+
+        Args:
+            shape: see ``read``.
+            given: first frames, ``[B, C, n, Y, X]`` as the model sees them; chunks hold them too.
+        """
+        found, frames = self.read(shape), 0 if given is None else given.shape[2]
+        if sum(part.shape[2] for part in found) < max(frames, 1):
+            return None if given is None else Begun(given)
+        kept = torch.cat(found, 2)
+        return Begun(kept, kept.shape[2] - frames, self._ahead)
+
     def whole(self, chunk: Chunk, shape: tuple[int, int, int, int]) -> Tensor | None:
         """Return one chunk, ``[B, C, n, Y, X]``; None if there is none.
 
@@ -96,20 +111,24 @@ class KeptChunks:
         of = part.about.get(VIDEO, "") if isinstance(part.about, dict) else ""
         if self.video and of != self.video:
             raise ValueError(f"a chunk must be of this video, got one of {shown(of)}")
+        self._ahead = part.tensors.get(AHEAD)
         latent, (batch, channels, rows, columns) = part.tensors.get(LATENT), shape
         expected = (batch, channels, len(chunk), rows, columns)
         if latent is None or latent.shape != expected or not latent.isfinite().all():
             raise ValueError(f"latents of a chunk must be {list(expected)} finite numbers")
         return latent
 
-    def write(self, chunk: Chunk, latent: Tensor) -> None:
+    def write(self, chunk: Chunk, latent: Tensor, ahead: Tensor | None = None) -> None:
         """Keep a chunk, unless it was read; where there is no room it is tried again with the next.
+
+        Args:
+            ahead: see ``FinishedChunk``.
 
         Raises:
             OSError: if it waits; it says why.
         """
         if chunk.stop > self._known:
-            self.waiting[chunk.start] = chunk, latent
+            self.waiting[chunk.start] = FinishedChunk(chunk, latent, ahead)
             self.save()
 
     def save(self) -> None:
@@ -118,11 +137,11 @@ class KeptChunks:
         Raises:
             OSError: if there is no room, still.
         """
-        for start, (chunk, latent) in list(self.waiting.items()):
-            # a copy: what is cut from a whole video would be written as the whole
-            whole = latent.detach().cpu().clone(memory_format=torch.contiguous_format)
-            part = Part({LATENT: whole}, {VIDEO: self.video})
-            self._note(self.parts.write(_name(chunk), part))
+        for start, (chunk, latent, ahead) in list(self.waiting.items()):
+            tensors = {LATENT: _whole(latent)}
+            if ahead is not None:
+                tensors[AHEAD] = _whole(ahead)
+            self._note(self.parts.write(_name(chunk), Part(tensors, {VIDEO: self.video})))
             del self.waiting[start]
 
     def _note(self, written: Written) -> None:
@@ -131,6 +150,11 @@ class KeptChunks:
         if written.refused and not self._told:
             self._told = True
             log.warning("%s; chunks are kept in %s instead", written.refused[0], self.place)
+
+
+def _whole(latent: Tensor) -> Tensor:
+    # a copy: what is cut from a whole video would be written as the whole
+    return latent.detach().cpu().clone(memory_format=torch.contiguous_format)
 
 
 def _name(chunk: Chunk) -> str:

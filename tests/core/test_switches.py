@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from toy_backbone import ToyBackbone
-from toy_rollout import THREE_PROMPTS, X, Y, every_method, rollout_of, video
+from toy_rollout import THREE_PROMPTS, X, Y, every_kept_method, rollout_of, video
 
 from headforcing.headforcing_core import (
     CacheBank,
@@ -79,7 +79,7 @@ def stays(rule, policy, past, left=2):
 
 @pytest.mark.parametrize("at", [6, 12, 33])
 @pytest.mark.parametrize("rule", EVERY_RULE)
-@every_method
+@every_kept_method
 def test_what_is_held_after_a_switch_is_what_the_rule_says(name, rule, at):
     bank = watched(name, f"on_switch={rule}", at)
     for (policy, before), (_, after) in zip(bank.before, bank.after, strict=True):
@@ -88,7 +88,7 @@ def test_what_is_held_after_a_switch_is_what_the_rule_says(name, rule, at):
 
 
 @pytest.mark.parametrize("left", [0, 1, 5])
-@every_method
+@every_kept_method
 def test_flush_recent_leaves_as_many_as_were_asked_for(name, left):
     for values in (f"flushed_to={left}", f"flushed_to={left} recache_frames=9"):
         bank = watched(name, f"on_switch=flush_recent {values}", 33)
@@ -98,7 +98,7 @@ def test_flush_recent_leaves_as_many_as_were_asked_for(name, left):
 
 
 @pytest.mark.parametrize("rule", EVERY_RULE)
-@every_method
+@every_kept_method
 def test_a_cut_leaves_nothing_whatever_the_rule(name, rule):
     bank = watched(name, f"on_switch={rule}", 33, cuts=[33])
     assert any(before.sink or before.recent for _, before in bank.before)
@@ -120,7 +120,7 @@ class Later:
 
 
 @pytest.mark.parametrize("rule", ["keep", "recache recache_frames=12", "flush_all"])
-@every_method
+@every_kept_method
 def test_after_a_cut_the_video_is_one_that_begins(name, rule):
     """A plain change soon after it is as in that one: nothing before the cut is computed again."""
     method = with_values(settings_named(name), f"on_switch={rule}".split()).build()
@@ -133,7 +133,7 @@ def test_after_a_cut_the_video_is_one_that_begins(name, rule):
 
 
 @pytest.mark.parametrize("at", [6, 12, 33])
-@every_method
+@every_kept_method
 def test_recache_may_go_back_further_than_there_is_a_past(name, at):
     """Everything behind the sink is computed again, and no more is held than before."""
     method = with_values(settings_named(name), ["on_switch=recache", "recache_frames=4096"]).build()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import torch
 from torch.nn.functional import cosine_similarity
@@ -37,13 +37,15 @@ class BandScores:
         _, frames, _ = policy.split(ledger.past, chunk, scene)
         if not frames:
             return Scores([], arena.k.new_zeros(0, dtype=torch.float32))
+        # numbers jump where a shot begins: the next frame is the next there is
+        next_of = dict(pairwise([*ledger.past.recent, *chunk.frames]))
         this, following = (
-            arena.in_slots([slots[frame_page(f + step)] for f in frames])[0][0]
+            arena.in_slots([slots[frame_page(frame)] for frame in those])[0][0]
             .unflatten(1, (len(frames), -1))
             .permute(1, 2, 0, 3)
             .flatten(2)
             .float()
-            for step in (0, 1)
+            for those in (frames, [next_of[frame] for frame in frames])
         )  # [frames, P, G * D]
         alike = cosine_similarity(this, following, dim=-1)
         means = alike.unflatten(1, (bands, -1)).mean(2)

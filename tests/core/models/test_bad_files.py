@@ -101,6 +101,18 @@ BAD = {
         {**WEIGHTS, "patch_embedding.weight": torch.ones(96, 36, 1, 2, 2)},
         "must be text-to-video, got one that takes 36 and gives 16 latent channels",
     ),
+    "i2v that LongLive 2.0 might be": (
+        {**WEIGHTS, "patch_embedding.weight": torch.ones(96, 48, 1, 2, 2)},
+        "must be text-to-video, got one that takes 48 and gives 16 latent channels",
+    ),
+    "four bits": (
+        {
+            **without("blocks.0.ffn.0.weight"),
+            "blocks.0.ffn.0.quantized_weight_values": torch.ones(192, 48, dtype=torch.uint8),
+            "blocks.0.ffn.0.quantized_weight_scale_factors": torch.ones(4),
+        },
+        r"must be bf16, fp16, fp32 or fp8, got 1 layers packed to 4 bits \(NVFP4\): blocks",
+    ),
     "i2v with image embedding": (
         {**WEIGHTS, "img_emb.proj.0.weight": torch.ones(1)},
         r"has img_emb.proj.0.weight",

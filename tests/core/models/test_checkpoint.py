@@ -12,7 +12,7 @@ from random_model import TINY, random_weights
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.files.tensor_files import TensorDict
-from headforcing.headforcing_core.models import load_checkpoint
+from headforcing.headforcing_core.models import checkpoint, load_checkpoint
 from headforcing.headforcing_core.models.checkpoint import build_wan
 
 WEIGHTS = random_weights(TINY)
@@ -110,6 +110,43 @@ def test_ema_weights_are_preferred_where_the_authors_use_them(tmp_path):
     torch.save(both, tmp_path / "x.pt")
     assert_is(load(tmp_path / "x.pt"), WEIGHTS)
     assert_is(load(tmp_path / "x.pt", family="causal_forcing_chunkwise"), OTHER)
+
+
+WIDE = replace(TINY, layers=2, in_dim=48, out_dim=48)
+LONGLIVE2, LONGLIVE2_EMA = random_weights(WIDE), random_weights(WIDE, seed=1)
+LAYOUTS = {  # what LongLive 2.0's loader takes: as it steps into dicts
+    "generator": lambda named, ema: {"generator": named, "generator_ema": ema, "step": 3},
+    "ema alone": lambda named, ema: {"generator_ema": named},
+    "model": lambda named, ema: {"model": named},
+    "bare": lambda named, ema: named,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("style", ["model", "fsdp", "plain"])
+def test_longlive_2_with_its_48_channels(tmp_path, layout, style):
+    (tmp_path / "LongLive-2.0-5B").mkdir()
+    path = tmp_path / "LongLive-2.0-5B" / "model_bf16.pt"
+    named, ema = (renamed(STYLES[style], w) for w in (LONGLIVE2, LONGLIVE2_EMA))
+    torch.save(LAYOUTS[layout](named, ema), path)
+    loaded = load_checkpoint(path, heads=WIDE.heads)
+    assert loaded.family.name == "longlive2"
+    assert loaded.model.config == WIDE
+    assert_is(loaded.model, LONGLIVE2)
+
+
+def test_longlive_2_is_no_model_of_16_channels(tmp_path):
+    save_file(WEIGHTS, tmp_path / "LongLive-2.0-5B.safetensors")
+    with pytest.raises(ValueError, match=r"48 latent channels, as LongLive 2\.0 is, got one of 16"):
+        load_checkpoint(tmp_path / "LongLive-2.0-5B.safetensors", heads=TINY.heads)
+
+
+def test_a_size_that_is_published_for_another_family_is_warned_of(tmp_path, caplog, monkeypatch):
+    """Of a published size no file is written here: only that the warning comes."""
+    monkeypatch.setattr(checkpoint, "unlike_published", lambda family, config: family.name)
+    save_file(WEIGHTS, tmp_path / "krea_realtime.safetensors")
+    assert_is(load(tmp_path / "krea_realtime.safetensors", family=None))
+    assert [(r.levelname, r.message) for r in caplog.records] == [("WARNING", "krea_14b")]
 
 
 def test_old_torch_containers(tmp_path):

@@ -1,15 +1,12 @@
 """Files of two models: one denoises, the other makes every call on a clean latent."""
 
-import json
 from dataclasses import replace
-from pathlib import Path
 
-import golden_impl
 import pytest
 import torch
 from published_files import scaled
 from random_model import TINY, random_weights
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from headforcing.headforcing_core import CLEAN, NoiseLevel, WanModel
 from headforcing.headforcing_core.files.tensor_files import TensorDict
@@ -30,7 +27,6 @@ SMALL = replace(TINY, layers=2)
 FIRST, SECOND = random_weights(SMALL), random_weights(SMALL, seed=1)
 TEXT = torch.randn(1, 5, SMALL.text_dim, generator=torch.Generator().manual_seed(0))
 HEADS = {HEADS_KEY: str(SMALL.heads)}
-RECORDED = Path(__file__).parents[4] / "shared" / "golden" / "set_sgf"
 
 
 def of_memory(name):
@@ -103,6 +99,19 @@ def test_scaled_fp8(prefix, of_second):
     assert_both(model, first_numbers, second_numbers)
 
 
+def test_what_a_file_says_of_itself_it_says_of_both():
+    """A host loads each with what lies beside its weights."""
+    first, _, modules = scaled(FIRST, torch.float8_e4m3fn, "scale_weight")
+    second, _, _ = scaled(SECOND, torch.float8_e4m3fn, "scale_weight")
+    named = {**first, **{of_memory(n): w for n, w in second.items()}, "scaled_fp8": torch.zeros(2)}
+    found = read_published(TensorDict(named), SMALL.heads, two_experts=True)
+    assert found.second.config == found.config
+    for one, rule in ((found, str), (found.second, of_memory)):
+        scales = {f"{m}.scale_weight": rule(f"{m}.scale_weight") for m in modules}
+        assert one.beside == {**scales, "scaled_fp8": "scaled_fp8"}
+        assert {w.name: w.at for w in one.weights} == {name: rule(name) for name in FIRST}
+
+
 def test_a_scale_that_the_second_model_lost():
     first, _, _ = scaled(FIRST, torch.float8_e4m3fn)
     second = {of_memory(n): w.to(torch.float8_e4m3fn) for n, w in SECOND.items() if w.ndim == 2}
@@ -168,7 +177,7 @@ def test_half_a_second_model_is_refused_in_a_sentence(kind):
 
 REFUSAL = (
     "the file must be run as sgf_chunkwise or sgf_framewise, .* got 69 weights of one, such as .*"
-    "memory_.*; choose one of these families"
+    "memory_.*; choose one of these two"
 )
 
 
@@ -230,7 +239,15 @@ def test_both_are_compiled():
     assert model.denoiser._compiled and model.memory._compiled
 
 
-LEVELS = {"noisy": NoiseLevel(0.5, 500.0), "timestep 0": NoiseLevel(0.00498, 0.0), "clean": CLEAN}
+NOISY = NoiseLevel(0.5, 500.0)
+LEVELS = {
+    "noisy": NOISY,
+    "timestep 0": NoiseLevel(0.00498, 0.0),
+    "frames apart": [NOISY, NoiseLevel(0.25, 400.0), NOISY],
+    "an image held": [CLEAN, NOISY, NOISY],
+    "clean": CLEAN,
+    "clean, each frame": [CLEAN] * 3,
+}
 
 
 def heard(model, latent, level, text):
@@ -249,7 +266,7 @@ def assert_clean_calls_are_the_seconds(model):
     latent = torch.randn(1, 16, 3, 4, 6, generator=torch.Generator().manual_seed(2))
     text = model.prepare_text(TEXT)
     for name, level in LEVELS.items():
-        own = model.memory if name == "clean" else model.denoiser
+        own = model.memory if name.startswith("clean") else model.denoiser
         alone = heard(own, latent, level, own.prepare_text(TEXT))
         both = zip(heard(model, latent, level, text), alone, strict=True)
         assert all(torch.equal(got, exact) for got, exact in both), name
@@ -331,33 +348,3 @@ def test_a_model_that_remembers_with_the_wrong_half_is_noticed(defect):
     if defect is CleanToFirst:
         with pytest.raises(AssertionError):
             assert_the_second_remembers(defect(*counted_halves()))
-
-
-RECORDINGS = {"a_chunkwise": "relative", "e_framewise_small": "relative", "h_short": "absolute"}
-
-
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings of SGF+ are not at hand")
-@pytest.mark.parametrize("name", [*RECORDINGS, "g_image", "c_chunkwise_one_expert"])
-def test_equal_to_the_original(name):
-    about = json.loads((RECORDED / "config.json").read_text())
-    weights = load_file(RECORDED / "weights.safetensors")
-    made, run = load_file(RECORDED / f"{name}.safetensors"), about["fixtures"][name]
-    model = golden_impl.build_model(about["config"], weights)
-    if not run["memory_expert"]:
-        model = golden_impl.GoldenModel(model.model.denoiser)
-    chunks = len(run["chunks"])
-    draws = [[made[f"renoise.{c}.{s}"] for s in range(3)] for c in range(chunks)]
-    spec = {
-        "initial_latent": made.get("initial_latent"),
-        "independent_first_frame": False,
-        "total_frames": run["frames"],
-        "chunk": run["chunk"],
-        "local_attn_size": run["window"],
-        "sink_size": run["sink"],
-        "rope_mode": RECORDINGS.get(name, "relative"),
-        "batch": 1,
-        "step_list": run["step_list"],
-        "shift": run["shift"],
-    }
-    latents = model.rollout(made["noise"], draws, made["context"], spec)
-    assert (latents - made["latents"]).abs().max() < 1e-4

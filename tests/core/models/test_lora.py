@@ -1,5 +1,7 @@
 """Adapters under the names of every trainer, merged as their authors merge them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from published_adapters import published_adapters
@@ -84,6 +86,28 @@ def test_published_files_merge_into_any_layout(tmp_path):
         lora = Lora.open(tmp_path / name)
         loaded = load_checkpoint(tmp_path / "base.pt", family="longlive", heads=4, lora=lora)
         assert_is(loaded.model, merged(1))
+
+
+def test_longlive_2_is_a_base_and_an_adapter_of_all_layers_in_its_blocks(tmp_path):
+    """Peft, as large an alpha as its rank, which is therefore left out."""
+    wide = replace(TINY, layers=2, in_dim=48, out_dim=48)
+    weights = random_weights(wide)
+    rng = torch.Generator().manual_seed(3)
+    named, made = {}, dict(weights)
+    for name, weight in weights.items():
+        if name.startswith("blocks.") and name.endswith(".weight") and weight.ndim == 2:
+            down = 0.1 * torch.randn(RANK, weight.shape[1], generator=rng)
+            up = 0.1 * torch.randn(weight.shape[0], RANK, generator=rng)
+            module = f"base_model.model.{name.removesuffix('.weight')}"
+            named |= {f"{module}.lora_A.weight": down, f"{module}.lora_B.weight": up}
+            made[name] = weight + up @ down
+    base = {f"model.{name}": weight for name, weight in weights.items()}
+    torch.save({"generator": base}, tmp_path / "longlive2_generator.pt")
+    torch.save({"generator_lora": named}, tmp_path / "lora.pt")
+    lora = Lora.open(tmp_path / "lora.pt")
+    loaded = load_checkpoint(tmp_path / "longlive2_generator.pt", heads=wide.heads, lora=lora)
+    assert loaded.family.name == "longlive2" and len(named) == 2 * 2 * 10
+    assert_is(loaded.model, made)
 
 
 def test_merging_precedes_the_cast():

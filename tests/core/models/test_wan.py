@@ -55,7 +55,9 @@ def one_chunk(model, latent, noise_level=CLEAN):
     request = VideoRequest(FAMILY, 3, *latent.shape[3:], seed=1)
     rollout = request.rollout(model, PromptSchedule.constant(TEXT))
     chunk = next(iter(rollout.clock))
-    return model.predict_clean(latent, noise_level, rollout.prompts.at(0), rollout._open(chunk))
+    return model.predict_clean(
+        latent, noise_level, rollout.prompts.at(0), rollout.context.open(chunk)
+    )
 
 
 def test_an_odd_size_is_cut_from_the_padded_one(model):
