@@ -105,7 +105,8 @@ class HostBackbone:
         levels = [level] if isinstance(level, NoiseLevel) else level
         self.run.call(attend, [each.timestep for each in levels], text)
         self.guider.current = text
-        self.guider.remembering = self.second is not None and level == CLEAN
+        clean = all(each == CLEAN for each in levels)
+        self.guider.remembering = self.second is not None and clean
         if len(levels) == 1:
             clean = self._called(noisy, levels[0].sigma)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from functools import partial
 from importlib.util import find_spec
 
@@ -20,12 +21,14 @@ from ...headforcing_core.models import (
     Published,
     WanConfig,
     read_published,
+    unlike_published,
 )
 from ..graph import note_family
 from .checks import OwnShift, check_model
 from .experts import note_second
 from .weights import as_host_weights
 
+log = logging.getLogger("headforcing")
 # where a host has an autoregressive sampler of its own, which is for Wan 2.1, it wants a module of
 # its own: the same weights, and the same forward without that sampler
 OWN_AUTOREGRESSIVE = "comfy.ldm.wan.ar_model"
@@ -68,6 +71,9 @@ def _published(path: str, family: Family) -> Published:
     source = open_tensors(path, prefer=family.weights)
     published = read_published(source, two_experts=family.two_experts)
     family.check_config(published.config)
+    unlike = unlike_published(family, published.config)
+    if unlike:
+        log.warning("Head Forcing: %s", unlike)
     _check_buildable(published.config)
     return published
 

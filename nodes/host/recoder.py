@@ -59,5 +59,6 @@ def check_recoder(request: VideoRequest, decoder: object | None) -> None:
     if decoder is None and recodes(request):
         raise ValueError(
             f"vae must be connected to Head Forcing Sampler for {request.family.title}, which "
-            "encodes pictures of the video while it is made, got none; connect Wan 2.1's VAE"
+            "encodes pictures of the video while it is made, got none; connect one, or a Cache "
+            "Method krea with keep_first"
         )

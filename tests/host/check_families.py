@@ -30,9 +30,10 @@ FOLDER = Path(tempfile.mkdtemp())
 
 @dataclass
 class Case:
-    """A video of a family. A prompt begins on the way; a cut follows.
+    """A video of a family.
 
-    given: latent frames of a start. begun: chunks that an earlier run has made.
+    given: latent frames of a start. begun: chunks that an earlier run has made. prompts: the second
+    begins on the way, the third with a cut.
     """
 
     family: str
@@ -40,17 +41,17 @@ class Case:
     begun: int = 0
     method: object = None
     pictures: bool = False
-    cut: bool = True
+    prompts: int = 3
 
     def request(self, family):
         size, first = family.frames_per_chunk, family.first_chunk(self.given)
         frames = CHUNKS * size + (first or 0)
         return VideoRequest(family, frames, *SIZE, 3, first, self.method)
 
-    def prompts(self, request, said):
+    def schedule(self, request, said):
         chunks = list(request.clock)
-        starts = (0, chunks[BEGINS].start, *([chunks[CUT].start] if self.cut else []))
-        names = tuple(said[n % 2] for n in range(len(starts)))
+        starts = (0, chunks[BEGINS].start, chunks[CUT].start)[: self.prompts]
+        names = tuple(said[n % 2] for n in range(self.prompts))
         return PromptSchedule(starts, names, frozenset(starts[2:]))
 
 
@@ -58,12 +59,13 @@ CASES = {
     **{f.name: Case(f.name) for f in FAMILIES if f.name not in ("demo", "krea_14b")},
     "krea_14b with pictures": Case("krea_14b", pictures=True),
     "krea_14b with its first frame": Case("krea_14b", method=KreaRealtime(keep_first=True).build()),
-    "krea_14b begun": Case("krea_14b", begun=3, pictures=True, cut=False),
-    "krea_14b from frames": Case("krea_14b", given=3, pictures=True, cut=False),
+    "krea_14b begun": Case("krea_14b", begun=3, pictures=True, prompts=2),
+    "krea_14b from frames": Case("krea_14b", given=3, pictures=True, prompts=2),
     "longlive2 from an image": Case("longlive2", given=1),
     "longlive2 from an image, begun": Case("longlive2", given=1, begun=2),
-    "rolling_forcing begun": Case("rolling_forcing", begun=6),
-    "rolling_forcing from frames": Case("rolling_forcing", given=3, cut=False),
+    "rolling_forcing begun": Case("rolling_forcing", begun=6, prompts=1),
+    "rolling_forcing begun after a prompt": Case("rolling_forcing", begun=6),
+    "rolling_forcing from frames": Case("rolling_forcing", given=3, prompts=2),
     "causal_forcing_pp_2step from an image": Case("causal_forcing_pp_2step", given=1),
     "causal_forcing_pp_1step begun": Case("causal_forcing_pp_1step", begun=2),
     "sgf_chunkwise begun": Case("sgf_chunkwise", begun=2),
@@ -110,7 +112,7 @@ def written(family):
 
 def by_us(case, request, own, given, vae, model):
     """Return the chunks of our own module, and how often it was called."""
-    prompts = request.blended(case.prompts(request, texts(2)), torch.lerp)
+    prompts = request.blended(case.schedule(request, texts(2)), torch.lerp)
     recoder = Whole(vae, model.model) if case.pictures else None
     counted = Counted(own)
     with torch.no_grad():
@@ -125,7 +127,7 @@ def by_host(case, request, model, begun, vae):
         given = model.model.process_latent_out(begun.frames[:, :, : case.given])
     video = HostVideo(
         request,
-        case.prompts(request, ("p0", "p1")),
+        case.schedule(request, ("p0", "p1")),
         conditioning(texts(2)),
         given,
         begun if case.begun else None,
@@ -156,12 +158,13 @@ def compared(case, model, own, family):
     done, latent, its = by_host(case, request, model, begun, vae)
     mine, theirs = (torch.cat([d.latent for d in run], 2) for run in (known, done))
     handed = model.model.process_latent_in(latent)
-    cuts = case.prompts(request, (0, 1)).cuts
+    cuts = case.schedule(request, (0, 1)).cuts
     return {
         "error": float(torch.stack([(mine - x).abs().max() for x in (theirs, handed)]).max()),
         "size": float(mine.std()),
         "frames": mine.shape[2],
-        "calls": [its, calls, calls_of(request, cuts, begun)],
+        "calls": [its, calls_of(request, cuts, begun)],
+        "as many calls": begun is not None or its == calls,
         "given as it came": given is None or latent[:, :, : case.given].equal(
             model.model.process_latent_out(given)
         ),
@@ -169,20 +172,16 @@ def compared(case, model, own, family):
 
 
 def main():
-    found = {}
+    cases = {}
     for family in FAMILIES:
-        cases = {name: case for name, case in CASES.items() if case.family == family.name}
-        if not cases:
+        own_cases = {name: case for name, case in CASES.items() if case.family == family.name}
+        if not own_cases:
             continue
         path = written(family)
-        model, own = (
-            load_model(str(path), family, torch.float32),
-            load_checkpoint(path, family=family.name).model,
-        )
-        network = type(model.model.diffusion_model).__name__
-        for name, case in cases.items():
-            found[name] = {**compared(case, model, own, family), "network": network}
-    print("FOUND", json.dumps(found))
+        model = load_model(str(path), family, torch.float32)
+        own = load_checkpoint(path, family=family.name).model
+        cases |= {name: compared(case, model, own, family) for name, case in own_cases.items()}
+    print("FOUND", json.dumps({"cases": cases}))
 
 
 if __name__ == "__main__":
