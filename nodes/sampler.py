@@ -131,14 +131,13 @@ class HeadForcingSampler(io.ComfyNode):
             head_map=_map(model, built, head_map),
         )
         decoder = None if vae is None else HostDecoder.of(vae, tile, network.in_dim)
-        check_recoder(request, decoder)
         said = encoded(prompts)
         plan = _planned(said, request, network.text_dim)
         video, screen = _video(model, request, said, given, decoder), None
         if decoder is not None:
             style = VideoStyle(fps or video_format(network.in_dim).fps, quality, container)
-            about = _about(video, said)
-            settings = FilmSettings.of(filename_prefix, style, cls.hidden, audio, about)
+            told = (cls.hidden, audio, _about(video, said))
+            settings = FilmSettings.of(filename_prefix, style, *told)
             screen = Screen(decoder, settings, keep_latents)
         maps = tuple(maps_on(model).values())
         plan += "\n\n" + foreseen(video, maps, decoder)
@@ -209,6 +208,7 @@ def _video(
     start: Tensor | None,
     decoder: HostDecoder | None,
 ) -> Video:
+    check_recoder(request, decoder)
     schedule = schedule_of(said.prompts, names_of(said.conditioning), request.clock, WAN_VIDEO)
     return Video(model, request, schedule, said.conditioning, start, decoder)
 

@@ -111,7 +111,8 @@ class Making:
             given = video.model.model.process_latent_in(given.float())
         begun = chunks.begun(shape, given)
         if begun is not None and begun.made:
-            log.info("Head Forcing: going on after %d frames from %s", begun.made, left.place)
+            there = sum(chunk.stop <= begun.frames.shape[2] for chunk in clock)
+            log.info("Head Forcing: going on after %d chunks from %s", there, left.place)
         reel = None if film is None else self._reel(left, film)
         progress = Progress(video, begun, chunks, reel)
         latent = path = None
