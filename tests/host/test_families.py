@@ -54,3 +54,64 @@ def test_a_family_is_run_as_our_own_module_runs_it(found, name):
     assert own == CALLS[name]
     assert foreseen == CALLS[name] - AGAIN.get(name, 0)
     assert case["given as it came"]
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return found_by("check_family_runs.py")
+
+
+def test_a_lora_reaches_the_denoiser_alone(runs):
+    assert runs["error with a LoRA"] < 1e-4 < 0.1 < runs["the LoRA matters"]
+    assert runs["the second names it"] == [True, True]
+
+
+def test_a_compiled_denoiser_does_not_stand_for_the_second_model(runs):
+    assert runs["error compiled"] < 1e-4
+    assert runs["left on them"] == [1, 1]  # of their own: the sampling they were trained with
+
+
+def test_a_plain_sampler_loads_the_denoiser_alone(runs):
+    assert runs["a plain sampler loads"] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "name", ["rolling_forcing begun", "causal_forcing_pp_2step", "longlive2", "sgf_chunkwise"]
+)
+def test_a_stopped_video_goes_on_bit_by_bit(runs, name):
+    """After six chunks; the other six are made."""
+    assert runs[f"kept {name}"] == [True, 0.0, 6, 6]
+
+
+def test_what_decides_a_video_is_in_its_name(runs):
+    assert runs["pictures decide"] and runs["else they do not"]
+    assert runs["length decides where chunks are made together"] and runs["nowhere else"]
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("two as one", "the file must be run as sgf_chunkwise or sgf_framewise"),
+        ("16 as 48", "the file must hold a model of 48 latent channels, as LongLive 2.0 is"),
+        ("48 as 16", "the file must hold a model of 16 latent channels, as Self-Forcing is"),
+        ("another family", "family must fit the model, whose latents have 16 channels"),
+        ("no vae", "vae must be connected to Head Forcing Sampler for Krea Realtime 14B"),
+        ("another latent format", "got 16 channels for a latent format of 48"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_in_a_sentence(runs, case, message):
+    assert message in runs[case] and "\n" not in runs[case]
+
+
+def test_without_a_vae_a_first_frame_can_be_kept(runs):
+    assert runs["no vae needed"] == 36
+
+
+def test_prompts_of_any_length_come_in_bit_by_bit(runs):
+    """From the fifth chunk on, a cut in the ninth comes at once."""
+    assert runs["blended"] == {
+        "starts": [0, 15, 18, 21, 24],
+        "cuts": [24],
+        "right": [True, True, True],
+        "alone": True,
+    }
