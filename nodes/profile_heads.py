@@ -44,6 +44,7 @@ from .graph import (
 )
 from .host import (
     HostSubject,
+    check_family,
     check_model,
     check_prompts,
     check_shift,
@@ -51,6 +52,7 @@ from .host import (
     digest_of,
     keep_profile,
     profile_file,
+    without_pictures,
 )
 
 
@@ -95,7 +97,8 @@ class HeadForcingProfileHeads(io.ComfyNode):
     ) -> io.NodeOutput:
         check_model(model)
         said = encoded(prompts)
-        chosen = family_of(model, family)
+        chosen = without_pictures(family_of(model, family))
+        check_family(model, chosen)
         size = chosen.video.latent_size(width, height)
         check_shift(model, chosen.shift)
         check_prompts(said.conditioning, model.get_model_object("diffusion_model").text_dim)

@@ -39,8 +39,10 @@ from .host import (
     Screen,
     Video,
     as_video,
+    check_family,
     check_model,
     check_prompts,
+    check_recoder,
     check_shift,
     check_size,
     check_start,
@@ -119,8 +121,7 @@ class HeadForcingSampler(io.ComfyNode):
         built = None if method is None else method.build(chosen.frames_per_chunk)
         network = model.get_model_object("diffusion_model")
         given = check_start(_start(model, start), network.in_dim)
-        # an image is one frame: then the first chunk is that frame alone
-        first = None if given is None else given.shape[2] % chosen.frames_per_chunk or None
+        first = None if given is None else chosen.first_chunk(given.shape[2])
         request = VideoRequest(
             chosen,
             *_shape(chosen, seconds, width, height, given, check_size(size, network.in_dim)),
@@ -129,16 +130,17 @@ class HeadForcingSampler(io.ComfyNode):
             method=built,
             head_map=_map(model, built, head_map),
         )
+        decoder = None if vae is None else HostDecoder.of(vae, tile, network.in_dim)
         said = encoded(prompts)
         plan = _planned(said, request, network.text_dim)
-        video, screen = _video(model, request, said, given), None
-        if vae is not None:
+        video, screen = _video(model, request, said, given, decoder), None
+        if decoder is not None:
             style = VideoStyle(fps or chosen.video.fps, quality, container)
-            about = _about(video, said)
-            settings = FilmSettings.of(filename_prefix, style, cls.hidden, audio, about)
-            screen = Screen(HostDecoder.of(vae, tile, network.in_dim), settings, keep_latents)
+            told = (cls.hidden, audio, _about(video, said))
+            settings = FilmSettings.of(filename_prefix, style, *told)
+            screen = Screen(decoder, settings, keep_latents)
         maps = tuple(maps_on(model).values())
-        plan += "\n\n" + foreseen(video, maps, screen and screen.decoder)
+        plan += "\n\n" + foreseen(video, maps, decoder)
         return _outputs(plan, *Making(video, screen).run())
 
 
@@ -177,6 +179,7 @@ def _family(
 ) -> Family:
     """Return how the model is run, with what the widgets say otherwise."""
     family = family_of(model, name).tuned(steps=steps, shift=shift, sigmas=sigmas)
+    check_family(model, family)
     if family.with_lora and not model.patches:
         log.warning(
             "Head Forcing: %s is published as a base model and an adapter: without Load AR LoRA "
@@ -200,11 +203,16 @@ def _start(model: ModelPatcher, connected: dict | None) -> dict | None:
 
 
 def _video(
-    model: ModelPatcher, request: VideoRequest, said: EncodedPrompts, start: Tensor | None
+    model: ModelPatcher,
+    request: VideoRequest,
+    said: EncodedPrompts,
+    start: Tensor | None,
+    decoder: HostDecoder | None,
 ) -> Video:
+    check_recoder(request, decoder)
     names, video = names_of(said.conditioning), request.family.video
     schedule = schedule_of(said.prompts, names, request.clock, video)
-    return Video(model, request, schedule, said.conditioning, start)
+    return Video(model, request, schedule, said.conditioning, start, decoder)
 
 
 def _steps(text: str) -> tuple[int, ...] | None:

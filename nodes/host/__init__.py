@@ -5,6 +5,7 @@
 
 from .adapters import with_adapter
 from .checks import (
+    check_family,
     check_model,
     check_prompts,
     check_shift,
@@ -21,6 +22,7 @@ from .making import Making, Screen
 from .pictures import HostDecoder
 from .profiling import HostSubject, keep_profile, profile_file
 from .progress import Progress, tell
+from .recoder import check_recoder, without_pictures
 from .sampling import HostVideo
 from .stops import serve
 from .video_name import Video, names_of
@@ -36,8 +38,10 @@ __all__ = [
     "Screen",
     "Video",
     "as_video",
+    "check_family",
     "check_model",
     "check_prompts",
+    "check_recoder",
     "check_shift",
     "check_size",
     "check_start",
@@ -53,5 +57,6 @@ __all__ = [
     "shown",
     "tell",
     "with_adapter",
+    "without_pictures",
     "write_latent",
 ]

@@ -8,6 +8,7 @@ transformer options, so plain samplers work with a patched model.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -19,8 +20,10 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor, nn
 
+from ...headforcing_core.device import send
 from ...headforcing_core.models import Attend
 from .checks import check_model, has_own_forward
+from .experts import with_second
 from .users_attention import preference
 
 try:
@@ -37,20 +40,31 @@ class Run:
     """What one sampling run hands to the model's forward: who attends, at what time, to what text.
 
     It lies in the transformer options, which the host merges and copies; this stays one object.
-    ``text`` holds keys and values of the prompt by block, which no step of a video changes.
+    ``text`` holds keys and values of the prompt by attention, which no step of a video changes.
     """
 
     def __init__(self) -> None:
         self.attend: Attend | None = None
-        self.timestep = 0.0
+        self.timesteps: Sequence[float] = ()
         self.prompt: str | None = None
-        self.text: dict[int, tuple[Tensor, Tensor]] = {}
+        self.text: dict[nn.Module, tuple[Tensor, Tensor]] = {}
 
-    def call(self, attend: Attend, timestep: float, prompt: str) -> None:
-        """Say what the next call of the model does."""
+    def call(self, attend: Attend, timesteps: Sequence[float], prompt: str) -> None:
+        """Say what the next call of the model does.
+
+        Args:
+            timesteps: one for all frames, or one for each.
+        """
         if prompt != self.prompt:
             self.text.clear()
-        self.attend, self.timestep, self.prompt = attend, timestep, prompt
+        self.attend, self.timesteps, self.prompt = attend, timesteps, prompt
+
+    def told(self, timestep: Tensor) -> Tensor:
+        """Return what the model is told in place of the host's ``[B]``: ``[B]`` or ``[B, F]``."""
+        if len(self.timesteps) == 1:
+            return torch.full_like(timestep, self.timesteps[0], dtype=torch.float32)
+        told = send(torch.tensor(self.timesteps, dtype=torch.float32), timestep.device)
+        return told.expand(len(timestep), -1)
 
     def end(self) -> None:
         self.attend = None
@@ -61,11 +75,15 @@ class Run:
 
 
 def patched(model: ModelPatcher) -> ModelPatcher:
-    """Return a clone of a model whose self-attention a run can take over.
+    """Return a clone of a model whose self-attention a run can take over, and of its second one.
 
     Raises:
         ValueError: if no rollout can be made with it.
     """
+    return with_second(_patched(model), _patched)
+
+
+def _patched(model: ModelPatcher) -> ModelPatcher:
     check_model(model)
     clone = model.clone()
     _on_one_gpu(clone)
@@ -82,8 +100,7 @@ def patched(model: ModelPatcher) -> ModelPatcher:
         # what others have put there stays, and computes keys of the text in every step
         taken = f"{name}.forward" in clone.object_patches or not has_own_forward(module)
         if type(module) is host_wan.WanT2VCrossAttention and not taken:
-            patch = partial(cross, module, index=index)
-            clone.add_object_patch(f"{name}.forward", patch)
+            clone.add_object_patch(f"{name}.forward", partial(cross, module))
     forward = torch.compiler.disable(_forward, recursive=False)
     clone.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, KEY, forward)
     return clone
@@ -125,18 +142,16 @@ def _cross_attention(
     x: Tensor,
     context: Tensor,
     transformer_options: dict[str, Any] | None = None,
-    *,
-    index: int,
     **options: Any,
 ) -> Tensor:
     known = transformer_options or {}
     run = known.get(KEY)
     if run is None:
         return type(module).forward(module, x, context, transformer_options=known, **options)
-    if index not in run.text:
+    if module not in run.text:
         with outside_blocks():  # they outlive the block, too
-            run.text[index] = (module.norm_k(module.k(context)), module.v(context))
-    q, (k, v) = module.norm_q(module.q(x)), run.text[index]
+            run.text[module] = (module.norm_k(module.k(context)), module.v(context))
+    q, (k, v) = module.norm_q(module.q(x)), run.text[module]
     read = host_wan.optimized_attention(
         *(q, k, v), heads=module.num_heads, transformer_options=known, **preference(module)
     )
@@ -156,7 +171,7 @@ def _forward(
     # positions are the run's: what the host would compute here is not looked at
     out = network.forward_orig(
         padded,
-        torch.full_like(timestep, run.timestep, dtype=torch.float32),
+        run.told(timestep),
         context,
         freqs=None,
         transformer_options=known,

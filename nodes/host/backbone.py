@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import comfy.model_management
@@ -12,15 +12,21 @@ from comfy.samplers import CFGGuider, sampling_function
 from torch import Tensor
 
 from ...headforcing_core.models import Attend, WanConfig
-from ...headforcing_core.video import NoiseLevel
+from ...headforcing_core.video import CLEAN, NoiseLevel, remove_flow
 from .attention import KEY, Run
+from .checks import GivesClean
+from .experts import second_of
 from .users_attention import chosen_attention
 
 
 class PromptGuider(CFGGuider):
-    """Several positive prompts, one of which rules each call; no guidance."""
+    """Several positive prompts, one of which rules each call; no guidance.
+
+    remembering: the next call is one of the second model's.
+    """
 
     current = ""
+    remembering = False
 
     def set_prompts(self, prompts: dict[str, list]) -> None:
         self.inner_set_conds(prompts)
@@ -28,20 +34,25 @@ class PromptGuider(CFGGuider):
     def predict_noise(
         self, x: Tensor, timestep: Tensor, model_options: dict | None = None, seed: Any = None
     ) -> Tensor:
+        model, options = self.inner_model, model_options or {}
+        if self.remembering:
+            second = second_of(self.model_patcher)
+            model, options = second.model, _options_of(second, options)
         return sampling_function(
-            self.inner_model,
-            x,
-            timestep,
-            None,
-            self.conds[self.current],
-            1.0,
-            model_options=model_options or {},
+            *(model, x, timestep, None, self.conds[self.current], 1.0),
+            model_options=options,
             seed=seed,
         )
 
 
+def _options_of(second: ModelPatcher, options: dict) -> dict:
+    """Return options of a run for the second model: what wraps the first one's calls is its own."""
+    inner = {**options["transformer_options"], "wrappers": second.wrappers}
+    return {**options, "transformer_options": inner}
+
+
 class HostBackbone:
-    """Calls the host's model chunk by chunk.
+    """Calls the host's model chunk by chunk; a second one, if there is, with all that is clean.
 
     Args:
         guider: sampling, its model loaded.
@@ -61,32 +72,64 @@ class HostBackbone:
         self.config = config_of(base.diffusion_model)
         self.dtype = dtype_of(guider.model_patcher)
         self.device = guider.model_patcher.load_device
+        self.second = second_of(guider.model_patcher)
         options = extra_args["model_options"]["transformer_options"]
         self.dense = chosen_attention(base.diffusion_model, options)
 
     def __enter__(self) -> HostBackbone:
         self.extra_args["model_options"]["transformer_options"][KEY] = self.run
+        if self.second is not None:
+            self.second.pre_run()
         return self
 
     def __exit__(self, *error: object) -> None:
         self.extra_args["model_options"]["transformer_options"].pop(KEY, None)
         self.run.end()
+        if self.second is not None:
+            self.second.cleanup()
 
     @staticmethod
     def prepare_text(text: str) -> str:
         """Return the name of a prompt, by which the guider knows it."""
         return text
 
-    def predict_clean(self, noisy: Tensor, level: NoiseLevel, text: str, attend: Attend) -> Tensor:
+    def predict_clean(
+        self,
+        noisy: Tensor,
+        level: NoiseLevel | Sequence[NoiseLevel],
+        text: str,
+        attend: Attend,
+    ) -> Tensor:
         """See ``Backbone``; ``text`` is the name of a prompt of the guider."""
         comfy.model_management.throw_exception_if_processing_interrupted()
-        self.run.call(attend, level.timestep, text)
+        levels = [level] if isinstance(level, NoiseLevel) else level
+        self.run.call(attend, [each.timestep for each in levels], text)
         self.guider.current = text
-        sigma = noisy.new_full((noisy.shape[0],), level.sigma)
-        clean = self.guider(noisy, sigma, **self.extra_args).float()
+        clean = all(each == CLEAN for each in levels)
+        self.guider.remembering = self.second is not None and clean
+        if len(levels) == 1:
+            clean = self._called(noisy, levels[0].sigma)
+        else:
+            clean = self._called_by_frame(noisy, levels)
         if self.watch is not None:
             self.watch(clean)
         return clean
+
+    def _called(self, noisy: Tensor, sigma: float) -> Tensor:
+        sigmas = noisy.new_full((noisy.shape[0],), sigma)
+        return self.guider(noisy, sigmas, **self.extra_args).float()
+
+    def _called_by_frame(self, noisy: Tensor, levels: Sequence[NoiseLevel]) -> Tensor:
+        """Call the model on frames that are not equally noisy.
+
+        The host reads the clean latent out of the flow with one level for all. What it gives with
+        the noisiest says what the flow was.
+        """
+        sigma = max(level.sigma for level in levels)
+        clean = self._called(noisy, sigma)
+        if isinstance(self.guider.inner_model.model_sampling, GivesClean) or not sigma:
+            return clean
+        return remove_flow(noisy, (noisy - clean) / sigma, levels)
 
 
 def dtype_of(model: ModelPatcher) -> torch.dtype:

@@ -10,7 +10,9 @@ from comfy.model_patcher import ModelPatcher
 from ...headforcing_core.device import free_memory
 from ...headforcing_core.methods import HeadMap
 from .backbone import config_of, dtype_of
+from .experts import model_bytes
 from .pictures import HostDecoder
+from .recoder import recodes
 from .video_name import Video
 
 
@@ -32,10 +34,11 @@ def foreseen(video: Video, maps: Sequence[HeadMap], decoder: HostDecoder | None 
     device = model.load_device
     # a host streams weights that find no room on a card
     resident = None if device.type == "cpu" else 0
-    sizes = ModelSizes(config_of(network), dtype_of(model), model.model_size(), resident)
+    sizes = ModelSizes(config_of(network), dtype_of(model), model_bytes(model), resident)
 
     def decoding(rows: int, columns: int) -> int:
-        return decoder.room([1, network.in_dim, 1, rows, columns])
+        room = decoder.room([1, network.in_dim, 1, rows, columns])
+        return room * (2 if recodes(request) else 1)
 
     forecast = Forecast(
         request,
@@ -57,7 +60,7 @@ def _free_on(model: ModelPatcher) -> int | None:
     if device.type == "cpu":
         there = free_memory(device)
         # its weights are in memory already, and counted
-        return None if there is None else there + model.model_size()
+        return None if there is None else there + model_bytes(model)
     loaded = sum(
         one.model_loaded_memory()
         for one in comfy.model_management.current_loaded_models

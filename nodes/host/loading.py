@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from functools import partial
 from importlib.util import find_spec
 
@@ -12,13 +13,24 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 from ...headforcing_core.files import open_tensors
-from ...headforcing_core.models import CLEAN_LATENT, WAN_HEAD_DIM, Family, WanConfig, read_published
+from ...headforcing_core.models import (
+    CLEAN_LATENT,
+    WAN_CHANNELS,
+    WAN_HEAD_DIM,
+    Family,
+    Published,
+    WanConfig,
+    read_published,
+    unlike_published,
+)
 from ..graph import note_family
 from .checks import OwnShift, check_model
+from .experts import note_second
 from .weights import as_host_weights
 
-# where a host has an autoregressive sampler of its own it wants a module of its own: the same
-# weights, and the same forward without that sampler
+log = logging.getLogger("headforcing")
+# where a host has an autoregressive sampler of its own, which is for Wan 2.1, it wants a module of
+# its own: the same weights, and the same forward without that sampler
 OWN_AUTOREGRESSIVE = "comfy.ldm.wan.ar_model"
 CAUSAL = {"config": json.dumps({"transformer": {"causal_ar": True}})}
 
@@ -33,16 +45,51 @@ def load_model(
         disable_dynamic: newer hosts' word for a model without weight streaming; others lack it.
 
     Raises:
-        ValueError: if the file is no Wan 2.1 text-to-video model that can be run, and why.
+        ValueError: if the file is no Wan text-to-video model that can be run, and why.
     """
-    published = read_published(open_tensors(path, prefer=family.weights))
+    published = _published(path, family)
+    model = _loaded(published, path, family, dtype, disable_dynamic)
+    note_family(model, family)
+    # newer hosts load a model anew by this, for another device or without weight streaming
+    model.cached_patcher_init = (load_model, (path, family, dtype))
+    if published.second is not None:
+        second = _loaded(published.second, path, family, dtype, disable_dynamic)
+        second.cached_patcher_init = (_load_second, (path, family, dtype))
+        note_second(model, second)
+    return model
+
+
+def _load_second(
+    path: str, family: Family, dtype: torch.dtype | None, disable_dynamic: bool = False
+) -> ModelPatcher:
+    second = _published(path, family).second
+    return _loaded(second, path, family, dtype, disable_dynamic)
+
+
+def _published(path: str, family: Family) -> Published:
+    """Read what a file holds, which must be what its family is."""
+    source = open_tensors(path, prefer=family.weights)
+    published = read_published(source, two_experts=family.two_experts)
     family.check_config(published.config)
+    unlike = unlike_published(family, published.config)
+    if unlike:
+        log.warning("Head Forcing: %s", unlike)
     _check_buildable(published.config)
+    return published
+
+
+def _loaded(
+    published: Published,
+    path: str,
+    family: Family,
+    dtype: torch.dtype | None,
+    disable_dynamic: bool,
+) -> ModelPatcher:
     weights = as_host_weights(published, dtype)
     load = comfy.sd.load_diffusion_model_state_dict
     if disable_dynamic:
         load = partial(load, disable_dynamic=True)
-    if find_spec(OWN_AUTOREGRESSIVE) is not None:
+    if published.config.in_dim == WAN_CHANNELS and find_spec(OWN_AUTOREGRESSIVE) is not None:
         load = partial(load, metadata=CAUSAL)
     try:
         model = load(weights, model_options={} if dtype is None else {"dtype": dtype})
@@ -52,12 +99,9 @@ def load_model(
             f"{_last_line(error)}"
         ) from error
     if model is None:
-        raise ValueError(f"the file must be a Wan 2.1 model that this ComfyUI knows, got {path}")
+        raise ValueError(f"the file must be a Wan model that this ComfyUI knows, got {path}")
     check_model(model)
     model.add_object_patch("model_sampling", _sampling(model, family))
-    note_family(model, family)
-    # newer hosts load a model anew by this, for another device or without weight streaming
-    model.cached_patcher_init = (load_model, (path, family, dtype))
     return model
 
 

@@ -21,11 +21,12 @@ from ...headforcing_core.reel import (
     key_of,
     latents_folder,
 )
+from ...headforcing_core.rollout import Begun
 from . import unfinished
 from .host_film import FilmSettings
 from .pictures import HostDecoder
 from .progress import Progress, tell
-from .sampling import Beside, HostVideo
+from .sampling import HostVideo
 from .stops import STOPS
 from .unfinished import Unfinished
 from .video_name import Video, names_of
@@ -105,17 +106,18 @@ class Making:
         video, clock = self.video, self.video.request.clock
         network = video.model.get_model_object("diffusion_model")
         shape = (1, network.in_dim, video.request.rows, video.request.columns)
-        kept = chunks.read(shape)
-        if kept:
-            log.info("Head Forcing: going on after %d chunks from %s", len(kept), left.place)
+        given = video.start
+        if given is not None:
+            given = video.model.model.process_latent_in(given.float())
+        begun = chunks.begun(shape, given)
+        if begun is not None and begun.made:
+            there = sum(chunk.stop <= begun.frames.shape[2] for chunk in clock)
+            log.info("Head Forcing: going on after %d chunks from %s", there, left.place)
         reel = None if film is None else self._reel(left, film)
-        given = sum(part.shape[2] for part in kept)
-        if video.start is not None:
-            given = max(given, video.start.shape[2])
-        progress = Progress(video, given, chunks, reel)
+        progress = Progress(video, begun, chunks, reel)
         latent = path = None
         try:
-            latent = self._run(progress, kept, shape).sample(video.model)
+            latent = self._run(progress, begun).sample(video.model)
             path = None if reel is None else reel.end()
         finally:
             if reel is not None:
@@ -142,22 +144,17 @@ class Making:
         except OSError as error:
             log.warning("Head Forcing: not all latents are beside the video: %s", error)
 
-    def _run(
-        self, progress: Progress, kept: list[Tensor], shape: tuple[int, int, int, int]
-    ) -> HostVideo:
-        video, beside = self.video, None
-        if self.screen is not None:
-            decoder = self.screen.decoder
-            beside = Beside(decoder.vae.patcher, decoder.room([1, shape[1], 1, *shape[2:]]))
+    def _run(self, progress: Progress, begun: Begun | None) -> HostVideo:
+        video = self.video
         return HostVideo(
             video.request,
             video.prompts,
             dict(zip(names_of(video.conditioning), video.conditioning, strict=True)),
             video.start,
-            kept,
+            begun,
             progress.finished,
             progress.called,
-            beside=beside,
+            decoder=None if self.screen is None else self.screen.decoder,
         )
 
     def _reel(self, left: Unfinished, film: Film) -> Reel:

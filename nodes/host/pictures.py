@@ -32,6 +32,8 @@ WAN22_PATCH = 2
 STRETCHES = "is_h3"
 # share of a tile that neighbours have in common
 SHARED = 4
+# autoencoders that encode and decode by themselves, where the host has loaded them
+WAN = (comfy.ldm.wan.vae.WanVAE, comfy.ldm.wan.vae2_2.WanVAE)
 # frames that are decoded at a time, for what the host reserves
 AT_ONCE = 1
 
@@ -74,6 +76,19 @@ class HostDecoder:
 
     def begin(self) -> _Loaded:
         return _Loaded(self)
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """Encode one picture ``[1, 3, H, W]``, 0 to 1, by itself.
+
+        Returns:
+            ``[1, C, 1, Y, X]`` as nodes have it, float32.
+        """
+        vae, model = self.vae, self.vae.first_stage_model
+        if not isinstance(model, WAN):
+            return vae.encode(picture.movedim(1, -1)).float()
+        # the host's way loads the autoencoder first, and may put the sampled model away for that
+        pixels = vae.process_input(picture[:, :, None]).to(self.device, vae.vae_dtype)
+        return model.encode(pixels).float()
 
     def room(self, shape: Sequence[int]) -> int:
         """Return the bytes that decoding takes, of a video's latent shape."""
@@ -118,10 +133,9 @@ class HostDecoder:
         vae, model = self.vae, self.vae.first_stage_model
         if hasattr(vae, "decode_frames"):
             return FramewiseDecoder(vae.decode_frames, vae.temporal_compression_decode())
-        if isinstance(model, comfy.ldm.wan.vae.WanVAE):
-            return CausalDecoder(model, vae.process_output)
-        if isinstance(model, comfy.ldm.wan.vae2_2.WanVAE):
-            return CausalDecoder(model, vae.process_output, WAN22_PATCH)
+        if isinstance(model, WAN):
+            patch = WAN22_PATCH if isinstance(model, comfy.ldm.wan.vae2_2.WanVAE) else 1
+            return CausalDecoder(model, vae.process_output, patch)
         if isinstance(model, comfy.taesd.taehv.TAEHV) and not getattr(model, STRETCHES, False):
             return MemoryBlockDecoder(model, vae.process_output)
         return OverlappedDecoder(self._by_host, _tell)

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from ...headforcing_core.models import video_format
 from ...headforcing_core.reel import KeptChunks, Reel
-from ...headforcing_core.rollout import FinishedChunk
+from ...headforcing_core.rollout import Begun, FinishedChunk
 from ...headforcing_core.telemetry import LATENT_BANDS, LatentTelemetry, left
+from .calls import calls_of
 from .stops import STOPS
 from .video_name import Video
 
@@ -41,14 +42,14 @@ class Progress:
     """Follows one run: bar, previews, a line of text on the node, its chunks and its pictures.
 
     Args:
-        given: first frames that are there already: they are committed, not made.
+        begun: frames that are there already: they are remembered, not made.
         kept: every chunk that is made goes there; None: nowhere.
         reel: every chunk is shown in it; None: nowhere.
         done: chunks that are finished.
     """
 
     video: Video
-    given: int = 0
+    begun: Begun | None = None
     kept: KeptChunks | None = None
     reel: Reel | None = None
     done: int = 0
@@ -57,9 +58,8 @@ class Progress:
 
     def __post_init__(self) -> None:
         _ = self.video.name  # now: naming a model takes off what a run has put on it
-        request = self.video.request
-        made = sum(chunk.stop > self.given for chunk in request.clock)
-        self.total = len(request.clock) + made * len(request.family.levels)
+        self.given = 0 if self.begun is None else self.begun.frames.shape[2]
+        self.total = calls_of(self.video.request, self.video.prompts.cuts, self.begun)
         self.begin = time.monotonic()
         self._bar = ProgressBar(self.total)
         model = self.video.model
@@ -73,7 +73,8 @@ class Progress:
         """Count a model call, and show its newest frame where previews were asked for."""
         # a new prompt may have the recent past computed again: those calls are not in the total
         self.calls = min(self.calls + 1, self.total)
-        self._show(self._chosen, clean)
+        # of chunks that are denoised together the first is the least noisy
+        self._show(self._chosen, clean[:, :, : self.video.request.family.frames_per_chunk])
 
     def _show(self, previewer: LatentPreviewer | None, clean: Tensor) -> None:
         picture = None
@@ -128,14 +129,16 @@ class Progress:
 
     def _for_vae(self, done: FinishedChunk, latent: Tensor) -> Tensor:
         start, chunk = self.video.start, done.chunk
-        if start is not None and chunk.stop <= start.shape[2]:  # as they came, bit by bit
-            return start[:, :, chunk.start : chunk.stop].float()
-        return self.video.model.model.process_latent_out(latent)
+        shown = self.video.model.model.process_latent_out(latent)
+        if start is None:
+            return shown
+        given = start[:, :, chunk.start : chunk.stop].float()  # as they came, bit by bit
+        return torch.cat([given, shown[:, :, given.shape[2] :]], 2)
 
     def _keep(self, done: FinishedChunk, latent: Tensor) -> None:
         """Keep a chunk; a full disk is no reason to stop, it may be mended."""
         try:
-            self.kept.write(done.chunk, latent)
+            self.kept.write(done.chunk, latent, done.ahead)
         except OSError as error:
             if not self._told:
                 log.warning("Head Forcing: not saved yet: %s", error)

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 import comfy.samplers
 import torch
+from comfy.model_base import BaseModel
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...headforcing_core.attention import Observer, served_by
 from ...headforcing_core.generation import VideoRequest
-from ...headforcing_core.rollout import FinishedChunk
+from ...headforcing_core.rollout import Begun, FinishedChunk
 from ...headforcing_core.video import PromptSchedule
 from .attention import KEY, patched
 from .backbone import HostBackbone, PromptGuider, config_of, dtype_of
+from .blending import Conditioning, blended
 from .checks import check_prompts
+from .experts import second_of
+from .pictures import HostDecoder
+from .recoder import HostRecoder, check_recoder, recodes
 
 log = logging.getLogger("headforcing")
 # told every finished chunk; says whether to stop there
 Watch = Callable[[FinishedChunk], bool | None]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What the host loads beside the model, and the bytes it works in."""
-
-    model: ModelPatcher
-    room: int
 
 
 @dataclass(frozen=True)
@@ -44,22 +41,22 @@ class HostVideo:
         prompts: names of prompts, and the frames at which they begin.
         conditioning: the host's conditioning of each name.
         given: latent ``[1, C, n, Y, X]`` of first frames, as the host's nodes have it.
-        kept: chunks of an earlier run of this video, as the model sees them; ``given`` is in them.
+        begun: what an earlier run made of this video, as the model sees it; ``given`` is in it.
         watch: sees every finished chunk, and says whether to stop after it.
         calls: sees what every call made, newest frame last.
         observe: sees the attention of every call.
-        beside: an autoencoder that works beside the model.
+        decoder: an autoencoder that works beside the model.
     """
 
     request: VideoRequest
     prompts: PromptSchedule
-    conditioning: Mapping[str, list]
+    conditioning: Conditioning
     given: Tensor | None = None
-    kept: Sequence[Tensor] = ()
+    begun: Begun | None = None
     watch: Watch | None = None
     calls: Callable[[Tensor], None] | None = None
     observe: Observer | None = None
-    beside: Beside | None = None
+    decoder: HostDecoder | None = None
 
     def sample(self, model: ModelPatcher) -> Tensor:
         """Return the latent ``[1, C, F, Y, X]`` as the host's nodes expect it, on the CPU.
@@ -70,43 +67,53 @@ class HostVideo:
         Raises:
             ValueError: if the model is not one that can be rolled out, or a prompt not its own.
         """
+        check_recoder(self.request, self.decoder)
         clone = patched(model)
         network = clone.get_model_object("diffusion_model")
         check_prompts(self.conditioning.values(), network.text_dim)
-        sizes = _Sizes(clone)
-        plan = self.request.plan(sizes)
-        longest = max(entries[0][0].shape[1] for entries in self.conditioning.values())
-        room = plan.bytes + sizes.text_bytes(longest)
-        if self.beside is not None:
-            room += self.beside.room
-            clone.set_additional_models(KEY, [self.beside.model])
-        clone.add_wrapper_with_key(
-            WrappersMP.PREPARE_SAMPLING, KEY, _reserve(plan.frames_per_chunk, room)
-        )
-        guider = PromptGuider(clone)
-        # what was let through beside the words is not read; a host may stumble over it
-        words = {name: [[said[0][0], {}]] for name, said in self.conditioning.items()}
-        guider.set_prompts(words)
         request, size = self.request, (self.request.rows, self.request.columns)
+        schedule, said = blended(request, self.prompts, self.conditioning)
+        self._load_beside(clone, said)
+        guider = PromptGuider(clone)
+        guider.set_prompts(said)
         whole = torch.empty(1, network.in_dim, request.clock.total_frames, *size)
         # the host copies what it is given several times: one frame, not a video of minutes
         empty = torch.zeros(1, network.in_dim, 1, *size)
         sigmas = torch.tensor([*(level.sigma for level in request.family.levels), 0.0])
-        rollouts = _Rollouts(self, whole)
+        rollouts = _Rollouts(self, schedule, whole)
         guider.sample(empty, empty, rollouts, sigmas, disable_pbar=True, seed=request.seed)
         return rollouts.result(clone)
+
+    def _load_beside(self, clone: ModelPatcher, said: Conditioning) -> None:
+        """Have the host load what works beside a model, and keep room for what a run needs."""
+        request, sizes, second = self.request, _Sizes(clone), second_of(clone)
+        longest = max(entries[0][0].shape[1] for entries in said.values())
+        room = request.plan(sizes).bytes + sizes.text_bytes(longest) * (1 if second is None else 2)
+        others = [] if second is None else [second]
+        if self.decoder is not None:
+            shape = (1, sizes.config.in_dim, 1, request.rows, request.columns)
+            # where pictures are encoded, they are decoded for that, beside those that are shown
+            room += self.decoder.room(shape) * (2 if recodes(request) else 1)
+            others.append(self.decoder.vae.patcher)
+        if others:
+            clone.set_additional_models(KEY, others)
+        family = request.family
+        together = len(family.levels) if family.joint else 1
+        prepare = _reserve(together * family.frames_per_chunk, room)
+        clone.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, KEY, prepare)
 
 
 class _Rollouts(comfy.samplers.Sampler):
     """The host's name for what turns a guider into a latent.
 
     Args:
+        prompts: names of prompts, those that lie between others too.
         whole: room for the video, the only place where it is as a whole.
         done: frames of it that are finished.
     """
 
-    def __init__(self, video: HostVideo, whole: Tensor):
-        self.video, self.whole, self.done = video, whole, 0
+    def __init__(self, video: HostVideo, prompts: PromptSchedule, whole: Tensor):
+        self.video, self.prompts, self.whole, self.done = video, prompts, whole, 0
 
     def sample(
         self,
@@ -118,16 +125,19 @@ class _Rollouts(comfy.samplers.Sampler):
         *rest: object,
         **options: object,
     ) -> Tensor:
-        video = self.video
+        video, model = self.video, model_wrap.inner_model
         with HostBackbone(model_wrap, extra_args, video.calls) as backbone:
             rollout = video.request.rollout(
-                backbone, video.prompts, video.observe, batch=1, dense=backbone.dense
+                *(backbone, self.prompts, video.observe),
+                batch=1,
+                dense=backbone.dense,
+                recoder=self._recoder(model),
             )
             log.info(
                 "Head Forcing: caches of %.2f GiB, read by %s",
-                *(rollout.bank.plan.bytes / 1024**3, served_by(rollout.bank, rollout.dense)),
+                *(rollout.bank.plan.bytes / 1024**3, served_by(rollout.bank, backbone.dense)),
             )
-            for done in rollout.run(self._given(model_wrap.inner_model)):
+            for done in rollout.run(self._begun(model)):
                 chunk = done.chunk
                 self.whole[:, :, chunk.start : chunk.stop] = done.latent
                 self.done = chunk.stop
@@ -147,17 +157,22 @@ class _Rollouts(comfy.samplers.Sampler):
             part.copy_(model.model.process_latent_out(part))
         return self.whole[:, :, : self.done]
 
-    def _given(self, model: Any) -> Tensor | None:
+    def _recoder(self, model: BaseModel) -> HostRecoder | None:
+        request = self.video.request
+        if not recodes(request):
+            return None
+        return HostRecoder(self.video.decoder, model, request.fitted_method.rebuilt.frames)
+
+    def _begun(self, model: BaseModel) -> Begun | None:
         """Return the frames there are, which lie where they belong in the whole already."""
-        at = 0
-        if self.video.kept:
-            for part in self.video.kept:
-                self.whole[:, :, at : at + part.shape[2]] = part
-                at += part.shape[2]
-        elif self.video.given is not None:
-            at = self.video.given.shape[2]
-            self.whole[:, :, :at] = model.process_latent_in(self.video.given.float())
-        return self.whole[:, :, :at] if at else None
+        begun, given = self.video.begun, self.video.given
+        if begun is None and given is not None:
+            begun = Begun(model.process_latent_in(given.float()))
+        if begun is None:
+            return None
+        there = self.whole[:, :, : begun.frames.shape[2]]
+        there.copy_(begun.frames)
+        return begun._replace(frames=there)
 
 
 class _Sizes:

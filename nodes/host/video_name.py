@@ -17,6 +17,8 @@ from .backbone import dtype_of
 from .checks import has_own_forward
 from .digests import digest_of
 from .fingerprint import name_of, values_of
+from .pictures import HostDecoder
+from .recoder import recodes
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Video:
         prompts: names of prompts, see ``names_of``, and when they begin.
         conditioning: of each name.
         start: latent of first frames.
+        decoder: makes its pictures; where these are encoded again, it decides the video, too.
     """
 
     model: ModelPatcher
@@ -34,6 +37,7 @@ class Video:
     prompts: PromptSchedule
     conditioning: Sequence[list]
     start: Tensor | None
+    decoder: HostDecoder | None = None
 
     @cached_property
     def name(self) -> str:
@@ -56,6 +60,10 @@ class Video:
             "text": digest_of(_text_attention(model)),
             "options": digest_of(_asked(model)),
         }
+        if recodes(request):
+            about["pictures"] = self.decoder and self.decoder.key
+        if request.family.joint:  # the last chunks are made without any behind them
+            about["frames"] = request.clock.total_frames
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 

@@ -44,10 +44,33 @@ STORY = (
     "[20:30] The fox runs away between the trees.\n"
     "[30:40#] The sea at night under a full moon."
 )
-NOTHING_NEEDED = "**Needs** nothing: the small model comes with the pack. Queue it."
-WEIGHTS = "**Needs** three files (ComfyUI offers to load them; then press R):\n\n" + "\n".join(
-    f"- [{file.name}]({file.url}) in `models/{file.directory}`" for file in FILES.values()
+TWO_STEPS = Model(
+    "framewise-2step.pt",
+    "https://huggingface.co/zhuhz22/Causal-Forcing/resolve/main/causal-forcing%2B%2B/"
+    "framewise-2step.pt",
+    "diffusion_models",
 )
+KREA = Model(
+    "krea-realtime-video-14b.safetensors",
+    "https://huggingface.co/krea/krea-realtime-video/resolve/main/"
+    "krea-realtime-video-14b.safetensors",
+    "diffusion_models",
+)
+OCEAN = (
+    "[0:6] A sailing ship crosses a calm sea at noon, seen from the side.\n"
+    "[6:12] A sailing ship crosses a rough sea under dark clouds, seen from the side.\n"
+    "[12:18] A sailing ship lies in a harbour at night, lanterns on the water."
+)
+NOTHING_NEEDED = "**Needs** nothing: the small model comes with the pack. Queue it."
+
+
+def needed(files):
+    return "**Needs** three files (ComfyUI offers to load them; then press R):\n\n" + "\n".join(
+        f"- [{file.name}]({file.url}) in `models/{file.directory}`" for file in files.values()
+    )
+
+
+WEIGHTS = needed(FILES)
 OTHERS = (
     " Another model of the kind (Causal-Forcing, LongLive, yours): choose it in Load AR Model; "
     "for a LoRA such as LongLive's put *Load AR LoRA* behind it."
@@ -322,10 +345,77 @@ def image():
     return graph, columns, {}, None
 
 
+def two_steps():
+    files = {**FILES, "Model": TWO_STEPS}
+    note = (
+        f"## Two steps a frame: Causal-Forcing++\n\n{needed(files)}\n\nEvery frame is made by "
+        "itself, in two steps, the first in four. The model was trained on 5 seconds. **Change** "
+        f"the prompt, **seconds** and the seed. The file's name does not tell its family: it is "
+        f"chosen in *Model*. {PLAYS}"
+    )
+    graph = {
+        "Read me": note,
+        "Model": (MODEL[0], {**MODEL[1], "model_name": TWO_STEPS.name,
+                             "family": "causal_forcing_pp_2step"}),
+        "Text encoder": CLIP,
+        "VAE": VAE,
+        "Prompt": ("CLIPTextEncode", {"clip": ("Text encoder", 0), "text": MINUTE}),
+        "Sampler": sampler(
+            *(("Model", 0), ("Prompt", 0), 5.0), **to_file(("VAE", 0), "two_steps")
+        ),
+        **watched("Sampler"),
+    }  # fmt: skip
+    columns = [
+        Column(
+            *("1  Model", 370),
+            {"Read me": 290, "Model": 146, "Text encoder": 116, "VAE": 66},
+        ),
+        Column("2  Prompt", 340, {"Prompt": 130}),
+        VIDEO,
+        RESULT,
+    ]
+    return graph, columns, files, None
+
+
+def krea():
+    files = {**FILES, "Model": KREA}
+    note = (
+        f"## Prompts that come in slowly: Krea Realtime\n\n{needed(files)}\n\nA new prompt comes "
+        "in over some 3 seconds; with `#` after its time it is a cut. 14 billion weights are kept "
+        "as fp8, in 14 GB: choose bf16 on a card of 48 GB. The **VAE must be connected**: pictures "
+        f"of the video are encoded again while it is made. **Change** times and texts. {PLAYS}"
+    )
+    graph = {
+        "Read me": note,
+        "Model": (MODEL[0], {"model_name": KREA.name, "weight_dtype": "fp8_e4m3fn"}),
+        "Text encoder": CLIP,
+        "VAE": VAE,
+        "Prompts": (
+            "HeadForcingPromptSchedule",
+            {"clip": ("Text encoder", 0), "text": OCEAN, "prefix": "Cinematic."},
+        ),
+        "Sampler": sampler(*(("Model", 0), ("Prompts", 0), 18.0), **to_file(("VAE", 0), "krea")),
+        "What ruled when": ("PreviewAny", {"source": ("Sampler", 1)}),
+        **watched("Sampler"),
+    }
+    columns = [
+        Column(
+            *("1  Model", 370),
+            {"Read me": 310, "Model": 146, "Text encoder": 116, "VAE": 66},
+        ),
+        Column("2  Prompts", 370, {"Prompts": 380}),
+        VIDEO,
+        STORY_RESULT,
+    ]
+    return graph, columns, files, None
+
+
 WORKFLOWS = {
     "demo_without_downloads": demo,
     "self_forcing_one_minute": minute,
     "prompts_that_change": story,
+    "causal_forcing_two_steps": two_steps,
+    "krea_realtime": krea,
     "profile_and_inspect": profile,
     "compare_methods": methods,
     "image_to_video": image,

@@ -63,7 +63,7 @@ def kept_of(video):
 
 def begun(video, chunks, die=die):
     """Follow a run that dies after some chunks; return what it had made and what followed it."""
-    follow, made = Progress(video, 0, kept_of(video)), []
+    follow, made = Progress(video, None, kept_of(video)), []
 
     def watch(done):
         follow.finished(done)
@@ -72,7 +72,7 @@ def begun(video, chunks, die=die):
             die()
 
     said = dict(zip(("p0", "p1"), video.conditioning, strict=False))
-    run = HostVideo(video.request, video.prompts, said, None, (), watch, follow.called)
+    run = HostVideo(video.request, video.prompts, said, None, None, watch, follow.called)
     try:
         run.sample(video.model)
     except Died:

@@ -44,7 +44,9 @@ def main():
         (FOLDER / name).mkdir(parents=True, exist_ok=True)
     renamed = {f"model.{name}": weight for name, weight in WEIGHTS.items()}
     both = {"generator": renamed, "generator_ema": renamed, "critic": {"x": torch.zeros(1)}}
-    torch.save(both, FOLDER / "diffusion_models" / "self_forcing_dmd.pt")
+    for name in ("self_forcing_dmd.pt", "framewise-2step.pt"):
+        torch.save(both, FOLDER / "diffusion_models" / name)
+    save_file(renamed, FOLDER / "diffusion_models" / "krea-realtime-video-14b.safetensors")
     vae = WanVAE(
         dim=16,
         z_dim=16,

@@ -74,7 +74,7 @@ def test_a_prompt_with_what_changes_nothing_is_that_prompt(found):
 def test_a_network_that_wants_more_than_words_is_told_by_name(found, name):
     if f"network {name}" not in found:
         pytest.skip("this host has no such network")
-    assert f"must be a Wan 2.1 text-to-video model, got {name};" in found[f"network {name}"]
+    assert f"text-to-video model, or Wan 2.2's 5B, got {name};" in found[f"network {name}"]
 
 
 def test_another_shift_is_told_and_the_same_one_is_right(found):

@@ -79,7 +79,7 @@ def test_keys_of_a_prompt_are_computed_once(memory):
         ("wrapped", "got a wrapper around the model's forward on it"),
         ("replaced", "got a patch of diffusion_model.forward_orig on it"),
         ("attending", "got a patch of diffusion_model.blocks.1.self_attn.forward on it"),
-        ("image_to_video", "must be a Wan 2.1 text-to-video model, got i2v"),
+        ("image_to_video", "text-to-video model, or Wan 2.2's 5B, got i2v"),
         ("guided", "without guidance (CFG 1), got sampler_post_cfg_function on it"),
     ],
 )

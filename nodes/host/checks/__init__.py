@@ -2,7 +2,7 @@
 
 from .additions import has_own_forward
 from .levels import OwnShift, check_shift
-from .model import check_model
+from .model import check_family, check_model
 from .prediction import GivesClean
 from .prompts import check_prompts
 from .start import check_size, check_start, core_start
@@ -10,6 +10,7 @@ from .start import check_size, check_start, core_start
 __all__ = [
     "GivesClean",
     "OwnShift",
+    "check_family",
     "check_model",
     "check_prompts",
     "check_shift",

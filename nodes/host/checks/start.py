@@ -9,6 +9,11 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
+from ....headforcing_core.models import WAN_CHANNELS
+
+# nodes that give empty latents
+EMPTY = "EmptyHunyuanLatentVideo or EmptyARVideoLatent"
+EMPTY_5B = "Wan22ImageToVideoLatent without an image"
 # of a latent: what changes nothing of one video
 KNOWN = {
     *("samples", "noise_mask", "batch_index", "latent_format_version_0"),
@@ -40,7 +45,7 @@ def check_size(given: Mapping[str, Any] | None, channels: int) -> Tensor | None:
         raise ValueError(
             f"size must be the empty latent of one video of this model, [1, {channels}, F, Y, X], "
             f"got {list(empty.shape) if isinstance(empty, Tensor) else type(empty).__name__}; use "
-            "EmptyHunyuanLatentVideo or EmptyARVideoLatent"
+            f"{EMPTY if channels == WAN_CHANNELS else EMPTY_5B}"
         )
     if empty.any():
         raise ValueError("size must be empty, got one with a picture; first frames go to start")
