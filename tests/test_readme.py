@@ -5,7 +5,10 @@ import re
 import shlex
 from pathlib import Path
 
+import family_table
 import pytest
+
+from headforcing.headforcing_core.models import FAMILIES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -118,6 +121,17 @@ def test_rollouts_on_a_gpu_are_what_was_measured():
             for what, digits in (("fps", 1), ("busy", 2))
         ]
         assert cells == [*pairs, f"{max(row['peak_gib'] for row in own):.1f}"], name
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f.name != "demo"], ids=lambda f: f.name)
+def test_a_family_is_as_the_readme_says(family):
+    """What it is run with, what its caches take, and which methods it refuses."""
+    assert family_table.row(family) in README.splitlines()
+
+
+def test_every_family_is_in_the_table():
+    said = [cells[0].strip("`") for cells in cells_after("`--family` | models")]
+    assert said == [family.name for family in FAMILIES if family.name != "demo"]
 
 
 def test_the_table_of_hosts_is_what_was_run():
