@@ -85,7 +85,8 @@ def made(video, stop=None):
     given, asked = [], STOPS.asked
     STOPS.asked = lambda: given.append(1) or len(given) == stop
     try:
-        return Making(renamed(video)).run()[0], len(given)
+        with torch.inference_mode():
+            return Making(renamed(video)).run()[0], len(given)
     finally:
         STOPS.asked = asked
 
