@@ -6,8 +6,8 @@ from argparse import ArgumentParser, ArgumentTypeError
 
 from .files import shown
 
-# a day of video at 16 pictures a second, four to a latent frame: nothing counts more frames
-MOST_FRAMES = 345_600
+# a day of video at 24 pictures a second, four to a latent frame: nothing counts more frames
+MOST_FRAMES = 518_400
 # a week of one ordinary CPU: of the demo model it makes about ten frames a second
 WEEK = 6_000_000
 

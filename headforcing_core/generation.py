@@ -20,6 +20,9 @@ from .rollout import Rollout
 from .version import VERSION
 from .video import ChunkClock, PromptSchedule, Rope, SeededNoise, check_seed
 
+# of two texts, 0 the first and 1 the second
+Mix = Callable[[Any, Any, float], object]
+
 
 class VideoModel(Backbone, Protocol):
     """A backbone whose sizes are known: our own module, or a host's."""
@@ -102,6 +105,8 @@ class VideoRequest:
             "columns": self.columns,
             "seed": self.seed,
             "first_chunk": self.first_chunk,
+            # the last chunks of such a video are denoised beside fewer others
+            **({"frames": self.clock.total_frames} if family.joint else {}),
         }
 
     @property
@@ -129,9 +134,7 @@ class VideoRequest:
             ahead=ahead,
         )
 
-    def blended(
-        self, prompts: PromptSchedule, mix: Callable[[Any, Any, float], object]
-    ) -> PromptSchedule:
+    def blended(self, prompts: PromptSchedule, mix: Mix) -> PromptSchedule:
         """Return prompts as the family's authors let them come in."""
         over = self.family.blend
         return prompts.blended(list(self.clock), over, mix) if over else prompts
@@ -145,6 +148,7 @@ class VideoRequest:
         batch: int | None = None,
         dense: Dense | None = None,
         recoder: Recoder | None = None,
+        mix: Mix | None = torch.lerp,
     ) -> Rollout | JointRollout:
         """Allocate the caches and return the rollout, ready to run once.
 
@@ -155,15 +159,21 @@ class VideoRequest:
             batch: videos side by side; None: as many as the prompts are.
             dense: see ``HeadAttention``.
             recoder: for a past that is computed anew from frames encoded once more.
+            mix: gives what lies between two texts; None: prompts are ``blended`` already.
         """
         if batch is None:
             (batch,) = {embedding.shape[0] for embedding in prompts.texts}
         bank = CacheBank(self.plan(model, batch), model.device)
         size = (model.config.in_dim, self.rows, self.columns)
+        if self.family.blend and mix is not None:
+            # what lies between two prompts is many, and each has keys in every layer
+            told = self.blended(prompts, mix).prepared_late(model.prepare_text)
+        else:
+            told = prompts.prepared(model.prepare_text)
         parts = {
             "backbone": model,
             "clock": self.clock,
-            "prompts": prompts.prepared(model.prepare_text),
+            "prompts": told,
             "denoising": self.family.denoising,
             "noise": SeededNoise(self.seed, batch, *size, entry),
         }

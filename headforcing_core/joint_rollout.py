@@ -83,8 +83,14 @@ class JointRollout:
     def _windows(self, chunks: Sequence[Chunk], begun: Begun | None) -> Iterator[FinishedChunk]:
         known = 0 if begun is None else begun.frames.shape[2]
         steps, number = len(self.denoising.levels), {c: i for i, c in enumerate(chunks)}
+        told = 0
         for chunk in (c for c in chunks if c.stop <= known):
-            yield self._kept(chunk, begun)
+            behind = steps - 1 if chunk.stop > begun.given else 0
+            window = chunks[: number[chunk] + behind + 1]
+            for newest in window[told:]:
+                self.context.turn_to(newest, self.prompts)
+            told = len(window)
+            yield self._kept(chunk, self.prompts.at(window[-1].start), begun)
         left = [chunk for chunk in chunks if chunk.stop > known]
         waiting = self._waiting(left, begun)
         if not left:
@@ -104,9 +110,8 @@ class JointRollout:
                 ahead = torch.cat(behind, 2) if behind else None
                 yield FinishedChunk(together[0], clean, ahead)
 
-    def _kept(self, chunk: Chunk, begun: Begun) -> FinishedChunk:
-        text = self.prompts.at(chunk.start)
-        self.context.turn_to(chunk, self.prompts)
+    def _kept(self, chunk: Chunk, text: object, begun: Begun) -> FinishedChunk:
+        """Keep a chunk under what its last window was told."""
         part = begun.frames[:, :, chunk.start : chunk.stop]
         clean = send(part, self.context.device).float()
         self.context.keep(chunk, clean, text, chunk.stop > begun.given)
@@ -115,16 +120,15 @@ class JointRollout:
 
     def _waiting(self, left: Sequence[Chunk], begun: Begun | None) -> dict[Chunk, Tensor]:
         """Return what is known of chunks that an earlier run had begun."""
-        if (
-            not left
-            or begun is None
-            or begun.ahead is None
-            or left[0].start != begun.frames.shape[2]
-        ):
+        if not left or begun is None or begun.ahead is None:
             return {}
-        ahead, size = begun.ahead, self.clock.frames_per_chunk
-        parts = send(ahead, self.context.device).float().split(size, 2)
-        return dict(zip(left, parts, strict=False))
+        parts = begun.ahead.split(self.clock.frames_per_chunk, 2)
+        whole = len(parts) == min(len(self.denoising.levels) - 1, len(left))
+        # of a shorter video, whose window was emptied, they are not what comes next
+        if not whole or left[0].start != begun.frames.shape[2]:
+            return {}
+        there = (send(part, self.context.device).float() for part in parts)
+        return dict(zip(left, there, strict=False))
 
     def _denoised(
         self, at: dict[Chunk, int], known: dict[Chunk, Tensor], text: object

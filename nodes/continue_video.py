@@ -10,7 +10,6 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ..headforcing_core.files import CONTAINERS
-from ..headforcing_core.models import WAN_VIDEO
 from ..headforcing_core.reel import MadeVideo
 from ..headforcing_core.video import prompts_text
 from .graph import CATEGORY, aliases
@@ -78,7 +77,7 @@ class HeadForcingContinueVideo(io.ComfyNode):
                 f"got {channels}"
             )
         frames = made.frames_before(from_second)
-        end = WAN_VIDEO.moment(frames)
+        end = made.video.moment(frames)
         # of plain CONDITIONING no words are known, nor are any needed if it is connected again
         known = made.prompts or then.strip()
         text = prompts_text(made.prompts_then(end, then)) if known else ""

@@ -49,6 +49,15 @@ class HeadForcingMeasureDrift(io.ComfyNode):
                     force_input=True,
                     tooltip="Of another Measure Drift: this row comes under it.",
                 ),
+                io.Float.Input(
+                    "fps",
+                    default=WAN_VIDEO.fps,
+                    min=1.0,
+                    max=120.0,
+                    step=0.01,
+                    optional=True,
+                    tooltip="Pictures per second of the video: 16, but 24 of LongLive 2.0.",
+                ),
             ],
             outputs=[io.String.Output("table", display_name="table", tooltip="The numbers.")],
             **aliases("drift", "compare videos", "video quality", "flicker", "color shift"),
@@ -56,11 +65,16 @@ class HeadForcingMeasureDrift(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, images: Tensor, name: str, stretch: float, table: str | None = None
+        cls,
+        images: Tensor,
+        name: str,
+        stretch: float,
+        table: str | None = None,
+        fps: float = WAN_VIDEO.fps,
     ) -> io.NodeOutput:
         if not name.strip() or any(sign in name for sign in "|\n"):
             raise ValueError(f"name must be words without | and line breaks, got {name!r}")
-        count = round(stretch * WAN_VIDEO.fps)
+        count = round(stretch * fps)
         if len(images) < 2 * count or count < 2:
             raise ValueError(
                 "images must be a video of two stretches at least, "

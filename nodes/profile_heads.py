@@ -14,8 +14,7 @@ from comfy_api.latest import io
 from ..headforcing_core.heads import (
     CLASSIFIERS,
     DOUBT,
-    FULL,
-    QUICK,
+    PRESETS,
     HeadForcingTypes,
     HeadProfile,
     MapReport,
@@ -23,12 +22,13 @@ from ..headforcing_core.heads import (
     as_text,
     draw_types,
     frames_to_make,
+    preset_named,
     profiled,
     read_profile,
     report_on,
 )
 from ..headforcing_core.methods import HeadMap
-from ..headforcing_core.models import WAN_VIDEO, Family
+from ..headforcing_core.models import Family
 from .graph import (
     CATEGORY,
     EncodedPrompts,
@@ -54,8 +54,6 @@ from .host import (
     profile_file,
     without_pictures,
 )
-
-PRESETS = {"quick": QUICK, "full": FULL}
 
 
 class HeadForcingProfileHeads(io.ComfyNode):
@@ -99,9 +97,9 @@ class HeadForcingProfileHeads(io.ComfyNode):
     ) -> io.NodeOutput:
         check_model(model)
         said = encoded(prompts)
-        size = WAN_VIDEO.latent_size(width, height)
         chosen = without_pictures(family_of(model, family))
         check_family(model, chosen)
+        size = chosen.video.latent_size(width, height)
         check_shift(model, chosen.shift)
         check_prompts(said.conditioning, model.get_model_object("diffusion_model").text_dim)
         if core_start(model) is not None:
@@ -111,7 +109,7 @@ class HeadForcingProfileHeads(io.ComfyNode):
             )
         about = about_run(chosen, width, height, said)
         subject = HostSubject(model, chosen, size, said.conditioning, about)
-        settings = _shared_out(PRESETS[preset], len(said.prompts))
+        settings = _shared_out(preset_named(preset, chosen.video), len(said.prompts))
         profile = _measured(subject, settings, force)
         rule = HeadForcingTypes(tau_anchor=tau_anchor, tau_local=tau_local)
         reports = {

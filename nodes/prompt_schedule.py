@@ -39,10 +39,12 @@ class HeadForcingPromptSchedule(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, clip, text: str, prefix: str, units: str) -> io.NodeOutput:
+    def execute(
+        cls, clip, text: str, prefix: str, units: str, fps: float = WAN_VIDEO.fps
+    ) -> io.NodeOutput:
         if clip is None:
             raise ValueError("clip must be a text encoder, got none; load the model's own")
-        prompts = with_prefix(parse_prompts(text, WAN_VIDEO.fps, Unit(units)), prefix)
+        prompts = with_prefix(parse_prompts(text, fps, Unit(units)), prefix)
         encoded = tuple(
             clip.encode_from_tokens_scheduled(clip.tokenize(prompt.text)) for prompt in prompts
         )
@@ -69,6 +71,16 @@ def _inputs() -> list[io.Input]:
             options=[unit.value for unit in Unit],
             default=Unit.AUTO.value,
             tooltip="What a number without an s means. auto: seconds in brackets, pictures "
-            "(16 per second) before @ and in quotes.",
+            "before @ and in quotes.",
+        ),
+        io.Float.Input(
+            "fps",
+            default=WAN_VIDEO.fps,
+            min=1.0,
+            max=120.0,
+            step=0.01,
+            optional=True,
+            tooltip="Pictures per second, for numbers that count pictures: 16, but 24 for "
+            "LongLive 2.0.",
         ),
     ]

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..headforcing_core.files import VideoStyle
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.methods import HeadMap, Method, MethodSettings
-from ..headforcing_core.models import WAN_VIDEO, Family, video_format
+from ..headforcing_core.models import Family
 from ..headforcing_core.reel import about_video
 from ..headforcing_core.video import plan_text, schedule_of
 from .graph import (
@@ -124,7 +124,7 @@ class HeadForcingSampler(io.ComfyNode):
         first = None if given is None else chosen.first_chunk(given.shape[2])
         request = VideoRequest(
             chosen,
-            *_shape(seconds, width, height, given, check_size(size, network.in_dim)),
+            *_shape(chosen, seconds, width, height, given, check_size(size, network.in_dim)),
             seed,
             first,
             method=built,
@@ -135,7 +135,7 @@ class HeadForcingSampler(io.ComfyNode):
         plan = _planned(said, request, network.text_dim)
         video, screen = _video(model, request, said, given, decoder), None
         if decoder is not None:
-            style = VideoStyle(fps or video_format(network.in_dim).fps, quality, container)
+            style = VideoStyle(fps or chosen.video.fps, quality, container)
             told = (cls.hidden, audio, _about(video, said))
             settings = FilmSettings.of(filename_prefix, style, *told)
             screen = Screen(decoder, settings, keep_latents)
@@ -154,7 +154,8 @@ def _about(video: Video, said: EncodedPrompts) -> dict[str, object]:
     """Return what the file says of how it is made."""
     request = video.request
     texts = said.prompts if said.known else ()
-    starts = [WAN_VIDEO.moment(start) for start in video.prompts.starts] if texts else []
+    moment = request.family.video.moment
+    starts = [moment(start) for start in video.prompts.starts] if texts else []
     channels = video.model.get_model_object("diffusion_model").in_dim
     frames = request.clock.total_frames
     return about_video(request.settings, channels, frames, texts, starts, video.name)
@@ -163,7 +164,7 @@ def _about(video: Video, said: EncodedPrompts) -> dict[str, object]:
 def _planned(said: EncodedPrompts, request: VideoRequest, text_dim: int) -> str:
     """Say which prompt rules from when to when."""
     check_prompts(said.conditioning, text_dim)
-    plan = plan_text(said.prompts, request.clock, WAN_VIDEO)
+    plan = plan_text(said.prompts, request.clock, request.family.video)
     if len(said.prompts) > 1:
         log.info("Head Forcing: prompts\n%s", plan)
     return plan
@@ -209,7 +210,8 @@ def _video(
     decoder: HostDecoder | None,
 ) -> Video:
     check_recoder(request, decoder)
-    schedule = schedule_of(said.prompts, names_of(said.conditioning), request.clock, WAN_VIDEO)
+    names, video = names_of(said.conditioning), request.family.video
+    schedule = schedule_of(said.prompts, names, request.clock, video)
     return Video(model, request, schedule, said.conditioning, start, decoder)
 
 
@@ -237,14 +239,20 @@ def _sigmas(given: Tensor | None) -> tuple[float, ...] | None:
 
 
 def _shape(
-    seconds: float, width: int, height: int, given: Tensor | None, size: Tensor | None
+    family: Family,
+    seconds: float,
+    width: int,
+    height: int,
+    given: Tensor | None,
+    size: Tensor | None,
 ) -> tuple[int, int, int]:
     """Return (frames, rows, columns): of the first frames, of a latent, or as the widgets say."""
-    frames, (rows, columns) = WAN_VIDEO.latent_frames(seconds), (0, 0)
+    video = family.video
+    frames, (rows, columns) = video.latent_frames(seconds), (0, 0)
     if size is not None:
         frames, rows, columns = size.shape[2:]
     elif given is None:
-        rows, columns = WAN_VIDEO.latent_size(width, height)
+        rows, columns = video.latent_size(width, height)
     if given is not None:
         if rows and given.shape[3:] != (rows, columns):
             raise ValueError(
@@ -253,7 +261,7 @@ def _shape(
             )
         rows, columns = given.shape[3:]
         if given.shape[2] > frames:
-            long, wanted = (WAN_VIDEO.moment(n) for n in (given.shape[2], frames))
+            long, wanted = (video.moment(n) for n in (given.shape[2], frames))
             raise ValueError(
                 f"the video must be longer than its start, which is part of it, got {wanted:g} s "
                 f"({frames} latent frames) for a start of {long:g} s ({given.shape[2]}); raise "

@@ -94,9 +94,10 @@ class Family:
         raise NotImplementedError
 
     def bank(self, spec: dict, latents: Tensor, total: int):
-        method, horizon = self.method(spec, total), spec.get("train_frames", HORIZON)
-        horizon = max(horizon, spec["chunk"])
-        batch = latents.shape[0]
+        method, batch = self.method(spec, total), latents.shape[0]
+        # only positions that reach as far as the trained range know of it
+        spread = spec.get("position_mode") == "top_aligned"
+        horizon = max(spec["train_frames"], spec["chunk"]) if spread else HORIZON
         return bank_of(self.model, method, latents.shape[3:], spec["chunk"], horizon, batch)
 
     def forward_chunk(self, latents, timesteps, context, start_frame, commit, **more) -> Tensor:
@@ -192,9 +193,14 @@ class LongLive(Family):
             spec["sink"],
             spec["multi_shot_sink"],
             int(spec.get("rope_offset", 0)),
-            spec["recache"],
+            self.recaches(spec),
         )
         return settings.build(spec["chunk"])
+
+    @staticmethod
+    def recaches(spec: dict) -> bool:
+        """Whether a cut is recomputed: in the original only where a shot has a sink."""
+        return bool(spec["recache"] and spec["multi_shot_sink"] and spec["sink"])
 
     def attend(self, start, frames, commit, rope_offset=0.0, scene_cut=False) -> HeadAttention:
         attend, bank = self.forced.attend(start, frames), self.forced.bank
@@ -203,7 +209,7 @@ class LongLive(Family):
             bank.begin_shot(Chunk(0, start, start + frames), int(rope_offset - self.offset))
             self.offset, self.cut = rope_offset, start
             attend = self.forced.again()
-        if scene_cut and self.spec["recache"]:
+        if scene_cut and self.recaches(self.spec):
             bank.leave_sink()
             attend = self.forced.again()
         return attend

@@ -110,7 +110,7 @@ class Rolling(Family):
     def forward_chunk(self, latents, timesteps, context, start_frame, commit) -> Tensor:
         frames, chunk = latents.shape[1], self.spec["chunk"]
         if self.forced is None:
-            most = self.spec["attention_frames"] // chunk
+            most = -(-self.spec["total_frames"] // chunk)  # a window may be the whole video
             self.forced = Forced(self.bank(self.spec, latents, most, latents.shape[0]))
         attend = self.forced.attend(start_frame, frames, None if commit else chunk)
         flow = self.flow(latents, timesteps, context, attend)

@@ -19,6 +19,10 @@ class LatentSpace:
         """Return what an autoencoder takes for what a model gives, ``[B, C, F, Y, X]``."""
         return latent * self._column(self.std, latent) + self._column(self.mean, latent)
 
+    def normalised(self, latent: Tensor) -> Tensor:
+        """Return what a model sees of what an autoencoder gave, ``[B, C, F, Y, X]``."""
+        return (latent - self._column(self.mean, latent)) / self._column(self.std, latent)
+
     def _column(self, values: tuple[float, ...], like: Tensor) -> Tensor:
         return torch.tensor(values, dtype=like.dtype, device=like.device)[:, None, None, None]
 

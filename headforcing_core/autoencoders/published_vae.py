@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..decoding import CausalDecoder
+from ..decoding import CausalDecoder, PictureRecoder
 from ..files import TensorSource, json_of, open_tensors, placed, read_text, shown
 from ..models import StoredWeight, check_finite, check_shapes, read_weight
 from .decoding_room import DecodingRoom
@@ -54,6 +54,22 @@ class Autoencoder:
         """Return what it takes for a normalised latent ``[B, C, F, Y, X]``, where it works."""
         weight = self.module.post_quant_conv.weight
         return self.space.unnormalised(latent.float()).to(weight.device, weight.dtype)
+
+    @torch.no_grad()
+    def encode(self, picture: Tensor) -> Tensor:
+        """Return the normalised latent of one picture, ``[1, C, 1, Y, X]``, float32.
+
+        Args:
+            picture: ``[1, 3, H, W]`` from 0 to 1.
+        """
+        weight = self.module.post_quant_conv.weight
+        given = (2 * picture[:, :, None] - 1).to(weight.device, weight.dtype)
+        latent = self.module.encode(given).latent_dist.mode()
+        return self.space.normalised(latent.float())
+
+    def recoder(self, frames: int) -> PictureRecoder:
+        """Return what encodes pictures of a video again, see ``PictureRecoder``."""
+        return PictureRecoder(self.decoder, self.taken, self.encode, frames)
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,16 @@ import copy
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-
-import torch
-from torch import Tensor
 
 from ..bounds import check_within
 from ..files import CONTAINERS, as_list, as_number, as_object, as_words, entry, shown
 from ..generation import VideoRequest
 from ..methods import PositionRule
-from ..models import WAN_TEXT_TOKENS, WAN_VIDEO, recognise
+from ..models import WAN_TEXT_TOKENS, family_named, recognise
 from ..reel import MadeVideo
+from ..rollout import Begun
 from ..video import ChunkClock, TimedPrompt
 from .start import COMPARED, before_that, tell_others
 from .words import LONGEST_TEXT
@@ -69,7 +67,7 @@ class Earlier:
     @property
     def end(self) -> float:
         """The second at which what is kept ends."""
-        return WAN_VIDEO.moment(self.frames)
+        return self.made.video.moment(self.frames)
 
     @property
     def settings(self) -> dict[str, object]:
@@ -82,11 +80,11 @@ class Earlier:
         Raises:
             ValueError: if it is damaged.
         """
-        about, (_, rows, columns) = self.made.about, self.made.size
+        about, video, (_, rows, columns) = self.made.about, self.made.video, self.made.size
         said: dict[str, object] = {
-            "seconds": WAN_VIDEO.moment(self.made.clock.total_frames),
-            "width": WAN_VIDEO.space_stride * columns,
-            "height": WAN_VIDEO.space_stride * rows,
+            "seconds": video.moment(self.made.clock.total_frames),
+            "width": video.space_stride * columns,
+            "height": video.space_stride * rows,
             "seed": self.made.seed,
             "first_chunk": self.made.clock.first_chunk,
         }
@@ -100,22 +98,28 @@ class Earlier:
         return said
 
     def check(self, request: VideoRequest) -> None:
-        """Refuse a video that is no longer than what it begins with, or of another size.
+        """Refuse a video that is no longer than what it begins with, or of another size or model.
 
         Raises:
             ValueError: if it is.
         """
-        name, size = self.made.path.name, (request.rows, request.columns)
-        if size != self.made.size[1:]:
-            wide, high = (WAN_VIDEO.space_stride * side for side in self.made.size[:0:-1])
+        name, family, (channels, *known) = self.made.path.name, request.family, self.made.size
+        if channels != family.channels:
+            raise ValueError(
+                f"--start must be of the {family.channels} latent channels of {family.title}, got "
+                f"{name} of {channels}"
+            )
+        size, stride = [request.rows, request.columns], family.video.space_stride
+        if size != known:
+            wide, high = (stride * side for side in reversed(known))
             raise ValueError(
                 f"--width and --height must be {wide} and {high}, as {name} is, got "
-                f"{WAN_VIDEO.space_stride * size[1]} and {WAN_VIDEO.space_stride * size[0]}"
+                f"{stride * size[1]} and {stride * size[0]}"
             )
         if request.clock.total_frames <= self.frames:
             raise ValueError(
                 f"--seconds, the length of the whole, must be more than the {self.end:g} s that "
-                f"are kept of {name}, got {WAN_VIDEO.moment(request.clock.total_frames):g}; or "
+                f"are kept of {name}, got {family.video.moment(request.clock.total_frames):g}; or "
                 "choose --from"
             )
 
@@ -126,11 +130,11 @@ class Earlier:
             ValueError: see ``MadeVideo.prompts_then``.
         """
         every = self.made.prompts_then(self.end, then or "")
-        end = WAN_VIDEO.moment(clock.total_frames)
+        end = self.made.video.moment(clock.total_frames)
         # of the video's own, those that a shorter one does not come to
         return tuple(prompt for prompt in every if then or prompt.start < end)
 
-    def read(self, shape: tuple[int, int, int, int], now: Mapping[str, object]) -> Tensor:
+    def read(self, shape: tuple[int, int, int, int], now: Mapping[str, object]) -> Begun:
         """Return the frames that stay; tell where they were made in another way than what follows.
 
         Args:
@@ -149,7 +153,7 @@ class Earlier:
             )
         tell_others(self.made.about, now, (*COMPARED, "method"))
         log.info("keeping %g s of %s", self.end, name)
-        return torch.cat(self.made.latents(self.frames), 2)
+        return self.made.begun(self.frames)
 
 
 def is_video(path: str | None) -> bool:
@@ -204,7 +208,10 @@ def _way(about: Mapping[str, object], options: argparse.Namespace) -> dict[str, 
     if positions not in {rule.value for rule in PositionRule}:
         raise ValueError(f"positions must be a rule that is known, got {shown(positions)}")
     frames = {n: as_number(entry(about, n), n, MOST_FRAMES) for n in ("window", "sink")}
-    return {**frames, "positions": positions}
+    keeps = family_named(as_words(entry(about, "family"), "family")).keeps
+    # a past that is more than a window and a sink may have none of them to choose
+    own = OWN_WINDOW if keeps is None else {field.name for field in fields(keeps)}
+    return {n: x for n, x in {**frames, "positions": positions}.items() if n in own}
 
 
 def _real(value: object, name: str) -> float:

@@ -11,7 +11,7 @@ from ..autoencoders import PublishedVae
 from ..files import open_tensors
 from ..generation import VideoRequest
 from ..inspection import Forecast, ModelSizes, check_fits, free_in, table
-from ..models import WAN_1_3B_MODEL, Family, WanConfig, read_published
+from ..models import Family, WanConfig, published_sizes, read_published
 from .loading import dtype_of
 from .showing import check_vae
 
@@ -30,7 +30,7 @@ def foreseen(
     """Return what is known of a run; of the model's file only the shapes are read.
 
     Args:
-        from_file: False: of Wan 1.3B, without a file.
+        from_file: False: of the model that the family was published with, without a file.
         prompts: one after the other; the keys of all are kept from the beginning.
         batch: videos side by side.
         vae: what turns latents into pictures beside it.
@@ -38,10 +38,9 @@ def foreseen(
     Raises:
         ValueError: if the file is no model that can be run, or the request does not fit it.
     """
-    config = WAN_1_3B_MODEL
-    if from_file:
-        config = config_of(options, request.family)
-    dtype, chunk = dtype_of(options, device), request.family.frames_per_chunk
+    family = request.family
+    config = config_of(options, family) if from_file else published_sizes(family)
+    dtype, chunk = dtype_of(options, device), family.frames_per_chunk
     sizes = ModelSizes.plain(config, dtype)
     decoding = None
     if vae is not None:

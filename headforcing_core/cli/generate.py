@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from ..autoencoders import PublishedVae
+from ..autoencoders import Autoencoder, PublishedVae
+from ..decoding import PictureRecoder
 from ..device import check_room, choose_device
 from ..files import (
     check_writable,
@@ -22,14 +22,13 @@ from ..files import (
 from ..generation import VideoRequest
 from ..models import (
     FAMILIES,
-    WAN_CHANNELS,
-    WAN_VIDEO,
     WanConfig,
     WanModel,
     fingerprint,
 )
 from ..reel import Film, KeptChunks
-from ..video import ChunkClock, parse_prompts
+from ..rollout import Begun
+from ..video import parse_prompts, schedule_of
 from .earlier import Earlier, filled, is_video
 from .foresight import check_before, config_of
 from .inputs import check_inputs, names_of_inputs
@@ -59,14 +58,12 @@ from .words import (
 log = logging.getLogger("headforcing")
 # chunk by chunk until the end, and once more while they are written
 COPIES = 2
+SIDES = "a multiple of 8, for LongLive 2.0 of 16"
 SHORTER = "use fewer --seconds or a smaller picture"
 EPILOG = "Families:\n" + "\n".join(
     f"  {f.name:26}{f.title} ({f.source})"
-    + (
-        f"\n{'':28}not yet: {f.refusal}"
-        if f.refusal
-        else f"\n{'':28}chunks of {f.frames_per_chunk}, window {f.window}, sink {f.sink}"
-    )
+    + f"\n{'':28}chunks of {f.frames_per_chunk}, window {f.window}, sink {f.sink}"
+    + f"; {f.video.fps:g} pictures per second"
     for f in FAMILIES
 )
 
@@ -77,7 +74,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         help="generate a video, or its latents, from a checkpoint and a prompt",
         description="Run the autoregressive rollout of a checkpoint and write video and latents.\n"
         "What is finished is saved every minute; Ctrl-C stops and keeps it. Frames are latent\n"
-        "frames, a quarter of a second each.",
+        "frames, four pictures each: a quarter of a second at 16 pictures per second.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -86,8 +83,8 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add_word_options(parser)
     add_video_options(parser)
     add("--seconds", metavar="N", type=float, help="length of the whole video (default 5)")
-    add("--width", metavar="N", type=int, help="pixels, a multiple of 8 (default 832)")
-    add("--height", metavar="N", type=int, help="pixels, a multiple of 8 (default 480)")
+    add("--width", metavar="N", type=int, help=f"pixels, {SIDES} (default 832)")
+    add("--height", metavar="N", type=int, help=f"pixels, {SIDES} (default 480)")
     add("--seed", metavar="N", type=int, help="same seed, same video (default 0)")
     add("--out", metavar="FILE", help="latents to write, .safetensors")
     add(
@@ -124,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
         earlier.check(request)
     copies = 0 if out is None else COPIES
     check_room("the latents", copies * _size(request), "cpu", SHORTER)
-    film = None if options.video is None else film_of(options)
+    film = None if options.video is None else film_of(options, request.family)
     if out is not None:
         check_writable(out, _size(request))
     with ExitStack() as held:
@@ -145,7 +142,7 @@ def _generate(
     earlier: Earlier | None,
 ) -> None:
     device = choose_device(options.device)
-    words = _words(options, request.clock, earlier)
+    words = _words(options, request, earlier)
     vae = None if film is None else vae_of(options)
     config = config_of(options, request.family)
     _check_together(config, words, vae)
@@ -169,31 +166,46 @@ def _generate(
     check_room("latents and caches", size, "cpu", SHORTER)
     given = _given(options, request, (batch, model.config.in_dim), settings, earlier)
     place = out if film is None else film.path
-    left = Unfinished.of(place, request, settings, prompts, given, model.state_dict())
-    rollout = request.rollout(model, prompts)
-    rollout.check(given)
+    frames = None if given is None else given.frames
+    left = Unfinished.of(place, request, settings, prompts, frames, model.state_dict())
+    pictures = None if film is None else vae.build(dtype_of(options, device), device)
+    rollout = request.rollout(model, prompts, recoder=_recoder(request, pictures))
+    rollout.check(frames)
     log.info(plan)
     kept, given = _gone_on(left, request, given, (batch, model.config.in_dim))
     if film is None:
-        record(rollout, out, settings, given, kept=kept)
+        record(rollout, out, settings, request.family.video, given, kept=kept)
     else:
-        pictures = vae.build(dtype_of(options, device), device)
         frames = request.clock.total_frames
-        film = titled(film, settings, said, rollout, model.config.in_dim, left.key)
+        if said:  # without what a model is told in between
+            prompts = schedule_of(said, said, request.clock, request.family.video)
+        film = titled(film, settings, said, prompts, request, left.key)
         beside = not options.no_latents
         with Showing(pictures, film, frames, device, prompts, kept, beside) as showing:
-            record(rollout, out, settings, given, showing.show, kept)
+            record(rollout, out, settings, request.family.video, given, showing.show, kept)
     if not kept.beyond:  # else a longer one of this video has begun, and goes on
         left.remove()
 
 
-def _words(options: argparse.Namespace, clock: ChunkClock, earlier: Earlier | None) -> Words | None:
+def _words(
+    options: argparse.Namespace, request: VideoRequest, earlier: Earlier | None
+) -> Words | None:
     if options.text_encoder is None:
         return None
-    said = words_said(options)
-    if earlier is not None:
-        return Words.open(options, earlier.prompts(said, clock), clock)
-    return Words.open(options, parse_prompts(said, WAN_VIDEO.fps), clock)
+    said, clock, video = words_said(options), request.clock, request.family.video
+    if earlier is None:
+        prompts = parse_prompts(said, video.fps)
+    else:
+        prompts = earlier.prompts(said, clock)
+    return Words.open(options, prompts, clock, video, request.family.shot_words)
+
+
+def _recoder(request: VideoRequest, pictures: Autoencoder | None) -> PictureRecoder | None:
+    """Return what a past that is computed anew encodes its first frame with, if it has to."""
+    rule = request.fitted_method.rebuilt
+    if rule is None or rule.keep_first or pictures is None:
+        return None
+    return pictures.recoder(rule.frames)
 
 
 def _given(
@@ -202,27 +214,28 @@ def _given(
     sizes: tuple[int, int],
     settings: Mapping[str, object],
     earlier: Earlier | None,
-) -> Tensor | None:
-    """Return the first frames that are given."""
+) -> Begun | None:
+    """Return the first frames that are given; those of a video of ours are its own."""
     shape = (*sizes, request.rows, request.columns)
     if earlier is not None:
         return earlier.read(shape, settings)
     if options.start is None:
         return None
     latents = read_start(options.start, shape, settings)
-    return cut_at(latents, request.clock, options.from_second or 0.0)
+    second, video = options.from_second or 0.0, request.family.video
+    return Begun(cut_at(latents, request.clock, second, video))
 
 
 def _gone_on(
-    left: Unfinished, request: VideoRequest, given: Tensor | None, sizes: tuple[int, int]
-) -> tuple[KeptChunks, Tensor | None]:
+    left: Unfinished, request: VideoRequest, given: Begun | None, sizes: tuple[int, int]
+) -> tuple[KeptChunks, Begun | None]:
     """Return where chunks are kept, and the frames that are there: of an earlier run, if any."""
     chunks = left.chunks(request.clock)
-    found = chunks.read((*sizes, request.rows, request.columns))
-    if not found or (given is not None and sum(x.shape[2] for x in found) < given.shape[2]):
-        return chunks, given
-    log.info("going on after %d chunks from %s", len(found), left.folders[0])
-    return chunks, torch.cat(found, 2)
+    begun = chunks.begun((*sizes, request.rows, request.columns), given)
+    if begun is not None and begun is not given:
+        done = sum(chunk.stop <= begun.frames.shape[2] for chunk in request.clock)
+        log.info("going on after %d chunks from %s", done, left.folders[0])
+    return chunks, begun
 
 
 def _check_together(config: WanConfig, words: Words | None, vae: PublishedVae | None) -> None:
@@ -234,8 +247,8 @@ def _check_together(config: WanConfig, words: Words | None, vae: PublishedVae | 
 
 def _size(request: VideoRequest) -> int:
     """Return the bytes of one video's latents."""
-    frames = request.clock.total_frames
-    return frames * WAN_CHANNELS * request.rows * request.columns * torch.float32.itemsize
+    numbers = request.clock.total_frames * request.family.channels
+    return numbers * request.rows * request.columns * torch.float32.itemsize
 
 
 def _settings(

@@ -16,11 +16,10 @@ from ..device import GIB
 from ..inspection import STAND_IN, ChunkInspected, Reading, budgets, check_work, inspect
 from ..memory import ArenaPlan
 from ..methods import NAMES, Method, read_head_map, settings_named, with_values
-from ..models import WAN_1_3B_MODEL, WAN_HEAD_DIM, WAN_HORIZON, WAN_VIDEO, family_named
-from ..video import ChunkClock, LatentGrid, Rope
+from ..models import FAMILY_NAMES, Family, family_named, published_sizes
+from ..video import ChunkClock, Rope
 
 BYTES = torch.bfloat16.itemsize
-PATCH = 2
 # a window as long as what it was trained on, and nothing of its own
 PLAIN_FAMILY = "self_forcing"
 
@@ -30,15 +29,23 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         "inspect",
         help="show which frames a method reads, chunk by chunk",
         description="Follow a method through a video without a model: which frames each type of "
-        "head reads, where RoPE is told they stand, and the bytes it holds. Sizes are those of Wan "
-        f"1.3B in bfloat16. Where a method looks at pictures, scores stand in: {STAND_IN}.",
+        "head reads, where RoPE is told they stand, and the bytes it holds. Sizes are those of the "
+        "family's model in bfloat16: Wan 1.3B, if none is chosen. Where a method looks at "
+        f"pictures, scores stand in: {STAND_IN}.",
         epilog="Methods: " + ", ".join(NAMES),
     )
     add = parser.add_argument
     add("method", metavar="METHOD", nargs="?", help="name, or name:preset; none: what each costs")
     add("--set", action="append", metavar="NAME=VALUE", help="a setting of the method")
     add("--frames", type=int, default=60, metavar="N", help="latent frames (default 60)")
-    add("--chunk", type=int, default=3, metavar="N", help="frames per chunk (default 3)")
+    add(
+        "--family",
+        choices=FAMILY_NAMES,
+        default=PLAIN_FAMILY,
+        metavar="NAME",
+        help=f"whose model, horizon and chunks (default {PLAIN_FAMILY}): {', '.join(FAMILY_NAMES)}",
+    )
+    add("--chunk", type=int, metavar="N", help="frames per chunk (default the family's)")
     add("--switch", type=int, action="append", metavar="N", help="a new prompt from this frame on")
     add("--map", metavar="FILE", help="a head map, to count heads of each type")
     add("--width", type=int, default=832, metavar="N", help="pixels (default 832)")
@@ -49,17 +56,21 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    grid = LatentGrid(*WAN_VIDEO.latent_size(options.width, options.height), PATCH, PATCH)
-    rope = Rope(WAN_HEAD_DIM, grid)
+    family = family_named(options.family)
+    if options.chunk is None:
+        options.chunk = family.frames_per_chunk
+    config = published_sizes(family)
+    grid = config.grid(*family.video.latent_size(options.width, options.height))
+    rope = Rope(config.geometry.head_dim, grid)
     check_frames("--frames", options.frames, 1)
     if options.method is None:
-        sys.stdout.write(_table(rope, options))
+        sys.stdout.write(_table(family, rope, options))
         return 0
     settings = with_values(settings_named(options.method), options.set or [])
     clock = ChunkClock.covering(options.frames, options.chunk)
-    method = settings.build(options.chunk).on_grid(grid.tokens_per_frame)
+    method = family.fitting(settings.build(options.chunk)).on_grid(grid.tokens_per_frame)
     method = method.fitted(clock.total_frames, options.chunk)
-    method.check(options.chunk, WAN_HORIZON)
+    method.check(options.chunk, family.horizon)
     for rule in method.rules.values():
         rule.policy.middle.check(grid.tokens_per_frame)
     switches = sorted(options.switch or [])
@@ -68,17 +79,17 @@ def run(options: argparse.Namespace) -> int:
     check_work(method, clock, switches, written=options.json)
     counts = _counts(options.map, method)
     plans = {t: ArenaPlan(rule, options.chunk, rope) for t, rule in method.rules.items()}
-    chunks = inspect(method, clock, WAN_HORIZON, plans, BYTES, switches)
+    chunks = inspect(method, clock, family.horizon, plans, BYTES, switches)
     said = _as_json(method, options, counts, chunks) if options.json else map(_as_text, chunks)
     for part in said:
         sys.stdout.write(part)
     return 0
 
 
-def _table(rope: Rope, options: argparse.Namespace) -> str:
+def _table(family: Family, rope: Rope, options: argparse.Namespace) -> str:
     """Return what each method costs, as Markdown or JSON."""
-    family = replace(family_named(PLAIN_FAMILY), frames_per_chunk=options.chunk)
-    costs = budgets(WAN_1_3B_MODEL, family, rope, options.frames, torch.bfloat16)
+    family, config = replace(family, frames_per_chunk=options.chunk), published_sizes(family)
+    costs = budgets(config, family, rope, options.frames, torch.bfloat16)
     if options.json:
         return json.dumps([asdict(cost) for cost in costs], indent=1) + "\n"
     window = next(cost for cost in costs if cost.method == "rolling").attended
@@ -118,7 +129,7 @@ def _as_json(
         "says": method.says,
         "source": method.source,
         "frames_per_chunk": options.chunk,
-        "horizon": WAN_HORIZON,
+        "horizon": family_named(options.family).horizon,
         "on_switch": method.switch.rule.value,
         "switches": options.switch or [],
         "stand_in": STAND_IN,

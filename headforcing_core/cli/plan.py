@@ -19,7 +19,7 @@ from .loading import add_loading_options
 from .request_options import add_method_options, request_of
 from .showing import vae_of
 
-# without a file: of this family, whose models have the sizes of Wan 1.3B
+# without a file, and where none is chosen
 FAMILY = "self_forcing"
 # a GPU that is not here
 ELSEWHERE = "cuda"
@@ -35,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         "shapes are read. The exit code is 2 where it does not fit.",
     )
     add = parser.add_argument
-    add("--model", metavar="FILE", help="as generate takes it (default: sizes of Wan 1.3B)")
+    add("--model", metavar="FILE", help="as generate takes it (default: the family's sizes)")
     add("--vae", metavar="FILE", help="what decodes beside it, as generate --video does")
     add("--seconds", metavar="N", type=float, default=60.0, help="length (default 60)")
     add("--width", metavar="N", type=int, default=832, help="pixels (default 832)")

@@ -20,9 +20,8 @@ from ..files import read_text_embedding, save_all, save_or_rescue, shown
 from ..heads import (
     CLASSIFIERS,
     DOUBT,
-    FULL,
     PAGE,
-    QUICK,
+    PRESETS,
     Aggregate,
     Classifier,
     HeadProfile,
@@ -30,6 +29,7 @@ from ..heads import (
     Subject,
     as_text,
     frames_to_make,
+    preset_named,
     profiled,
     read_profile,
     report_files,
@@ -38,16 +38,14 @@ from ..heads import (
     write_profile,
 )
 from ..methods import map_text, read_head_map, with_values
-from ..models import WAN_TEXT_TOKENS, WAN_VIDEO, choose_family
+from ..models import WAN_TEXT_TOKENS, Family, choose_family
 from ..stopping import stop_if_asked, to_the_end
-from ..video import VideoFormat
 from .loading import add_loading_options, check_lora, load_model
 from .random_texts import RandomTexts
 from .result_folder import result_folder
 
 log = logging.getLogger("headforcing")
 DEMO = "demo"
-PRESETS = {"full": FULL, "quick": QUICK}
 PROFILE = "profile.safetensors"
 EPILOG = (
     "--set changes a rule: head_forcing.tau_anchor=0.15, head_forcing.absolute=true,\n"
@@ -148,13 +146,13 @@ def _classifiers(options: argparse.Namespace) -> list[Classifier]:
 
 
 def _settings(options: argparse.Namespace) -> ProfileSettings:
+    video = VIDEO if options.model == DEMO else _family(options).video
     chosen = {
         field.name: value
         for field in fields(ProfileSettings)
         if (value := getattr(options, field.name, None)) is not None
     }
     if options.seconds is not None:
-        video: VideoFormat = VIDEO if options.model == DEMO else WAN_VIDEO
         chosen["frames"] = video.latent_frames(options.seconds)
     if options.text_embedding is not None:
         given = len(options.text_embedding)
@@ -164,7 +162,13 @@ def _settings(options: argparse.Namespace) -> ProfileSettings:
                 f"{shown(options.prompts)}"
             )
         chosen["prompts"] = given
-    return replace(PRESETS[options.preset], **chosen)
+    return replace(preset_named(options.preset, video), **chosen)
+
+
+def _family(options: argparse.Namespace) -> Family:
+    if not Path(options.model).exists():
+        raise ValueError(f"MODEL must be {DEMO} or a file that exists, got {options.model!r}")
+    return choose_family(options.model, options.family)
 
 
 def _demo(options: argparse.Namespace, settings: ProfileSettings) -> Subject:
@@ -176,11 +180,9 @@ def _demo(options: argparse.Namespace, settings: ProfileSettings) -> Subject:
 
 
 def _checkpoint(options: argparse.Namespace, settings: ProfileSettings) -> Subject:
-    if not Path(options.model).exists():
-        raise ValueError(f"MODEL must be {DEMO} or a file that exists, got {options.model!r}")
     check_lora(options)
-    family = choose_family(options.model, options.family)
-    size = WAN_VIDEO.latent_size(options.width, options.height)
+    family = _family(options)
+    size = family.video.latent_size(options.width, options.height)
     device = choose_device(options.device)
     model = load_model(options, family, device)
     if options.text_embedding:

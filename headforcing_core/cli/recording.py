@@ -14,12 +14,11 @@ from torch import Tensor
 
 from ..attention import served_by
 from ..files import save_or_rescue, write_latents
-from ..models import WAN_VIDEO
 from ..reel import KeptChunks
-from ..rollout import FinishedChunk, Rollout
+from ..rollout import Begun, FinishedChunk
 from ..stopping import to_the_end, undisturbed
-from ..video import Chunk
-from .progress import progress
+from ..video import VideoFormat
+from .progress import AnyRollout, progress
 
 log = logging.getLogger("headforcing")
 # a killed process loses at most this much of its work, in seconds
@@ -76,10 +75,11 @@ class Recording:
 
 
 def record(
-    rollout: Rollout,
+    rollout: AnyRollout,
     out: Path | None,
     settings: Mapping[str, object],
-    given: Tensor | None = None,
+    video: VideoFormat,
+    given: Tensor | Begun | None = None,
     watch: Callable[[FinishedChunk], None] | None = None,
     kept: KeptChunks | None = None,
 ) -> Recording:
@@ -95,19 +95,19 @@ def record(
         RuntimeError: if a chunk comes out as NaN or infinite.
     """
     chunks = progress(rollout, given)
-    _announce(rollout)
+    _announce(rollout, video)
     recording = Recording(out, settings, rollout.clock.total_frames)
     before = saved = time.perf_counter()
     try:
         with closing(chunks):  # the bar ends before anything else is said
-            for chunk, latent in chunks:
-                _check_finite(latent, chunk.start)
-                recording.add(latent)
+            for done in chunks:
+                _check_finite(done.latent, done.chunk.start)
+                recording.add(done.latent)
                 if kept is not None:
-                    _keep(kept, chunk, latent)
+                    _keep(kept, done)
                 recording.chunk_seconds.append(time.perf_counter() - before)
                 if watch is not None:
-                    watch(FinishedChunk(chunk, latent))
+                    watch(done)
                 if time.perf_counter() - saved >= SAVE_EVERY:
                     recording.save_or_go_on()
                     saved = time.perf_counter()
@@ -117,30 +117,30 @@ def record(
     return recording
 
 
-def _keep(kept: KeptChunks, chunk: Chunk, latent: Tensor) -> None:
+def _keep(kept: KeptChunks, done: FinishedChunk) -> None:
     """Keep a chunk; a full disk is no reason to stop, it may be mended meanwhile."""
     first = not kept.waiting
     try:
         with undisturbed():
-            kept.write(chunk, latent)
+            kept.write(*done)
     except OSError as error:
         if first:
             log.warning("not kept yet: %s", error)
 
 
-def _announce(rollout: Rollout) -> None:
+def _announce(rollout: AnyRollout, video: VideoFormat) -> None:
     clock, plan = rollout.clock, rollout.bank.plan
     log.info(
         "%d latent frames (%d pictures, %.1f s) in %d chunks; %d tokens per frame; a head sees at "
         "most %d frames; caches %.1f MiB, read by %s",
         clock.total_frames,
-        WAN_VIDEO.pixel_frames(clock.total_frames),
-        WAN_VIDEO.seconds(clock.total_frames),
+        video.pixel_frames(clock.total_frames),
+        video.seconds(clock.total_frames),
         len(clock),
         plan.rope.grid.tokens_per_frame,
         plan.seen,
         plan.bytes / 2**20,
-        served_by(rollout.bank, rollout.dense),
+        served_by(rollout.bank, rollout.context.dense),
     )
     if plan.seen > plan.horizon:
         log.warning(

@@ -16,7 +16,7 @@ from ..methods import (
     settings_named,
     with_values,
 )
-from ..models import WAN_VIDEO, Family, choose_family
+from ..models import Family, choose_family
 from .words import LONGEST_TEXT
 
 
@@ -75,8 +75,8 @@ def request_of(options: argparse.Namespace) -> VideoRequest:
         positions=PositionRule(options.positions) if options.positions else None,
     )
     check_within("--text-tokens", options.text_tokens, 1, LONGEST_TEXT)
-    rows, columns = WAN_VIDEO.latent_size(options.width, options.height)
-    frames = WAN_VIDEO.latent_frames(options.seconds)
+    rows, columns = family.video.latent_size(options.width, options.height)
+    frames = family.video.latent_frames(options.seconds)
     method, head_map = _method(options, family)
     return VideoRequest(
         family, frames, rows, columns, options.seed, options.first_chunk, method, head_map

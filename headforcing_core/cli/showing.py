@@ -14,7 +14,8 @@ import torch
 
 from ..autoencoders import Autoencoder, PublishedVae, open_vae
 from ..files import ABOUT, VideoStyle, check_place, library_versions
-from ..models import WAN_VIDEO, WanConfig, fingerprint
+from ..generation import VideoRequest
+from ..models import Family, WanConfig, fingerprint
 from ..reel import (
     Film,
     KeptChunks,
@@ -26,7 +27,7 @@ from ..reel import (
     forget,
     key_of,
 )
-from ..rollout import FinishedChunk, Rollout
+from ..rollout import FinishedChunk
 from ..video import PromptSchedule, TimedPrompt
 from .ending import end_after
 
@@ -139,14 +140,14 @@ def check_video_options(options: argparse.Namespace) -> None:
         raise ValueError(f"{one} must come with {other}, got none")
 
 
-def film_of(options: argparse.Namespace) -> Film:
+def film_of(options: argparse.Namespace, family: Family) -> Film:
     """Return the file that a video becomes; its place is tried.
 
     Raises:
         ValueError: if it cannot be written there, or is no video by its name.
     """
     path = Path(options.video).absolute()
-    film = Film(path, VideoStyle(WAN_VIDEO.fps, container=path.suffix.lower().lstrip(".")))
+    film = Film(path, VideoStyle(family.video.fps, container=path.suffix.lower().lstrip(".")))
     check_place(film.path)
     check_place(film.growing)
     if any(file.exists() and not _is_ours(file) for file in (path, film.growing)):
@@ -186,8 +187,8 @@ def titled(
     film: Film,
     settings: Mapping[str, object],
     prompts: Sequence[TimedPrompt],
-    rollout: Rollout,
-    channels: int,
+    schedule: PromptSchedule,
+    request: VideoRequest,
     video: str,
 ) -> Film:
     """Return a film that says what made it, so that it can go on.
@@ -195,13 +196,14 @@ def titled(
     Args:
         settings: as files of latents say them.
         prompts: none where an embedding is given in their place.
-        channels: of its latent.
+        schedule: when they begin.
         video: its name, which its chunks have as well.
     """
     # prompts are said with the times at which they begin
     own = {name: value for name, value in settings.items() if name != "schedule"}
-    starts = [WAN_VIDEO.moment(start) for start in rollout.prompts.starts] if prompts else []
-    about = about_video(own, channels, rollout.clock.total_frames, prompts, starts, video)
+    family, frames = request.family, request.clock.total_frames
+    starts = [family.video.moment(start) for start in schedule.starts] if prompts else []
+    about = about_video(own, family.channels, frames, prompts, starts, video)
     return replace(film, metadata={ABOUT: json.dumps(about)})
 
 

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from ..files import NORMALISED, read_latents, read_settings, read_space
-from ..models import WAN_VIDEO
-from ..video import ChunkClock
+from ..video import ChunkClock, VideoFormat
 
 log = logging.getLogger("headforcing")
 # what decides how a video looks whatever its prompt and however its past is kept
@@ -57,7 +56,7 @@ def tell_others(
         log.warning("going on from latents that were made with %s", "; ".join(others))
 
 
-def cut_at(latents: Tensor, clock: ChunkClock, second: float) -> Tensor:
+def cut_at(latents: Tensor, clock: ChunkClock, second: float, video: VideoFormat) -> Tensor:
     """Return the whole chunks of latents that end by a second; 0: all of them.
 
     Raises:
@@ -65,11 +64,11 @@ def cut_at(latents: Tensor, clock: ChunkClock, second: float) -> Tensor:
     """
     if not second:
         return latents
-    wanted = min(latents.shape[2], WAN_VIDEO.frames_until(second))
+    wanted = min(latents.shape[2], video.frames_until(second))
     kept = max((chunk.stop for chunk in clock if chunk.stop <= wanted), default=0)
     if not kept:
         raise ValueError(
-            f"--from must leave a chunk, {WAN_VIDEO.moment(next(iter(clock)).stop):g} s, of the "
+            f"--from must leave a chunk, {video.moment(next(iter(clock)).stop):g} s, of the "
             f"start at least, got {second:g} s"
         )
     return latents[:, :, :kept]

@@ -11,14 +11,17 @@ from pathlib import Path
 import torch
 
 from ..files import read_text, read_text_embedding
-from ..models import WAN_VIDEO, WanConfig
+from ..models import WanConfig
 from ..video import (
     FORMS,
     ChunkClock,
     PromptSchedule,
     TimedPrompt,
+    VideoFormat,
     plan_text,
     schedule_of,
+    shot_texts,
+    with_cuts,
 )
 from ..words import Text, TextEncoder
 
@@ -34,12 +37,19 @@ class Words:
     """Prompts that were read, and what will encode them."""
 
     prompts: tuple[TimedPrompt, ...]
+    video: VideoFormat
     encoder: TextEncoder
     texts: list[Text]
+    shots: tuple[int, ...] = ()
 
     @classmethod
     def open(
-        cls, options: argparse.Namespace, prompts: tuple[TimedPrompt, ...], clock: ChunkClock
+        cls,
+        options: argparse.Namespace,
+        prompts: tuple[TimedPrompt, ...],
+        clock: ChunkClock,
+        video: VideoFormat,
+        shot_words: str | None = None,
     ) -> Words:
         """Look at the encoder of prompts; none of its weights is read.
 
@@ -47,12 +57,14 @@ class Words:
             ValueError: if the encoder is none, or prompts do not fit it or the video.
             RuntimeError: if what reads prompts is not installed.
         """
-        plan = plan_text(prompts, clock, WAN_VIDEO)
+        prompts = with_cuts(prompts, shot_words)
+        plan, shots = plan_text(prompts, clock, video), shot_texts(prompts, shot_words)
         encoder = TextEncoder.open(options.text_encoder, options.tokenizer)
-        texts = encoder.texts([prompt.text for prompt in prompts], LONGEST_TEXT)
+        said = [*(prompt.text for prompt in prompts), *shots.values()]
+        texts = encoder.texts(said, LONGEST_TEXT)
         if len(prompts) > 1:
             log.info("%s", plan)
-        return cls(prompts, encoder, texts)
+        return cls(prompts, video, encoder, texts, tuple(shots))
 
     def check(self, config: WanConfig) -> None:
         """Refuse an encoder that a model was not trained with.
@@ -78,7 +90,9 @@ class Words:
         encoded = self.encoder.encode(self.texts, rows, device)
         if device.type == "cuda":
             torch.cuda.empty_cache()  # what a layer lay in is the model's
-        return schedule_of(self.prompts, encoded, clock, WAN_VIDEO)
+        own, shots = encoded[: len(self.prompts)], encoded[len(self.prompts) :]
+        schedule = schedule_of(self.prompts, own, clock, self.video)
+        return schedule.with_shots(list(clock), dict(zip(self.shots, shots, strict=True)))
 
 
 def add_word_options(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ from .decoder import Decoder, Decoding
 from .framewise import FramewiseDecoder
 from .memory_blocks import MemoryBlockDecoder
 from .overlapped import OverlappedDecoder
+from .recoder import PictureRecoder
 from .tiled import TiledDecoder
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "FramewiseDecoder",
     "MemoryBlockDecoder",
     "OverlappedDecoder",
+    "PictureRecoder",
     "TiledDecoder",
 ]

@@ -6,7 +6,7 @@ from .head_profile import HeadProfile
 from .map_report import MapReport, as_text, report_on
 from .profile_file import read_profile, write_profile
 from .profile_report import PAGE, report_files, report_names
-from .profile_settings import FULL, QUICK, ProfileSettings
+from .profile_settings import FULL, PRESETS, QUICK, ProfileSettings, preset_named
 from .profiling import Profiled, Subject, Watch, frames_to_make, profiled
 from .voting import DOUBT, classify
 
@@ -16,6 +16,7 @@ __all__ = [
     "DOUBT",
     "FULL",
     "PAGE",
+    "PRESETS",
     "QUICK",
     "Aggregate",
     "Classifier",
@@ -30,6 +31,7 @@ __all__ = [
     "classify",
     "draw_types",
     "frames_to_make",
+    "preset_named",
     "profiled",
     "read_profile",
     "report_files",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from random import Random
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..bounds import MOST_FRAMES, check_frames, check_week, check_within
 from ..methods import Method, SinkWindow
 from ..models import Family
-from ..video import ChunkClock, check_seed
+from ..video import ChunkClock, VideoFormat, check_seed
 
 # chunks looked at in all videos: of a Wan 1.3B in four steps, a profile of 1 GiB, which is written
 # anew after every video
@@ -117,6 +117,14 @@ class ProfileSettings:
 
 FULL = ProfileSettings()
 QUICK = ProfileSettings(prompts=4, frames=40)
+# and seconds of their videos, whatever a family's frames are: those frames at 16 pictures a second
+PRESETS = {"quick": (QUICK, 10.0), "full": (FULL, 30.0)}
+
+
+def preset_named(name: str, video: VideoFormat) -> ProfileSettings:
+    """Return a preset for videos of a format."""
+    settings, seconds = PRESETS[name]
+    return replace(settings, frames=video.latent_frames(seconds))
 
 
 def number_from(*keys: int) -> int:

@@ -54,7 +54,7 @@ class Budget:
 def budgets(
     config: WanConfig, family: Family, rope: Rope, frames: int, dtype: torch.dtype
 ) -> list[Budget]:
-    """Return the cost of every method that ships.
+    """Return the cost of every method that ships and makes sense with a family's models.
 
     Args:
         family: how the model is run.
@@ -68,7 +68,11 @@ def budgets(
     lenient = replace(family, horizon=MOST_FRAMES)
     every = ChunkClock.covering(frames, frames_per_chunk).total_frames
     for name in NAMES:
-        method = settings_named(name).build(frames_per_chunk).fitted(every, frames_per_chunk)
+        try:
+            method = family.fitting(settings_named(name).build(frames_per_chunk))
+        except ValueError:  # of another kind, or of no such chunks
+            continue
+        method = method.fitted(every, frames_per_chunk)
         plans = {t: ArenaPlan(rule, frames_per_chunk, rope) for t, rule in method.rules.items()}
         counts = heads_of(method, geometry)
         clock = ChunkClock.covering(min(every, SETTLED * frames_per_chunk), frames_per_chunk)
@@ -113,18 +117,30 @@ def heads_of(method: Method, geometry: ModelGeometry) -> Mapping[str, int]:
             head_forcing.ANCHOR: anchors,
             head_forcing.MEMORY: every - anchors - locals_,
         }
-    return published_map(f"{method.scheme}_self_forcing").counts
+    return _shared_out(published_map(f"{method.scheme}_self_forcing").counts, every)
+
+
+def _shared_out(counts: Mapping[str, int], every: int) -> Mapping[str, int]:
+    """Return counts of a model with so many heads in all, in the same shares."""
+    known, shared, before, done = sum(counts.values()), {}, 0, 0
+    for type_, count in counts.items():
+        before += count
+        shared[type_] = round(every * before / known) - done
+        done += shared[type_]
+    return shared
 
 
 def map_of(method: Method, geometry: ModelGeometry) -> HeadMap | None:
     """Return a head map with as many heads of each type, in all layers alike; None if none is used.
 
-    One that is published for a model of this size is taken as it is.
+    One that is published for a model of this size is taken as it is, else its shares.
     """
     if not method.needs_map:
         return None
     if method.scheme != head_forcing.SCHEME:
-        return published_map(f"{method.scheme}_self_forcing")
+        published = published_map(f"{method.scheme}_self_forcing")
+        if (len(published.types), len(published.types[0])) == (geometry.layers, geometry.heads):
+            return published
     every = [type_ for type_, heads in heads_of(method, geometry).items() for _ in range(heads)]
     rows = (tuple(every[layer :: geometry.layers]) for layer in range(geometry.layers))
     return HeadMap(method.scheme, tuple(rows), "the shares that the paper gives")

@@ -12,12 +12,14 @@ import torch
 from ..device import GIB
 from ..generation import VideoRequest
 from ..memory import CachePlan
-from ..models import WAN_VIDEO, WanConfig, weight_shapes
+from ..models import WanConfig, weight_shapes
 from .activations import Activations
 
 HOST = "cpu"
 FLOAT = torch.float32.itemsize
 COLOURS = 3
+# what one layer reads while several chunks are denoised together, beside what types of heads hold
+WINDOW = "the window's"
 # latents lie chunk by chunk until the end, and once more while they are written or handed over
 COPIES = 2
 
@@ -32,18 +34,24 @@ class ModelSizes:
         weights_bytes: as they will lie on the device.
         resident_bytes: of those, what must be there at once, where a host streams the rest; None:
             all of them.
+        models: that hear every prompt.
     """
 
     config: WanConfig
     dtype: torch.dtype
     weights_bytes: int
     resident_bytes: int | None = None
+    models: int = 1
 
     @classmethod
-    def plain(cls, config: WanConfig, dtype: torch.dtype) -> ModelSizes:
-        """Return the sizes of a model whose weights all lie in the dtype it computes in."""
+    def plain(cls, config: WanConfig, dtype: torch.dtype, models: int = 1) -> ModelSizes:
+        """Return the sizes of a model whose weights all lie in the dtype it computes in.
+
+        Args:
+            models: two where clean calls have one of their own.
+        """
         numbers = sum(map(prod, weight_shapes(config).values()))
-        return cls(config, dtype, numbers * dtype.itemsize)
+        return cls(config, dtype, models * numbers * dtype.itemsize, models=models)
 
 
 @dataclass(frozen=True)
@@ -103,11 +111,11 @@ class Forecast:
 
     @property
     def seconds(self) -> float:
-        return WAN_VIDEO.seconds(self.frames)
+        return self.request.family.video.seconds(self.frames)
 
     @property
     def pictures(self) -> int:
-        return WAN_VIDEO.pixel_frames(self.frames)
+        return self.request.family.video.pixel_frames(self.frames)
 
     @property
     def chunks(self) -> int:
@@ -116,7 +124,7 @@ class Forecast:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        stride = WAN_VIDEO.space_stride
+        stride = self.request.family.video.space_stride
         return stride * self.request.columns, stride * self.request.rows
 
     @cached_property
@@ -127,13 +135,14 @@ class Forecast:
             heads = self.batch * sum(map(len, group.heads.values()))
             own = heads * self.plan.arena(group).bytes(self.sizes.dtype.itemsize)
             found[group.type] = found.get(group.type, 0) + own
-        return found
+        window = self.plan.bytes - sum(found.values())
+        return {**found, WINDOW: window} if window else found
 
     @property
     def text_bytes(self) -> int:
         """Keys and values of the prompts in every layer's cross-attention."""
         numbers = 2 * self.sizes.config.layers * self.text_tokens * self.sizes.config.dim
-        return self.batch * numbers * self.sizes.dtype.itemsize
+        return self.batch * self.sizes.models * numbers * self.sizes.dtype.itemsize
 
     @property
     def latent_bytes(self) -> int:
@@ -155,10 +164,16 @@ class Forecast:
     def activation_bytes(self) -> int:
         """What is alive at once in the worst moment, beside all that is kept; an estimate."""
         request, per_chunk = self.request, self.request.clock.frames_per_chunk
+        together = per_chunk if self.plan.ahead is None else self.plan.ahead.frames
         # a video of one short chunk has no other
-        frames = min(per_chunk, self.frames)
+        frames = min(together, self.frames)
         again = request.fitted_method.switch.again
         remembered = min(1 + ceil(again / per_chunk), self.chunks - 1) if again else 0
+        if request.fitted_method.rebuilt is not None:
+            # its frames, and once more beside the first of them
+            remembered += 1 + 2 * ceil(request.fitted_method.rebuilt.frames / per_chunk)
+        if self.plan.ahead is not None:
+            remembered += 3  # what is known of a window, and what is handed out of it
         latent = self._latents(frames)
         return Activations(self.sizes.config, self.plan, frames, latent, remembered).bytes
 

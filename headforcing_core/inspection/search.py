@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..methods import NAMES, HeadMap, settings_named
-from ..models import WAN_VIDEO
 from .forecast import Forecast
 
 # sizes that are tried between the one that was asked for and the smallest
@@ -73,8 +72,12 @@ class Search:
 
     def _methods(self) -> Iterator[Offer]:
         """Yield what ships and can run with the head maps there are."""
+        family = self._asked.request.family
         for name in NAMES:
-            method = settings_named(name).build(self._asked.request.family.frames_per_chunk)
+            try:
+                method = settings_named(name).build(family.frames_per_chunk)
+            except ValueError:  # of no such chunks
+                continue
             head_map = self._maps.get(method.scheme) if method.scheme else None
             if method.needs_map and head_map is None:
                 continue
@@ -144,7 +147,8 @@ class Search:
         clock = request.clock
         frames = clock.total_frames - (len(clock) - chunks) * clock.frames_per_chunk
         shorter = replace(offer.forecast, request=replace(request, frames=frames))
-        return Offer(_both(offer.how, f"for {WAN_VIDEO.moment(frames):g} s"), shorter)
+        seconds = request.family.video.moment(frames)
+        return Offer(_both(offer.how, f"for {seconds:g} s"), shorter)
 
 
 def _both(how: str, more: str) -> str:

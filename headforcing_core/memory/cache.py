@@ -43,7 +43,7 @@ class CacheBank:
                 for layer in range(plan.geometry.layers)
             ]
             shape = (plan.batch, plan.window_rows, plan.geometry.head_dim)
-            self._window = tuple(
+            self.window = tuple(
                 torch.zeros(shape, dtype=plan.dtype, device=device) for _ in range(2)
             )
         self._arenas = {ledger: self._arenas_of(ledger) for ledger in self.ledgers}
@@ -82,7 +82,7 @@ class CacheBank:
         pools = [x for layer in self.layers for x in (layer.k, layer.v)]
         arenas = [share.arena for layer in self.layers for share in layer.shares]
         beside = (x for arena in arenas for x in arena.beside)
-        return [*pools, *beside, *self._window]
+        return [*pools, *beside, *self.window]
 
     def open(self, chunk: Chunk) -> OpenChunk:
         """Make room for a chunk and give the past its positions in front of it."""
@@ -106,7 +106,7 @@ class CacheBank:
         """
         self._rotations.forget()
         window = self._numbered(window)
-        parts = (self.layers, self.ledgers, self._rotations, *self._window)
+        parts = (self.layers, self.ledgers, self._rotations, *self.window)
         return OpenWindow(window, self.plan, *parts)
 
     def commit(self, chunk: Chunk, latent: Tensor | None = None) -> None:

@@ -145,9 +145,8 @@ class Ledger:
 
     def leave_sink(self) -> None:
         """Forget all but the first frames of the video, where they are kept."""
-        first = range(self.rule.policy.sink)
-        held = (*self.past.sink, *self.past.recent)
-        self._keep(Past(tuple(frame for frame in held if frame in first)))
+        held = sorted((*self.past.sink, *self.past.recent))
+        self._keep(Past(tuple(held[: self.rule.policy.sink])))
 
     def begin_anew(self) -> None:
         """Forget everything, as if there had been no video yet."""

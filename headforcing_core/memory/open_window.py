@@ -127,29 +127,31 @@ class OpenWindow:
         """Copy the pages that a share reads to where its heads read them, turned."""
         gathered, arena, heads = self._gathered[share.ledger], share.arena, len(share.heads)
         k, v = (x[:, own].unflatten(1, (heads, -1))[:, :, :past] for x in (self._k, self._v))
-        parts_k, parts_v = [], []
+        small = gathered.small * arena.plan.small_tokens
         if gathered.small:
-            aside = _picked(arena.aside_k, gathered.aside), _picked(arena.aside_v, gathered.aside)
-            parts_k.append(self._turned(gathered, aside[0], 0, arena.time).flatten(2, 3))
-            parts_v.append(aside[1].flatten(2, 3))
+            aside = _picked(arena.aside_k, gathered.aside)
+            k[:, :, :small] = self._turned(gathered, aside, 0, arena.time).flatten(2, 3)
+            v[:, :, :small] = _picked(arena.aside_v, gathered.aside).flatten(2, 3)
         if gathered.slots:
             keys = _picked(arena.k, gathered.slots)
             if gathered.turning:
                 raw = _picked(arena.turning, gathered.turning)
                 keys[:, :, : len(gathered.turning), :, : arena.time] = raw
-            turned = self._turned(gathered, keys, gathered.small, arena.time)
-            parts_k.append(turned.flatten(2, 3))
-            parts_v.append(_picked(arena.v, gathered.slots).flatten(2, 3))
-        k.copy_(torch.cat(parts_k, 2))
-        v.copy_(torch.cat(parts_v, 2))
+            keys = self._turned(gathered, keys, gathered.small, arena.time)
+            k[:, :, small:] = keys.flatten(2, 3)
+            v[:, :, small:] = _picked(arena.v, gathered.slots).flatten(2, 3)
 
     @staticmethod
     def _turned(gathered: _Gathered, keys: Tensor, first: int, time: int) -> Tensor:
-        """Turn the time channels of pages ``[B, G, pages, P, D]``, the first of them ``first``."""
-        if gathered.turns is None:
-            return keys
-        turns = gathered.turns[first : first + keys.shape[2]]
-        return torch.cat([rotate(keys[..., :time], turns), keys[..., time:]], -1)
+        """Turn, in place, the time channels of pages ``[B, G, pages, P, D]``.
+
+        Args:
+            first: number of the first of them.
+        """
+        if gathered.turns is not None:
+            turns = gathered.turns[first : first + keys.shape[2]]
+            keys[..., :time] = rotate(keys[..., :time], turns)
+        return keys
 
     def study(self, layer: int, q: Tensor, unrotated: Tensor) -> None:
         """Policies look at clean chunks alone."""

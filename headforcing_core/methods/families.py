@@ -87,7 +87,8 @@ class LongLive2(Switching):
         sink: first frames of the video, and as many of the shot that rules.
         shot_sink: whether a shot has one.
         offset: frames by which positions jump where a shot begins.
-        recache: the first chunk of a shot is remembered as if only the sink were behind it.
+        recache: the first chunk of a shot is remembered as if only the sink were behind it. Not so
+            where shots have no sink.
 
     Source: LongLive 2.0 (NVlabs/LongLive at commit 7860ad9).
     """
@@ -102,7 +103,7 @@ class LongLive2(Switching):
         check_frames("offset", self.offset)
         policy = HeadPolicy.of_window(self.window, self.sink, frames_per_chunk)
         pinned = min(self.sink, frames_per_chunk, policy.recent) if self.shot_sink else 0
-        policy = HeadPolicy(self.sink, policy.recent, shot_sink=pinned)
+        policy = HeadPolicy(self.sink, policy.recent, shot_sink=pinned, in_order=True)
         return Method(
             "longlive2",
             f"the first {self.sink} frames, {pinned} of the shot that rules, and the last, "
@@ -110,7 +111,7 @@ class LongLive2(Switching):
             {ALL_HEADS: HeadRule(policy, PositionRule.ABSOLUTE)},
             switch=self.switch(frames_per_chunk),
             source="NVlabs/LongLive 7860ad9",
-            shots=Shots(self.offset, self.recache),
+            shots=Shots(self.offset, self.recache and self.shot_sink and self.sink > 0),
         )
 
 

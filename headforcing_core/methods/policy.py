@@ -23,8 +23,10 @@ class HeadPolicy:
         warm_up: as long as the past has no more frames than that, all of them are kept; then what
             is too many leaves at once.
         scene_sink: the sink is made of the first frames of the scene that rules, not of the video.
-        shot_sink: first frames of the shot that rules, if it is not the first, that stay beside the
+        shot_sink: first frames of the shot that rules, if it is not the first, that stay behind the
             sink. They take the places of as many recent ones.
+        in_order: which frames are first is told by their order; by their numbers otherwise, which
+            jump where a shot begins.
     """
 
     sink: int = 0
@@ -33,6 +35,7 @@ class HeadPolicy:
     warm_up: int = 0
     scene_sink: bool = False
     shot_sink: int = 0
+    in_order: bool = False
 
     def __post_init__(self) -> None:
         check_frames("sink", self.sink)
@@ -99,8 +102,8 @@ class HeadPolicy:
         self, past: Past, chunk: Chunk, scene: int, shot: int = 0
     ) -> tuple[tuple[int, ...], list[int], tuple[int, ...]]:
         """Return the sink, the frames that leave, and the recent ones after a chunk's commit."""
-        if self.shot_sink:
-            return self._split_by_shot(past, chunk, shot)
+        if self.in_order:
+            return self._split_in_order(past, chunk, shot)
         arrived = (*past.recent, *chunk.frames)
         # a past that is computed again had its warm-up: what left then is in the middle
         warms_up = chunk.stop <= self.warm_up and not past.middle
@@ -112,17 +115,20 @@ class HeadPolicy:
         sink = tuple(sorted({f for f in (*past.sink, *left) if f in of_scene})) or past.sink
         return sink, [frame for frame in left if frame not in sink], recent
 
-    def _split_by_shot(
+    def _split_in_order(
         self, past: Past, chunk: Chunk, shot: int
     ) -> tuple[tuple[int, ...], list[int], tuple[int, ...]]:
-        """Do the same where a shot's first frames stay: what stood for an earlier shot leaves."""
+        """Do the same for frames in their order, whose numbers may jump.
+
+        What leaves lies behind the sink, and behind the first frames of the shot where these have
+        come to lie right there; they leave like others where more frames than that leave at a time.
+        """
         held = sorted((*past.sink, *past.recent, *chunk.frames))
-        pinned = range(shot, shot + self.shot_sink) if shot else range(0)
-        stay = [f for f in held if f < self.sink or f in pinned]
-        others = [f for f in held if f not in stay]
-        keep = max(0, len(others) - max(0, self.sink + self.recent - len(stay)))
-        left, recent = others[:keep], tuple(others[keep:])
-        return tuple(stay), left, recent
+        begins = shot > 0 and held[self.sink : self.sink + 1] == [shot]
+        front = self.sink + (self.shot_sink if begins else 0)
+        stay, others = held[:front], held[front:]
+        keep = max(0, len(held) - self.sink - self.recent)
+        return tuple(stay), others[:keep], tuple(others[keep:])
 
     def ahead(self, past: Past, frames: int, reach: int, frame: int) -> Past:
         """Return what a window of several chunks reads of the past.
@@ -139,9 +145,12 @@ class HeadPolicy:
         sink = tuple(sorted({*past.sink, *(f for f in past.recent if f < first)}))
         room = max(0, reach - frames - len(sink))
         kept = self.middle.ahead(past.middle, frame)
-        middle = kept[max(0, len(kept) - room) :]
+        # first frames are read however large the window
+        most = max(room, self.middle.first)
+        middle = kept[max(0, len(kept) - most) :]
         recent = [f for f in past.recent if f not in sink]
-        return Past(sink, middle, tuple(recent[max(0, len(recent) - room + len(middle)) :]))
+        left = max(0, room - len(middle))
+        return Past(sink, middle, tuple(recent[max(0, len(recent) - left) :]))
 
     def rewind(self, past: Past, start: int) -> Past:
         """Return what is kept when frames from ``start`` on are about to be committed again.

@@ -16,6 +16,7 @@ from .families import (
     WAN_TEXT_TOKENS,
     WAN_VIDEO,
     family_named,
+    published_sizes,
     unlike_published,
     video_format,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "fingerprint",
     "is_fp8",
     "load_checkpoint",
+    "published_sizes",
     "quantised_layers",
     "read_published",
     "read_weight",

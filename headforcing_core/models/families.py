@@ -231,9 +231,14 @@ def family_named(name: str) -> Family:
     raise ValueError(f"family must be one of {', '.join(FAMILY_NAMES)}, got {name!r}")
 
 
+def published_sizes(family: Family) -> WanConfig:
+    """Return the sizes of a family's model, where there is no file to tell."""
+    return PUBLISHED_SIZES.get(family.name, WAN_1_3B_MODEL)
+
+
 def unlike_published(family: Family, config: WanConfig) -> str | None:
     """Return a warning if weights are of a published size, but not of that of the family."""
-    own = PUBLISHED_SIZES.get(family.name, WAN_1_3B_MODEL)
+    own = published_sizes(family)
     sizes = [(x.layers, x.dim) for x in (WAN_1_3B_MODEL, WAN_5B_MODEL, WAN_14B_MODEL)]
     got = config.layers, config.dim
     if got not in sizes or got == (own.layers, own.dim):

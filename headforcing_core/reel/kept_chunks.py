@@ -41,7 +41,8 @@ class KeptChunks:
         self.place = self.parts.folders[0]
         self._told = False
         self._known = 0
-        self._ahead: Tensor | None = None
+        # of the chunk that was read last, what was known of those behind it
+        self.ahead: Tensor | None = None
 
     @property
     def beyond(self) -> bool:
@@ -83,18 +84,21 @@ class KeptChunks:
             self._known = chunk.stop
         return found
 
-    def begun(self, shape: tuple[int, int, int, int], given: Tensor | None = None) -> Begun | None:
+    def begun(
+        self, shape: tuple[int, int, int, int], given: Tensor | Begun | None = None
+    ) -> Begun | None:
         """Return what there is of the video: the leading chunks that are whole, or what is given.
 
         Args:
             shape: see ``read``.
-            given: first frames, ``[B, C, n, Y, X]`` as the model sees them; chunks hold them too.
+            given: first frames, as the model sees them; chunks hold them too.
         """
-        found, frames = self.read(shape), 0 if given is None else given.shape[2]
+        first = Begun(given) if isinstance(given, Tensor) else given
+        found, frames = self.read(shape), 0 if first is None else first.frames.shape[2]
         if sum(part.shape[2] for part in found) < max(frames, 1):
-            return None if given is None else Begun(given)
-        kept = torch.cat(found, 2)
-        return Begun(kept, kept.shape[2] - frames, self._ahead)
+            return first
+        kept, given_frames = torch.cat(found, 2), 0 if first is None else first.given
+        return Begun(kept, kept.shape[2] - given_frames, self.ahead)
 
     def whole(self, chunk: Chunk, shape: tuple[int, int, int, int]) -> Tensor | None:
         """Return one chunk, ``[B, C, n, Y, X]``; None if there is none.
@@ -111,7 +115,7 @@ class KeptChunks:
         of = part.about.get(VIDEO, "") if isinstance(part.about, dict) else ""
         if self.video and of != self.video:
             raise ValueError(f"a chunk must be of this video, got one of {shown(of)}")
-        self._ahead = part.tensors.get(AHEAD)
+        self.ahead = part.tensors.get(AHEAD)
         latent, (batch, channels, rows, columns) = part.tensors.get(LATENT), shape
         expected = (batch, channels, len(chunk), rows, columns)
         if latent is None or latent.shape != expected or not latent.isfinite().all():

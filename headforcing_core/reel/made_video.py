@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ..files import Parts, as_list, as_number, as_object, as_words, entry, read_about, shown
-from ..models import WAN_VIDEO
-from ..video import ChunkClock, TimedPrompt, parse_prompts
+from ..models import video_format
+from ..rollout import Begun
+from ..video import ChunkClock, TimedPrompt, VideoFormat, parse_prompts
 from .kept_chunks import VIDEO, KeptChunks
 
 log = logging.getLogger("headforcing")
@@ -70,6 +72,11 @@ class MadeVideo:
         )
 
     @property
+    def video(self) -> VideoFormat:
+        """How its latents are packed; their channels tell."""
+        return video_format(self.size[0])
+
+    @property
     def folder(self) -> Path:
         """Where its latents are."""
         return latents_folder(self.path)
@@ -85,12 +92,12 @@ class MadeVideo:
         """
         wanted, there, chunks = self.clock.total_frames, 0, self._chunks
         if second:
-            wanted = min(wanted, WAN_VIDEO.frames_until(second))
+            wanted = min(wanted, self.video.frames_until(second))
         first = next(iter(self.clock)).stop
         if wanted < first:
             raise ValueError(
                 f"a chunk of {self.path.name} at least must be kept, which is there after "
-                f"{WAN_VIDEO.moment(first):g} s, got {second:g} s"
+                f"{self.video.moment(first):g} s, got {second:g} s"
             )
         kept = [(chunk.stop, bool(chunks.files(chunk))) for chunk in self.clock]
         for stop, found in kept:
@@ -106,16 +113,30 @@ class MadeVideo:
             raise ValueError(self._damaged(there, "none of the next chunk"))
         return there
 
-    def latents(self, frames: int) -> list[Tensor]:
-        """Return its first chunks, ``[1, C, n, Y, X]`` as the model saw them.
+    def begun(self, frames: int) -> Begun:
+        """Return its first frames, to go on from as this very video.
 
         Args:
             frames: as ``frames_before`` says them.
 
         Raises:
+            ValueError: if one of its chunks is damaged.
+        """
+        chunks = self._chunks
+        found = self.latents(frames, chunks)
+        return Begun(torch.cat(found, 2), frames, chunks.ahead)
+
+    def latents(self, frames: int, chunks: KeptChunks | None = None) -> list[Tensor]:
+        """Return its first chunks, ``[1, C, n, Y, X]`` as the model saw them.
+
+        Args:
+            frames: as ``frames_before`` says them.
+            chunks: that are read; None: its own.
+
+        Raises:
             ValueError: if one of them is damaged.
         """
-        found, chunks = [], self._chunks
+        found, chunks = [], chunks or self._chunks
         for chunk in self.clock:
             if chunk.stop > frames:
                 break
@@ -144,7 +165,7 @@ class MadeVideo:
             )
         if not then.strip():
             return list(self.prompts)
-        after = parse_prompts(then, WAN_VIDEO.fps)
+        after = parse_prompts(then, self.video.fps)
         if len(after) > 1 and any(prompt.start is None for prompt in after):
             raise ValueError(
                 "prompts that follow must say when each begins, got several without times; write "
@@ -161,7 +182,7 @@ class MadeVideo:
         return KeptChunks(Parts([self.folder]), self.clock, as_words(video, VIDEO, LONGEST_NAME))
 
     def _damaged(self, frame: int, found: str) -> str:
-        second = WAN_VIDEO.moment(frame)
+        second = self.video.moment(frame)
         remedy = f"; go on from second {second:g}, until which they are" if frame else ""
         return (
             f"the latents of {self.path.name} must be whole, got after {second:g} s: "

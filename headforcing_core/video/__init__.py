@@ -22,6 +22,7 @@ from .schedule import (
     truncated_levels,
     warp,
 )
+from .shot_words import shot_texts, with_cuts
 from .timed_prompt import TimedPrompt, Unit
 
 __all__ = [
@@ -60,8 +61,10 @@ __all__ = [
     "schedule_of",
     "seam_ratio",
     "shifted",
+    "shot_texts",
     "times_text",
     "truncated_levels",
     "warp",
+    "with_cuts",
     "with_prefix",
 ]

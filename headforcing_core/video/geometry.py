@@ -53,8 +53,11 @@ class VideoFormat:
         return frame * self.time_stride / self.fps
 
     def frames_until(self, second: float) -> int:
-        """Return how many latent frames have ended at a second, as ``moment`` counts."""
-        return int(second * self.fps / self.time_stride + 1e-6)
+        """Return how many latent frames have ended at a second, as ``moment`` counts.
+
+        Seconds are said to a hundredth: of 24 pictures a third is 1.33, and has ended then.
+        """
+        return int((second + 0.005) * self.fps / self.time_stride + 1e-6)
 
     def seconds(self, frames: int) -> float:
         return self.pixel_frames(frames) / self.fps

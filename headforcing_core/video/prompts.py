@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from .clock import Chunk
+
+
+@dataclass(frozen=True)
+class Late:
+    """A text that is prepared when it is asked for.
+
+    Args:
+        last: what was prepared last, and what it is: shared by all of a schedule.
+    """
+
+    text: object
+    prepare: Callable[[Any], object]
+    last: list[object]
+
+    @property
+    def value(self) -> object:
+        if not self.last or self.last[0] is not self:
+            self.last[:] = []  # first: two of them may be more than there is room for
+            self.last[:] = [self, self.prepare(self.text)]
+        return self.last[1]
 
 
 @dataclass(frozen=True)
@@ -45,6 +65,23 @@ class PromptSchedule:
         """Return the schedule with every text replaced by what ``prepare`` makes of it, once."""
         return replace(self, texts=tuple(prepare(text) for text in self.texts))
 
+    def with_shots(self, chunks: Sequence[Chunk], texts: Mapping[int, object]) -> PromptSchedule:
+        """Return the schedule in which the first chunk of a shot is told a text of its own.
+
+        Args:
+            chunks: of the video.
+            texts: number of the prompt that begins a shot -> its text.
+        """
+        told = dict(zip(self.starts, self.texts, strict=True))
+        ends = {chunk.start: chunk.stop for chunk in chunks}
+        for number, text in texts.items():
+            start = self.starts[number]
+            if ends[start] not in told and ends[start] < chunks[-1].stop:
+                told[ends[start]] = self.texts[number]
+            told[start] = text
+        starts = tuple(sorted(told))
+        return PromptSchedule(starts, tuple(told[start] for start in starts), self.cuts)
+
     def blended(
         self, chunks: Sequence[Chunk], over: int, mix: Callable[[Any, Any, float], object]
     ) -> PromptSchedule:
@@ -78,7 +115,16 @@ class PromptSchedule:
         return PromptSchedule(tuple(starts), tuple(texts), frozenset(cuts))
 
     def at(self, frame: int) -> object:
-        return self.texts[self.number(frame)]
+        text = self.texts[self.number(frame)]
+        return text.value if isinstance(text, Late) else text
+
+    def prepared_late(self, prepare: Callable[[Any], object]) -> PromptSchedule:
+        """Return the schedule with every text replaced by what ``prepare`` makes of it, when asked.
+
+        Of many, only what was asked for last is kept.
+        """
+        last: list[object] = []
+        return replace(self, texts=tuple(Late(text, prepare, last) for text in self.texts))
 
     def cuts_at(self, frame: int) -> bool:
         """Whether what rules a frame began with a cut."""

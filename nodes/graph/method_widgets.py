@@ -68,13 +68,16 @@ def _widget(setting: str, value: object, settings: MethodSettings) -> io.Input:
 
 
 def _tooltip(setting: str, settings: MethodSettings) -> str:
-    """Return what the docstrings say of a setting; frames are latent frames, a quarter second."""
+    """Return what the docstrings say of a setting; frames are latent frames."""
     owner: object = settings
     *path, last = setting.split(".")
     for part in path:
         owner = getattr(owner, part)
     said = _documented(owner).get(last) or _documented(settings).get(path[0] if path else last)
-    return f"{said or setting} (Frames are latent frames: a quarter of a second.)"
+    return (
+        f"{said or setting} (Frames are latent frames: four pictures, a quarter of a second at 16 "
+        "per second.)"
+    )
 
 
 def _documented(owner: object) -> dict[str, str]:

@@ -51,7 +51,8 @@ def video_widgets() -> list[io.Input]:
             max=86_400.0,
             step=0.25,
             round=0.01,
-            tooltip="Length, rounded up to whole chunks (0.75 s with 3 latent frames).",
+            tooltip="Length, rounded up to whole chunks (3 latent frames are 0.75 s at 16 pictures "
+            "per second).",
         ),
         *size_widgets(),
     ]

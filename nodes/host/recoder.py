@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import replace
 
 from comfy.model_base import BaseModel
 from torch import Tensor
 
+from ...headforcing_core.decoding import PictureRecoder
 from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.methods import KreaRealtime
 from ...headforcing_core.models import Family
 from .pictures import HostDecoder
 
 
-class HostRecoder:
-    """Decodes a video frame by frame, and encodes one picture of it by itself; see ``Recoder``.
+def recoder_of(decoder: HostDecoder, model: BaseModel, frames: int) -> PictureRecoder:
+    """Return what decodes a video that is being made, and encodes one picture of it by itself.
 
     Args:
         decoder: loaded, beside the model.
@@ -23,18 +23,10 @@ class HostRecoder:
         frames: that can be asked for, from the last one back.
     """
 
-    def __init__(self, decoder: HostDecoder, model: BaseModel, frames: int):
-        self.decoder, self.model = decoder, model
-        self._decoding = decoder.begin()
-        self._last: deque[Tensor] = deque(maxlen=frames)
+    def encode(picture: Tensor) -> Tensor:
+        return model.process_latent_in(decoder.encode(picture))
 
-    def add(self, latent: Tensor) -> None:
-        for frame in self.model.process_latent_out(latent).split(1, 2):
-            self._last.append(self._decoding.decode(frame)[-1:].clone())
-
-    def frame(self, back: int) -> Tensor:
-        latent = self.decoder.encode(self._last[-1 - back])
-        return self.model.process_latent_in(latent)
+    return PictureRecoder(decoder, model.process_latent_out, encode, frames)
 
 
 def recodes(request: VideoRequest) -> bool:

@@ -16,6 +16,7 @@ from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
 from ...headforcing_core.attention import Observer, served_by
+from ...headforcing_core.decoding import PictureRecoder
 from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.rollout import Begun, FinishedChunk
 from ...headforcing_core.video import PromptSchedule
@@ -25,7 +26,7 @@ from .blending import Conditioning, blended
 from .checks import check_prompts
 from .experts import second_of
 from .pictures import HostDecoder
-from .recoder import HostRecoder, check_recoder, recodes
+from .recoder import check_recoder, recoder_of, recodes
 
 log = logging.getLogger("headforcing")
 # told every finished chunk; says whether to stop there
@@ -132,6 +133,7 @@ class _Rollouts(comfy.samplers.Sampler):
                 batch=1,
                 dense=backbone.dense,
                 recoder=self._recoder(model),
+                mix=None,
             )
             log.info(
                 "Head Forcing: caches of %.2f GiB, read by %s",
@@ -157,11 +159,11 @@ class _Rollouts(comfy.samplers.Sampler):
             part.copy_(model.model.process_latent_out(part))
         return self.whole[:, :, : self.done]
 
-    def _recoder(self, model: BaseModel) -> HostRecoder | None:
+    def _recoder(self, model: BaseModel) -> PictureRecoder | None:
         request = self.video.request
         if not recodes(request):
             return None
-        return HostRecoder(self.video.decoder, model, request.fitted_method.rebuilt.frames)
+        return recoder_of(self.video.decoder, model, request.fitted_method.rebuilt.frames)
 
     def _begun(self, model: BaseModel) -> Begun | None:
         """Return the frames there are, which lie where they belong in the whole already."""

@@ -112,7 +112,7 @@ def written(family):
 
 def by_us(case, request, own, given, vae, model):
     """Return the chunks of our own module, and how often it was called."""
-    prompts = request.blended(case.schedule(request, texts(2)), torch.lerp)
+    prompts = case.schedule(request, texts(2))
     recoder = Whole(vae, model.model) if case.pictures else None
     counted = Counted(own)
     with torch.no_grad():

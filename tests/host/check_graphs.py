@@ -31,7 +31,10 @@ from headforcing.nodes.host.fingerprint import name_of
 from headforcing.nodes.host.loading import load_model
 from headforcing.nodes.host.sampling import HostVideo
 from headforcing.nodes.host.video_name import Video
+from headforcing.nodes.measure_drift import HeadForcingMeasureDrift
 from headforcing.nodes.profile_heads import about_run
+from headforcing.nodes.prompt_schedule import HeadForcingPromptSchedule
+from headforcing.nodes.sampler import _shape
 
 FRAMES = 9
 REQUEST = VideoRequest(FAMILY, FRAMES, *SIZE, 3)
@@ -546,11 +549,30 @@ def profiles(found):
     found["the same profile"] = again == made[0]
 
 
+def counted(found):
+    """What is said in seconds and pixels is counted as the family's videos are."""
+    families = [family_named(name) for name in ("self_forcing", "longlive2")]
+    found["shapes"] = [_shape(family, 10.0, 1280, 704, None, None) for family in families]
+    measure, pictures = HeadForcingMeasureDrift.execute, torch.zeros(40, 8, 8, 3)
+    found["stretches"] = [told(measure, pictures, "x", 2.0, fps=fps) for fps in (16.0, 24.0)]
+
+    class Clip:
+        def tokenize(self, text):
+            return text
+
+        def encode_from_tokens_scheduled(self, tokens):
+            return [[torch.zeros(1, 1, 8), {}]]
+
+    said = (Clip(), '"0": "a", "48": "b"', "", "auto")
+    schedules = [HeadForcingPromptSchedule.execute(*said, *more)[0] for more in ((), (24.0,))]
+    found["prompts"] = [schedule.prompts[1].start for schedule in schedules]
+
+
 def main():
     found = {}
     for look in (on_models, on_networks, on_prompts, on_sampling, with_compute_dtype, one_gpu,
                  room, asked_attention, outside_blocks, core, left_by_others, in_place,
-                 named, profiles, digests):  # fmt: skip
+                 named, profiles, digests, counted):  # fmt: skip
         look(found)
     print("FOUND", json.dumps(found))
 

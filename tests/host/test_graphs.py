@@ -159,6 +159,14 @@ def test_profiles_are_kept_apart_by_what_was_connected(found):
     assert found["profiles apart"] == 4 and found["the same profile"]
 
 
+def test_seconds_and_pixels_are_the_family(found):
+    """Of 16 pictures per second and of 24; of 8 and of 16 pixels for each of a latent."""
+    assert found["shapes"] == [[40, 88, 160], [60, 44, 80]]
+    few = [f"must be a video of two stretches at least, {n} pictures" for n in (64, 96)]
+    assert all(map(str.__contains__, found["stretches"], few))
+    assert found["prompts"] == [3.0, 2.0]
+
+
 def test_functions_are_told_apart_by_what_they_do(found):
     assert found["digests"].keys() == {"defaults", "inner", "itself", "attention"}
     assert all(found["digests"].values())

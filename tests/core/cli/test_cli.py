@@ -208,7 +208,7 @@ def test_an_error_on_the_way_keeps_what_is_finished(folder, generate):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--family", "krea_14b"), "Krea Realtime 14B models cannot be run yet"),
+        (("--family", "krea_14b"), "rollout is of another kind than that of krea_14b"),
         (("--family", "causal_forcing_framewise"), "family must fit the file"),
         (("--family", "wan"), "family must be one of"),
         (("--width", 41), "width must be a positive multiple of 8 pixels, got 41; the nearest"),
@@ -454,7 +454,7 @@ def test_help_is_enough(run):
         "--text-embedding",
         "multiple of 8",
         "longlive",
-        "not yet: it rebuilds its",
+        "24 pictures per second",
         "Ctrl-C",
     ):
         assert word in done.stdout

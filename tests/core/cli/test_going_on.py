@@ -98,7 +98,7 @@ def check_killed(models, done, folder, times):
         killed(begun(models, *command), place, chunks)
         assert not place.exists() and len(kept(place)) >= chunks
         shown = pictures_of(place.with_suffix(".unfinished.mp4"))
-        assert len(shown) >= 12 * (chunks - 1) - 3
+        assert len(shown) >= 12 * (chunks - 2) - 3
     (first, *_) = kept(place)
     damaged = bytearray(kept(place)[3].read_bytes())
     damaged[-20] ^= 1

@@ -42,6 +42,33 @@ def test_json_tells_frames_positions_and_bytes(capsys):
     assert 0 < wave["held_bytes"] <= wave["room_bytes"]
 
 
+def test_a_family_has_its_own_sizes(capsys):
+    def told(*options):
+        assert main(["inspect", *options, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    size = ("--width", "1280", "--height", "704", "--frames", "64")
+    own = told("rolling", "--family", "longlive2", *size)
+    assert (own["frames_per_chunk"], own["horizon"]) == (8, 32)
+    # 44 x 80 latents, two by two to a token; 24 heads
+    (one,) = own["chunks"][-1]["heads"].values()
+    assert one["room_bytes"] % (22 * 40 * 128 * 2 * 2) == 0
+    costs = {
+        family: {cost["method"]: cost for cost in told("--family", family, *size)}
+        for family in ("self_forcing", "longlive2", "krea_14b")
+    }
+    full = {family: methods["full"]["bytes"] for family, methods in costs.items()}
+    frame = 64 * 128 * 2 * 2
+    # tokens, heads and layers; the same size of picture has a quarter of the tokens
+    assert full["longlive2"] == frame * 22 * 40 * 24 * 30
+    assert full["krea_14b"] / full["self_forcing"] == pytest.approx(40 * 40 / (12 * 30), rel=0.04)
+    # as many heads of each type, of all that there are
+    ten = told("--family", "longlive2", "--frames", "64")
+    assert {"pyramid", "forcing_kv"} <= {cost["method"] for cost in ten}
+    # its past is made anew: what must outlive a chunk makes no sense
+    assert "head_forcing" not in costs["krea_14b"] and "rolling" in costs["krea_14b"]
+
+
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
@@ -50,9 +77,9 @@ def test_json_tells_frames_positions_and_bytes(capsys):
         (["rolling", "--map", "nowhere.json"], "must be a file that exists"),
         (["rolling", "--map", str(PUBLISHED / "pyramid_self_forcing.csv")], "this one needs none"),
         (["head_forcing", "--set", "memory_recent=20"], "at most horizon=21 frames"),
-        (["rolling", "--frames", "0"], "--frames must be 1 to 345600 frames, got 0"),
+        (["rolling", "--frames", "0"], "--frames must be 1 to 518400 frames, got 0"),
         (["rolling", "--switch", "61"], "--switch must be 1 to 60 frames, got 61"),
-        (["full", "--frames", "345600"], "at most 10,000,000 pages"),
+        (["full", "--frames", "518400"], "at most 10,000,000 pages"),
         (["forcing_kv", "--set", "bands.bands=7"], "must divide the 1560 tokens of a frame, got 7"),
     ],
 )

@@ -50,7 +50,12 @@ def test_a_plan_needs_no_file_and_no_gpu(capsys):
 def test_every_family_can_be_planned_without_a_file(family, capsys):
     assert main(["plan", "--family", family, "--free", "100", "--seconds", "30"]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].endswith(f"832 x 480; {family}") and "120 latent frames" in said[0]
+    # at 24 pictures per second 180 frames, in chunks of 8
+    long = "30.5 s: 184 latent frames" if family == "longlive2" else "29.8 s: 120 latent frames"
+    assert said[0].startswith(long) and said[0].endswith(f"832 x 480; {family}")
+    # of five and of fourteen billion numbers
+    weights = {"longlive2": "9.31", "krea_14b": "26.61"}.get(family, "2.64")
+    assert any(line.split() == ["weights", weights, "GiB"] for line in said)
 
 
 def test_what_does_not_fit_is_a_table_and_a_sentence(capsys):
@@ -121,7 +126,6 @@ def test_anyway_tries_all_the_same(folder, capsys, nothing_free):
         (["--seconds", "0"], "seconds must be more than 0"),
         (["--model", "nowhere.safetensors", "--family", "self_forcing"], "the file must exist"),
         (["--method", "head_forcing"], "must have a head map"),
-        (["--family", "krea_14b"], "cannot be run yet"),
     ],
 )
 def test_bad_options_are_one_sentence(options, rule, capsys):

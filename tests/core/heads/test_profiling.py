@@ -16,6 +16,7 @@ from headforcing.headforcing_core.heads import (
     ProfileSettings,
     Subject,
     frames_to_make,
+    preset_named,
     profiled,
     read_profile,
     write_profile,
@@ -186,6 +187,11 @@ def test_the_first_frames_can_be_kept(subject):
 def test_the_presets_are_the_protocols():
     assert (FULL.prompts, FULL.frames, FULL.chunks, FULL.first_chunk) == (20, 120, 3, 3)
     assert (QUICK.prompts, QUICK.frames) == (4, 40)
+    for name, own in (("full", FULL), ("quick", QUICK)):
+        assert preset_named(name, FAMILY.video) == own
+        # seconds are the same where a frame is a sixth of one
+        other = preset_named(name, family_named("longlive2").video)
+        assert other == replace(own, frames=own.frames * 3 // 2)
 
 
 @pytest.mark.parametrize("values", [{"prompts": 0}, {"first_chunk": 0}, {"rows": -1}])

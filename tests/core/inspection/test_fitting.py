@@ -187,3 +187,24 @@ def test_on_the_cpu_everything_is_in_one_place():
         check_fits(asked, {"cpu": asked.peak("cpu") - 1})
     free = free_in(asked)
     assert set(free) == {"cpu"} and (free["cpu"] is None or free["cpu"] > 0)
+
+
+def test_what_is_offered_is_counted_as_the_family_does():
+    """A frame of it is a sixth of a second and 16 pixels for each of a latent."""
+    family = family_named("longlive2")
+    config = replace(TINY, dim=9600, ffn_dim=19200, in_dim=48, out_dim=48)
+    sizes = ModelSizes.plain(config, torch.half)
+    full = settings_named("full").build(family.frames_per_chunk)
+
+    def of(frames, rows=32, columns=48):
+        return Forecast(
+            VideoRequest(family, frames, rows, columns, 0, method=full), sizes, 16, "cuda"
+        )
+
+    asked = of(240)
+    assert (asked.seconds, asked.pictures, asked.size) == (957 / 24, 957, (768, 512))
+    said = refusal(asked, of(120).peak("cuda"))
+    assert "or for 20 s (" in said
+    width, height = map(int, re.search(r"at (\d+) x (\d+) \(", said).groups())
+    free, smaller = of(120).peak("cuda"), of(240, height // 16, width // 16)
+    assert width % 32 == height % 32 == 0 and free / 2 < smaller.peak("cuda") <= free

@@ -28,6 +28,8 @@ SMALL = replace(TINY, layers=2)
 def asked(config, name, frames, rows, columns, first=None, family="self_forcing"):
     family = family_named(family).tuned(steps=(1000, 500))
     method = None if name is None else settings_named(name).build(family.frames_per_chunk)
+    if method is not None and method.rebuilt:
+        method = replace(method, rebuilt=replace(method.rebuilt, keep_first=True))
     head_map = method and map_for(method, config.heads, config.layers)
     return VideoRequest(family, frames, rows, columns, 0, first, method, head_map)
 
@@ -75,20 +77,32 @@ FULL, HALF = torch.float32, torch.bfloat16
         ("rolling", FULL, (128, 256, 4), (1, 16, 24), {"first": 1}),
         ("infinity_rope", FULL, (128, 256, 4), (6, 16, 24), {"family": "causal_forcing_framewise"}),
         (None, FULL, (128, 700, 4), (12, 12, 20), {}),
+        (None, FULL, (128, 700, 4), (36, 12, 20), {"family": "rolling_forcing"}),
+        (None, HALF, (128, 256, 4), (36, 12, 20), {"family": "rolling_forcing"}),
+        (None, FULL, (128, 700, 4), (24, 12, 20), {"family": "reward_forcing"}),
+        (None, HALF, (128, 256, 4), (24, 12, 20), {"family": "reward_forcing"}),
+        (None, FULL, (128, 700, 4), (64, 8, 12), {"family": "longlive2"}),
+        ("krea:heads", FULL, (128, 700, 4), (24, 12, 20), {"family": "krea_14b"}),
     ],
 )
 def test_the_worst_moment_is_foreseen(name, dtype, widths, shape, more):
     dim, ffn_dim, heads = widths
-    config = replace(SMALL, dim=dim, ffn_dim=ffn_dim, heads=heads)
+    channels = family_named(more.get("family", "self_forcing")).channels
+    sizes = {"in_dim": channels, "out_dim": channels}
+    config = replace(SMALL, dim=dim, ffn_dim=ffn_dim, heads=heads, **sizes)
     forecast = forecast_of(config, dtype, name, *shape, **more)
     kept = forecast.plan.bytes + forecast.text_bytes
     ratio = forecast.activation_bytes / (measured(forecast) - kept)
     assert 0.95 < ratio < 1.3
 
 
+OWN = {"rolling_forcing": "rolling_forcing", "krea": "krea_14b", "krea:heads": "krea_14b"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_caches_are_what_is_allocated_by_type(name):
-    forecast = forecast_of(TINY, HALF, name, 24, 8, 12)
+    family = OWN.get(name, "self_forcing")
+    forecast = forecast_of(TINY, HALF, name, 24, 8, 12, family=family)
     bank, found = CacheBank(forecast.plan), {}
     for layer in bank.layers:
         for share in layer.shares:
@@ -100,6 +114,9 @@ def test_caches_are_what_is_allocated_by_type(name):
             arena = share.arena
             own = [arena.k, arena.v, arena.front_k, arena.front_v, *arena.beside]
             found[group] = found.get(group, 0) + sum(x.numel() * x.element_size() for x in own)
+    window = sum(x.numel() * x.element_size() for x in bank.window)
+    if window:
+        found["the window's"] = window
     assert found == forecast.caches
     assert sum(found.values()) == forecast.plan.bytes
 

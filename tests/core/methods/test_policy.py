@@ -32,5 +32,5 @@ def test_the_fields_window_counts_sink_and_chunk():
     assert HeadPolicy.of_window(4, 1, 3) == HeadPolicy(sink=1, recent=0)
     with pytest.raises(ValueError, match=r"at least 1 \+ 3 frames, got 3"):
         HeadPolicy.of_window(3, 1, 3)
-    with pytest.raises(ValueError, match="sink must be 0 to 345600 frames, got -1"):
+    with pytest.raises(ValueError, match="sink must be 0 to 518400 frames, got -1"):
         HeadPolicy(-1, 3)

@@ -22,7 +22,7 @@ def test_a_first_chunk_of_one_frame():
 def test_what_is_no_whole_number_of_chunks_names_the_next():
     with pytest.raises(ValueError, match=r"total_frames must be 3 \+ a multiple of 3, got 10"):
         ChunkClock(10, 3)
-    with pytest.raises(ValueError, match="frames_per_chunk must be 1 to 345600 frames"):
+    with pytest.raises(ValueError, match="frames_per_chunk must be 1 to 518400 frames"):
         ChunkClock(10, 0)
     with pytest.raises(ValueError, match="first_chunk must be 1 to"):
         ChunkClock(10, 3, first_chunk=4)

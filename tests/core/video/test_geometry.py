@@ -1,7 +1,7 @@
 import pytest
 
 from headforcing.headforcing_core import LatentGrid, ModelGeometry, VideoFormat
-from headforcing.headforcing_core.models import WAN_VIDEO
+from headforcing.headforcing_core.models import FAMILIES, WAN_VIDEO
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,16 @@ def test_seconds_count_four_pictures_a_frame(seconds, frames):
 def test_the_first_frame_is_one_picture():
     assert WAN_VIDEO.pixel_frames(21) == 81
     assert WAN_VIDEO.seconds(21) == 81 / 16
+
+
+@pytest.mark.parametrize("video", {family.video for family in FAMILIES}, ids=lambda v: v.fps)
+def test_a_moment_that_is_said_is_when_a_frame_has_ended(video):
+    """However it is rounded: as a number is shown, or to the hundredth as widgets round it."""
+    for frame in range(1, 2000):
+        moment = video.moment(frame)
+        for said in (moment, float(f"{moment:g}"), round(moment, 2)):
+            assert video.frames_until(said) == frame
+        assert video.frames_until(moment - 0.01) == frame - 1
 
 
 def test_sizes():
