@@ -32,12 +32,6 @@ CALLS = {
     "sgf_chunkwise begun": 10 * (4 + 1) + 2,
     "sgf_framewise": 12 * (4 + 1),
 }
-# a clean call of a run that goes on is told the prompt of its own chunk, not of the newest that was
-# in its window
-OTHERWISE = pytest.mark.xfail(reason="JointRollout remembers what an earlier run made otherwise")
-NAMES = [
-    pytest.param(name, marks=OTHERWISE if name.endswith("after a prompt") else ()) for name in CALLS
-]
 AGAIN = {"longlive": 3}  # that a new prompt makes are in no total
 
 
@@ -50,7 +44,7 @@ def test_every_family_is_there(found):
     assert set(found["cases"]) == set(CALLS)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CALLS)
 def test_a_family_is_run_as_our_own_module_runs_it(found, name):
     """Chunk by chunk and handed on, with as many calls, all of them foreseen."""
     case = found["cases"][name]
