@@ -96,9 +96,9 @@ class HeadForcingProfileHeads(io.ComfyNode):
         force: bool,
     ) -> io.NodeOutput:
         check_model(model)
-        said = encoded(prompts)
         chosen = without_pictures(family_of(model, family))
         check_family(model, chosen)
+        said = encoded(prompts).told(chosen)
         size = chosen.video.latent_size(width, height)
         check_shift(model, chosen.shift)
         check_prompts(said.conditioning, model.get_model_object("diffusion_model").text_dim)

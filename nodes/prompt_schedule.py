@@ -5,8 +5,15 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..headforcing_core.models import WAN_VIDEO
-from ..headforcing_core.video import FORMS, Unit, parse_prompts, times_text, with_prefix
-from .graph import CATEGORY, EncodedPrompts, ScheduleSocket, aliases
+from ..headforcing_core.video import FORMS, Unit, times_text
+from .graph import (
+    CATEGORY,
+    EncodedPrompts,
+    ScheduleSocket,
+    Written,
+    aliases,
+    shot_words_texts,
+)
 
 
 class HeadForcingPromptSchedule(io.ComfyNode):
@@ -39,16 +46,23 @@ class HeadForcingPromptSchedule(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls, clip, text: str, prefix: str, units: str, fps: float = WAN_VIDEO.fps
-    ) -> io.NodeOutput:
+    def execute(cls, clip, text: str, prefix: str, units: str, fps: float = 0.0) -> io.NodeOutput:
         if clip is None:
             raise ValueError("clip must be a text encoder, got none; load the model's own")
-        prompts = with_prefix(parse_prompts(text, fps, Unit(units)), prefix)
-        encoded = tuple(
-            clip.encode_from_tokens_scheduled(clip.tokenize(prompt.text)) for prompt in prompts
+        written = Written(text, prefix, Unit(units))
+        prompts = written.prompts(fps or WAN_VIDEO.fps)
+        more = {text: _encoded(clip, text) for text in shot_words_texts(prompts)}
+        said = EncodedPrompts(
+            prompts,
+            tuple(_encoded(clip, prompt.text) for prompt in prompts),
+            written=None if fps else written,
+            more=more,
         )
-        return io.NodeOutput(EncodedPrompts(prompts, encoded), times_text(prompts))
+        return io.NodeOutput(said, times_text(prompts))
+
+
+def _encoded(clip, text: str) -> list:
+    return clip.encode_from_tokens_scheduled(clip.tokenize(text))
 
 
 def _inputs() -> list[io.Input]:
@@ -75,12 +89,12 @@ def _inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "fps",
-            default=WAN_VIDEO.fps,
-            min=1.0,
+            default=0.0,
+            min=0.0,
             max=120.0,
             step=0.01,
             optional=True,
-            tooltip="Pictures per second, for numbers that count pictures: 16, but 24 for "
-            "LongLive 2.0.",
+            tooltip="Pictures per second, for numbers that count pictures. 0: the model's own, 16 "
+            "or, of LongLive 2.0, 24.",
         ),
     ]

@@ -132,7 +132,7 @@ class HeadForcingSampler(io.ComfyNode):
             head_map=_map(model, built, head_map),
         )
         decoder = None if vae is None else HostDecoder.of(vae, tile, network.in_dim)
-        said = encoded(prompts)
+        said = encoded(prompts).told(chosen)
         plan = _planned(said, request, network.text_dim)
         video, screen = _video(model, request, said, given, decoder), None
         if decoder is not None:
@@ -154,9 +154,10 @@ def _outputs(plan: str, latent: Tensor, path: Path | None) -> io.NodeOutput:
 def _about(video: Video, said: EncodedPrompts) -> dict[str, object]:
     """Return what the file says of how it is made."""
     request = video.request
-    texts = said.prompts if said.known else ()
-    moment = request.family.video.moment
-    starts = [moment(start) for start in video.prompts.starts] if texts else []
+    texts, form = said.prompts if said.known else (), request.family.video
+    # without what the model is told in between
+    starts = schedule_of(texts, texts, request.clock, form).starts if texts else ()
+    starts = [form.moment(start) for start in starts]
     channels = video.model.get_model_object("diffusion_model").in_dim
     frames = request.clock.total_frames
     return about_video(request.settings, channels, frames, texts, starts, video.name)
@@ -212,9 +213,13 @@ def _video(
     decoder: HostDecoder | None,
 ) -> Video:
     check_recoder(request, decoder)
-    names, video = names_of(said.conditioning), request.family.video
-    schedule = schedule_of(said.prompts, names, request.clock, video)
-    return Video(model, request, schedule, said.conditioning, start, decoder)
+    every = (*said.conditioning, *said.shots.values())
+    names, video = names_of(every), request.family.video
+    own, shots = names[: len(said.prompts)], names[len(said.prompts) :]
+    schedule = schedule_of(said.prompts, own, request.clock, video)
+    begins = dict(zip(said.shots, shots, strict=True))
+    schedule = schedule.with_shots(list(request.clock), begins)
+    return Video(model, request, schedule, every, start, decoder)
 
 
 def _steps(text: str) -> tuple[int, ...] | None:

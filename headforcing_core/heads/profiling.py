@@ -38,7 +38,7 @@ class Profiler:
     _layers: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def __call__(self, read: Read) -> None:
-        chunk = read.opened.chunk
+        chunk = read.opened.own
         if chunk.index not in self.chunks or (read.step is None and not self.settings.clean):
             return
         grid = read.opened.plan.rope.grid
@@ -63,7 +63,7 @@ class Profiler:
         order = sorted(range(len(frames)), key=frames.__getitem__)
         mass, scores = (torch.stack(x)[..., order].cpu() for x in zip(*self._layers, strict=True))
         self._layers.clear()
-        chunk = read.opened.chunk
+        chunk = read.opened.own
         self.samples.append(
             Sample(
                 self.prompt,

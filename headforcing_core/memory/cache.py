@@ -86,7 +86,7 @@ class CacheBank:
 
     def open(self, chunk: Chunk) -> OpenChunk:
         """Make room for a chunk and give the past its positions in front of it."""
-        chunk = self._numbered(chunk)
+        own, chunk = chunk, self._numbered(chunk)
         self._rotations.forget()
         stagings = Stagings(self._rotations, self.device)
         for ledger, arenas in self._arenas.items():
@@ -96,7 +96,7 @@ class CacheBank:
                 if not ledger.rule.per_frame:
                     arena.stage(stagings.of(ledger, chunk.start))
         self._open = chunk
-        return OpenChunk(chunk, self._scene, self.plan, self.layers, stagings, self._scoring)
+        return OpenChunk(chunk, own, self._scene, self.plan, self.layers, stagings, self._scoring)
 
     def open_window(self, window: Chunk) -> OpenWindow:
         """Return what several chunks read while they are denoised together.
@@ -105,9 +105,8 @@ class CacheBank:
             window: all their frames; they follow the past.
         """
         self._rotations.forget()
-        window = self._numbered(window)
-        parts = (self.layers, self.ledgers, self._rotations, *self.window)
-        return OpenWindow(window, self.plan, *parts)
+        parts = (self.plan, self.layers, self.ledgers, self._rotations, *self.window)
+        return OpenWindow(self._numbered(window), window, *parts)
 
     def commit(self, chunk: Chunk, latent: Tensor | None = None) -> None:
         """Make the open chunk part of the past; policies forget what they do not keep.

@@ -33,7 +33,8 @@ class OpenChunk:
     itself changes only where its pages are shown and turned for the query frame that reads.
 
     Args:
-        chunk: the chunk, for which there is room.
+        chunk: the chunk, for which there is room, as the caches number it.
+        own: the chunk, as its video numbers it.
         scene: first frame of the prompt that rules it.
         layers: the caches of the video.
         stagings: of this chunk; those that hold for all its frames are done.
@@ -43,13 +44,14 @@ class OpenChunk:
     def __init__(
         self,
         chunk: Chunk,
+        own: Chunk,
         scene: int,
         plan: CachePlan,
         layers: Sequence[LayerCache],
         stagings: Stagings,
         scoring: Scoring,
     ):
-        self.chunk, self.plan = chunk, plan
+        self.chunk, self.own, self.plan = chunk, own, plan
         self._layers, self._stagings = layers, stagings
         self._scoring, self._scene = scoring, scene
         device = layers[0].k.device

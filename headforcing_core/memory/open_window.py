@@ -47,7 +47,8 @@ class OpenWindow:
     chunk does. Nothing that is remembered changes.
 
     Args:
-        chunk: all frames of the window, numbered as the caches number them.
+        chunk: all frames of the window, as the caches number them.
+        own: the same, as their video numbers them.
         layers: the caches of the video.
         ledgers: all of them.
         rotations: of the video.
@@ -57,6 +58,7 @@ class OpenWindow:
     def __init__(
         self,
         chunk: Chunk,
+        own: Chunk,
         plan: CachePlan,
         layers: Sequence[LayerCache],
         ledgers: Sequence[Ledger],
@@ -64,7 +66,7 @@ class OpenWindow:
         k: Tensor,
         v: Tensor,
     ):
-        self.chunk, self.plan = chunk, plan
+        self.chunk, self.own, self.plan = chunk, own, plan
         self._layers, self._k, self._v = layers, k, v
         self.rotation = plan.rope.frames(chunk.frames, k.device)
         self._gathered = {

@@ -12,7 +12,9 @@ from .sockets import (
     EncodedPrompts,
     HeadMapSocket,
     ScheduleSocket,
+    Written,
     encoded,
+    shot_words_texts,
 )
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "EncodedPrompts",
     "HeadMapSocket",
     "ScheduleSocket",
+    "Written",
     "aliases",
     "as_image",
     "encoded",
@@ -38,6 +41,7 @@ __all__ = [
     "note_family",
     "note_maps",
     "settings_from",
+    "shot_words_texts",
     "size_widgets",
     "video_widgets",
     "way_widgets",

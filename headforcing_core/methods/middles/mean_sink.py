@@ -70,9 +70,7 @@ class MeanSink(Middle):
             return held
         last = new[-1] + 1
         return tuple(
-            Page(
-                Kind.AVERAGE, range(number, last, self.frames), last - self.frames + number
-            )._replace(number=number)
+            Page(Kind.AVERAGE, range(number, last, self.frames), number, number=number)
             for number in range(self.frames)
         )
 

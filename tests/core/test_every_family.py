@@ -1,0 +1,192 @@
+"""Every method on every family: it runs, or is refused for a reason; and what every family can."""
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from plans import map_for
+from random_model import TINY, random_weights
+
+from headforcing.headforcing_core import Begun, PromptSchedule
+from headforcing.headforcing_core.files.tensor_files import TensorDict
+from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.heads import QUICK, Subject, profiled
+from headforcing.headforcing_core.methods import NAMES, KreaRealtime, settings_named
+from headforcing.headforcing_core.models import FAMILIES, family_named
+from headforcing.headforcing_core.models.checkpoint import build_wan
+
+FAMILY_NAMES = [family.name for family in FAMILIES if family.name != "demo"]
+SIDE = 4
+every_family = pytest.mark.parametrize("name", FAMILY_NAMES)
+
+# method -> families that refuse it, and a part of the reason
+ANEW = "outlive a chunk, got Krea Realtime 14B, which computes its past anew"
+TOGETHER = "Rolling Forcing denoises 5 chunks in one call"
+SHORT = "at most horizon=12 frames"
+OTHERS = "must come with models that are run as it says"
+REFUSED = {
+    ("pyramid", "rolling_forcing"): TOGETHER,
+    ("dummy", "rolling_forcing"): TOGETHER,
+    **{(m, "krea_14b"): ANEW for m in ("pyramid", "forcing_kv", "dummy", "deep", "memrope")},
+    **{(m, "krea_14b"): ANEW for m in ("rolling_sink", "reward_forcing")},
+    **{(m, "krea_14b"): ANEW for m in NAMES if m.startswith("head_forcing")},
+    **{(m, "sgf_chunkwise"): SHORT for m in ("head_forcing", "head_forcing:paper_min")},
+    **{(m, "sgf_chunkwise"): SHORT for m in ("head_forcing:anchor3", "deep", "sink_window")},
+    **{("rolling_forcing", f): OTHERS for f in FAMILY_NAMES if f != "rolling_forcing"},
+    **{("krea", f): OTHERS for f in FAMILY_NAMES if f != "krea_14b"},
+    **{("krea:heads", f): OTHERS for f in FAMILY_NAMES if f != "krea_14b"},
+    # what they keep by default are no whole chunks of 8
+    ("reward_forcing", "longlive2"): "window must be whole chunks",
+    ("krea", "longlive2"): "context must be whole chunks",
+    ("krea:heads", "longlive2"): "context must be whole chunks",
+}
+
+
+@cache
+def model_of(channels):
+    config = replace(TINY, in_dim=channels, out_dim=channels)
+    return build_wan(TensorDict(random_weights(config)), heads=config.heads)
+
+
+class Recoder:
+    """A picture of a frame is the frame."""
+
+    def __init__(self):
+        self.latents = []
+
+    def add(self, latent):
+        self.latents.append(latent)
+
+    def frame(self, back):
+        return torch.cat(self.latents, 2)[:, :, -1 - back : -back or None]
+
+
+def request_of(name, chunks, method=None, seed=0):
+    family = family_named(name)
+    size, config = family.frames_per_chunk, model_of(family.channels).config
+    method = None if method is None else settings_named(method).build(size)
+    head_map = method and map_for(method, config.heads, config.layers)
+    return VideoRequest(family, chunks * size, SIDE, SIDE, seed, method=method, head_map=head_map)
+
+
+def rollout_of(request, prompts=None):
+    model = model_of(request.family.channels)
+    rng = torch.Generator().manual_seed(1)
+    one, other = torch.randn(2, 1, 4, TINY.text_dim, generator=rng)
+    size = request.family.frames_per_chunk
+    prompts = prompts or PromptSchedule((0, 2 * size), (one, other))
+    return request.rollout(model, prompts, recoder=Recoder())
+
+
+def played(request, given=None, prompts=None):
+    return list(rollout_of(request, prompts).run(given))
+
+
+def whole(done):
+    return torch.cat([each.latent for each in done], 2)
+
+
+@pytest.mark.parametrize("method", NAMES)
+@every_family
+def test_every_method_runs_on_every_family_or_is_refused_for_a_reason(name, method):
+    """With a new prompt, and a cut."""
+    reason = REFUSED.get((method, name))
+    if reason is not None:
+        with pytest.raises(ValueError, match=reason):
+            rollout_of(request_of(name, 6, method))
+        return
+    request = request_of(name, 6, method)
+    size = request.family.frames_per_chunk
+    texts = torch.randn(3, 1, 4, TINY.text_dim, generator=torch.Generator().manual_seed(2))
+    prompts = PromptSchedule((0, size, 4 * size), tuple(texts), frozenset({4 * size}))
+    rollout = rollout_of(request, prompts)
+    video = whole(list(rollout.run()))
+    assert video.shape == (1, request.family.channels, 6 * size, SIDE, SIDE)
+    assert video.isfinite().all()
+    held = sum(x.numel() * x.element_size() for x in rollout.bank.tensors)
+    assert held == rollout.bank.plan.bytes
+
+
+@every_family
+def test_a_run_that_was_killed_goes_on_as_if_nothing_had_been(name):
+    request, kept = request_of(name, 8), None
+    done = played(request)
+    for stop in (1, 4, 7):
+        made = whole(done[:stop])
+        kept = played(request, Begun(made, made.shape[2], done[stop - 1].ahead))
+        assert torch.equal(whole(kept), whole(done)), stop
+
+
+@every_family
+def test_a_video_goes_on_from_frames_that_are_given(name):
+    request = request_of(name, 8)
+    size = request.family.frames_per_chunk
+    given = torch.randn(1, request.family.channels, 2 * size, SIDE, SIDE)
+    video = whole(played(request, given))
+    assert torch.equal(video[:, :, : 2 * size], given) and video.isfinite().all()
+    other = whole(played(request, -given))
+    assert not torch.equal(video[:, :, 2 * size :], other[:, :, 2 * size :])
+
+
+@every_family
+def test_a_longer_video_begins_with_the_same_frames(name):
+    family = family_named(name)
+    short, long = (whole(played(request_of(name, chunks))) for chunks in (6, 9))
+    # where chunks are denoised together the last ones see fewer others
+    same = short.shape[2] - (len(family.steps) - 1 if family.joint else 0) * family.frames_per_chunk
+    # not bit by bit: pages lie in another order where there is room for more of them
+    torch.testing.assert_close(short[:, :, :same], long[:, :, :same], rtol=0, atol=1e-5)
+    assert ("frames" in request_of(name, 6).settings) == family.joint
+
+
+@every_family
+def test_heads_are_profiled_on_every_family(name):
+    family = family_named(name)
+    if isinstance(family.keeps, KreaRealtime):  # no pictures are at hand
+        family = replace(family, keeps=replace(family.keeps, keep_first=True))
+    settings = replace(
+        QUICK, prompts=1, seeds=1, frames=9 * family.frames_per_chunk, first_chunk=3, chunks=2
+    )
+    texts = [torch.randn(1, 4, TINY.text_dim)]
+    subject = Subject(model_of(family.channels), family, (SIDE, SIDE), texts, {})
+    (profile,) = profiled(subject, settings)
+    assert {sample.chunk for sample in profile.samples} == set(
+        settings.drawn_chunks(request_of(name, 9).clock, 0, 0)
+    )
+    for sample in profile.samples:
+        torch.testing.assert_close(sample.mass.sum(2), torch.ones(sample.mass.shape[:2]))
+        together = len(family.steps) if family.joint else 1
+        assert sample.current == together * family.frames_per_chunk
+
+
+def test_few_steps_are_few_calls():
+    """Of the model: as many as there are steps, and one that keeps the chunk."""
+
+    class Counted:
+        def __init__(self, model):
+            self.model, self.calls = model, []
+
+        def predict_clean(self, noisy, level, text, attend):
+            self.calls.append(attend.step is None)
+            return self.model.predict_clean(noisy, level, text, attend)
+
+    found = {}
+    for name in FAMILY_NAMES:
+        request = request_of(name, 8)
+        rollout = rollout_of(request, PromptSchedule.constant(torch.zeros(1, 4, TINY.text_dim)))
+        counted, before, calls = Counted(rollout.backbone), 0, []
+        counting = rollout.through(counted)
+        for done in counting.run():
+            drafts = counted.calls[before:]
+            calls.append((drafts.count(False), drafts.count(True)))
+            before = len(counted.calls)
+            assert before == counting.calls_until(done.chunk.index)
+        found[name] = calls
+    plain = [(4, 1)] * 8
+    assert found["causal_forcing_pp_2step"] == [(4, 1)] + [(2, 1)] * 7
+    assert found["causal_forcing_pp_1step"] == [(4, 1)] + [(1, 1)] * 7
+    assert found["rolling_forcing"] == [(5, 1)] + [(1, 1)] * 7
+    assert found["krea_14b"] == [(5, 0)] + [(5, 1)] * 7
+    others = {"causal_forcing_pp_2step", "causal_forcing_pp_1step", "rolling_forcing", "krea_14b"}
+    assert all(calls == plain for name, calls in found.items() if name not in others)
