@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from check_decoders import as_vae, wan21
-from check_families import CASES, by_host, by_us, written
+from check_families import CASES, SIZE, by_host, by_us, written
 from check_graphs import told
 from check_keeping import places
 from check_sampling import lora_file, plain
@@ -19,9 +19,10 @@ import comfy.model_management
 import torch
 from comfy_api.torch_helpers.torch_compile import set_torch_compile_wrapper
 
+from headforcing.headforcing_core.heads import QUICK, profiled
 from headforcing.headforcing_core.models import Lora, family_named, load_checkpoint
 from headforcing.nodes.host import (
-    HostDecoder, HostVideo, Video, check_family, name_of, with_adapter, without_pictures,
+    HostDecoder, HostSubject, HostVideo, Video, check_family, name_of, with_adapter, without_pictures,
 )  # fmt: skip
 from headforcing.nodes.host.blending import blended
 from headforcing.nodes.host.checks import check_sigmas
@@ -174,6 +175,17 @@ def blending(found):
     }
 
 
+def profiles(found):
+    """Heads of a model whose past is computed anew, where no autoencoder is at hand."""
+    family = without_pictures(family_named("krea_14b"))
+    said = conditioning(texts(1))["p0"]
+    subject = HostSubject(loaded(written(family), family), family, SIZE, [said], {})
+    settings = replace(QUICK, prompts=1, seeds=1)
+    with torch.inference_mode():
+        *_, profile = profiled(subject, settings, subject.empty_profile(settings))
+    found["profiled"] = len(profile.samples)
+
+
 def main():
     found = {}
     two_models(found)
@@ -181,6 +193,7 @@ def main():
     naming(found)
     refusals(found)
     blending(found)
+    profiles(found)
     print("FOUND", json.dumps(found))
 
 

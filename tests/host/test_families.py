@@ -108,6 +108,7 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(runs, case, message):
 
 def test_without_a_vae_a_first_frame_can_be_kept(runs):
     assert runs["no vae needed"] == 36
+    assert runs["profiled"] == 3 * 5  # chunks and steps
 
 
 def test_prompts_of_any_length_come_in_bit_by_bit(runs):
