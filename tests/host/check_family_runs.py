@@ -22,7 +22,8 @@ from comfy_api.torch_helpers.torch_compile import set_torch_compile_wrapper
 from headforcing.headforcing_core.heads import QUICK, profiled
 from headforcing.headforcing_core.models import Lora, family_named, load_checkpoint
 from headforcing.nodes.host import (
-    HostDecoder, HostSubject, HostVideo, Video, check_family, name_of, with_adapter, without_pictures,
+    HostDecoder, HostSubject, HostVideo, Video, check_family, name_of, with_adapter,
+    without_pictures,
 )  # fmt: skip
 from headforcing.nodes.host.blending import blended
 from headforcing.nodes.host.checks import check_sigmas
