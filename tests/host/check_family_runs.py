@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from check_decoders import as_vae, wan21
-from check_families import CASES, by_host, by_us, written
+from check_families import CASES, SIZE, by_host, by_us, written
 from check_graphs import told
 from check_keeping import places
 from check_sampling import lora_file, plain
@@ -19,11 +19,14 @@ import comfy.model_management
 import torch
 from comfy_api.torch_helpers.torch_compile import set_torch_compile_wrapper
 
+from headforcing.headforcing_core.heads import QUICK, profiled
 from headforcing.headforcing_core.models import Lora, family_named, load_checkpoint
 from headforcing.nodes.host import (
-    HostDecoder, HostVideo, Video, check_family, name_of, with_adapter, without_pictures,
+    HostDecoder, HostSubject, HostVideo, Video, check_family, name_of, with_adapter,
+    without_pictures,
 )  # fmt: skip
 from headforcing.nodes.host.blending import blended
+from headforcing.nodes.host.checks import check_sigmas
 from headforcing.nodes.host.experts import second_of
 from headforcing.nodes.host.fingerprint import values_of
 from headforcing.nodes.host.loading import load_model
@@ -85,7 +88,8 @@ def made(video, stop=None):
     given, asked = [], STOPS.asked
     STOPS.asked = lambda: given.append(1) or len(given) == stop
     try:
-        return Making(renamed(video)).run()[0], len(given)
+        with torch.inference_mode():
+            return Making(renamed(video)).run()[0], len(given)
     finally:
         STOPS.asked = asked
 
@@ -141,6 +145,11 @@ def refusals(found):
     alone = case.request(without_pictures(families["krea_14b"]))
     with torch.inference_mode():
         found["no vae needed"] = HostVideo(alone, prompts, said).sample(model).shape[2]
+    noisy, few = (1.0, 0.8, 0.5, 0.0), (*(1 - 0.2 * n for n in range(5)), 0.0)
+    rolling = family_named("rolling_forcing")
+    found["sigmas of a solver"] = told(check_sigmas, families["longlive2"].tuned(sigmas=noisy))
+    found["sigmas of too few chunks"] = told(check_sigmas, rolling.tuned(sigmas=noisy))
+    found["sigmas that fit"] = told(check_sigmas, rolling.tuned(sigmas=few))
     latents = model.model.latent_format
     latents.latent_channels = 48
     found["another latent format"] = told(HostVideo(alone, prompts, said).sample, model)
@@ -167,6 +176,17 @@ def blending(found):
     }
 
 
+def profiles(found):
+    """Heads of a model whose past is computed anew, where no autoencoder is at hand."""
+    family = without_pictures(family_named("krea_14b"))
+    said = conditioning(texts(1))["p0"]
+    subject = HostSubject(loaded(written(family), family), family, SIZE, [said], {})
+    settings = replace(QUICK, prompts=1, seeds=1)
+    with torch.inference_mode():
+        *_, profile = profiled(subject, settings, subject.empty_profile(settings))
+    found["profiled"] = len(profile.samples)
+
+
 def main():
     found = {}
     two_models(found)
@@ -174,6 +194,7 @@ def main():
     naming(found)
     refusals(found)
     blending(found)
+    profiles(found)
     print("FOUND", json.dumps(found))
 
 

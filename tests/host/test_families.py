@@ -96,6 +96,9 @@ def test_what_decides_a_video_is_in_its_name(runs):
         ("48 as 16", "the file must hold a model of 16 latent channels, as Self-Forcing is"),
         ("another family", "family must fit the model, whose latents have 16 channels"),
         ("no vae", "vae must be connected to Head Forcing Sampler for Krea Realtime 14B"),
+        ("sigmas of a solver", "sigmas must be left unconnected for LongLive 2.0, got 3 levels"),
+        ("sigmas of too few chunks", "sigmas must be 5 levels and 0 for Rolling Forcing, got 3"),
+        ("sigmas that fit", "nothing"),
         ("another latent format", "got 16 channels for a latent format of 48"),
     ],
 )
@@ -105,6 +108,7 @@ def test_what_cannot_be_run_is_refused_in_a_sentence(runs, case, message):
 
 def test_without_a_vae_a_first_frame_can_be_kept(runs):
     assert runs["no vae needed"] == 36
+    assert runs["profiled"] == 3 * 5  # chunks and steps
 
 
 def test_prompts_of_any_length_come_in_bit_by_bit(runs):
