@@ -28,7 +28,7 @@ class HeadForcingLoadARModel(io.ComfyNode):
             node_id="HeadForcingLoadARModel",
             display_name="Load AR Model",
             category=CATEGORY,
-            description="Load an autoregressive Wan 2.1 model (Self-Forcing, Causal-Forcing, "
+            description="Load an autoregressive Wan 2.1 or 2.2 model (Self-Forcing, Causal-Forcing, "
             "LongLive and their kin) as its authors publish it: .pt or .safetensors, under any "
             "prefix. LoRA loaders and plain samplers work with it as with any model.",
             inputs=[

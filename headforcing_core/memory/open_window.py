@@ -24,18 +24,26 @@ class _Gathered:
     Those kept aside come first, then those whose unturned time channels are kept, then the others.
     """
 
-    def __init__(self, ledger: Ledger, reads: Mapping[Page, int], rotations: Rotations):
+    def __init__(
+        self,
+        ledger: Ledger,
+        reads: Mapping[Page, int],
+        rotations: Rotations,
+        device: torch.device,
+    ):
         places = ledger.places
         aside = [page for page in reads if page not in places.slots]
         raw = [page for page in reads if page in places.slots and page in places.turning]
         plain = [page for page in reads if page in places.slots and page not in places.turning]
         self.pages = [*aside, *raw, *plain]
-        self.aside = [places.aside[page] for page in aside]
-        self.turning = [places.turning[page] for page in raw]
-        self.slots = [places.slots[page] for page in (*raw, *plain)]
+        self.small, self.raw, self.whole = len(aside), len(raw), len(raw) + len(plain)
+        at = [places.aside[page] for page in aside]
+        at += [places.slots[page] for page in (*raw, *plain)]
+        at += [places.turning[page] for page in raw]
+        parts = send(torch.tensor(at, dtype=torch.int64), device)
+        self.aside, self.slots, self.turning = parts.split([self.small, self.whole, self.raw])
         homes = [ledger.home(page) for page in (*aside, *raw)] + [page.at for page in plain]
         turns = [reads[page] - home for page, home in zip(self.pages, homes, strict=True)]
-        self.small = len(aside)
         self.turns: Rotation | None = rotations.temporal(turns) if any(turns) else None
 
 
@@ -70,21 +78,27 @@ class OpenWindow:
         self._layers, self._k, self._v = layers, k, v
         self.rotation = plan.rope.frames(chunk.frames, k.device)
         self._gathered = {
-            ledger: _Gathered(ledger, ledger.ahead(chunk, plan.ahead.reach), rotations)
+            ledger: _Gathered(ledger, ledger.ahead(chunk, plan.ahead.reach), rotations, k.device)
             for ledger in ledgers
         }
-        self._rows: list[HeadRows] = []
-        self._own: list[Tensor] = []
-        for layer in layers:
-            self._lay_out(layer)
+        spans, tables = zip(*map(self._laid_out, layers), strict=True)
+        # for all layers in one transfer: of each its spans, then the rows of its own frames
+        sent = send(torch.cat(tables), k.device).split([3, len(chunk)] * len(layers))
+        self._rows = [HeadRows(own, at) for own, at in zip(spans, sent[::2], strict=True)]
+        self._own = sent[1::2]
 
     def _past(self, share: Share) -> int:
         """Return the tokens of the past that a head of a share reads."""
         gathered, plan = self._gathered[share.ledger], share.arena.plan
-        return gathered.small * plan.small_tokens + len(gathered.slots) * plan.tokens
+        return gathered.small * plan.small_tokens + gathered.whole * plan.tokens
 
-    def _lay_out(self, layer: LayerCache) -> None:
-        """Put the heads of a layer behind each other: the past of each, then its own frames."""
+    def _laid_out(self, layer: LayerCache) -> tuple[tuple[Span, ...], Tensor]:
+        """Put the heads of a layer behind each other: the past of each, then its own frames.
+
+        Returns:
+            Their spans, and ``[3 + frames, H]`` int32: the table of these, and the first row of
+            each of its own frames.
+        """
         tokens = self.plan.rope.grid.tokens_per_frame
         spans: dict[int, Span] = {}
         own: dict[int, list[int]] = {}
@@ -97,10 +111,9 @@ class OpenWindow:
                 start += spans[head].length
         heads = range(layer.heads)
         in_order = tuple(spans[head] for head in heads)
-        rows = torch.tensor([list(f) for f in zip(*(own[h] for h in heads), strict=True)])
-        table = send(span_table(in_order, "cpu"), self._k.device)
-        self._rows.append(HeadRows(in_order, table))
-        self._own.append(send(rows.to(torch.int32), self._k.device))
+        rows = [list(frame) for frame in zip(*(own[head] for head in heads), strict=True)]
+        parts = span_table(in_order, "cpu"), torch.tensor(rows, dtype=torch.int32)
+        return in_order, torch.cat(parts)
 
     def query_frames(self, layer: int) -> list[range]:
         """Return the window's frames in runs that read the same: all of them."""
@@ -131,17 +144,17 @@ class OpenWindow:
         k, v = (x[:, own].unflatten(1, (heads, -1))[:, :, :past] for x in (self._k, self._v))
         small = gathered.small * arena.plan.small_tokens
         if gathered.small:
-            aside = _picked(arena.aside_k, gathered.aside)
+            aside = arena.aside_k.index_select(2, gathered.aside)
             k[:, :, :small] = self._turned(gathered, aside, 0, arena.time).flatten(2, 3)
-            v[:, :, :small] = _picked(arena.aside_v, gathered.aside).flatten(2, 3)
-        if gathered.slots:
-            keys = _picked(arena.k, gathered.slots)
-            if gathered.turning:
-                raw = _picked(arena.turning, gathered.turning)
-                keys[:, :, : len(gathered.turning), :, : arena.time] = raw
+            v[:, :, :small] = arena.aside_v.index_select(2, gathered.aside).flatten(2, 3)
+        if gathered.whole:
+            keys = arena.k.index_select(2, gathered.slots)
+            if gathered.raw:
+                raw = arena.turning.index_select(2, gathered.turning)
+                keys[:, :, : gathered.raw, :, : arena.time] = raw
             keys = self._turned(gathered, keys, gathered.small, arena.time)
             k[:, :, small:] = keys.flatten(2, 3)
-            v[:, :, small:] = _picked(arena.v, gathered.slots).flatten(2, 3)
+            v[:, :, small:] = arena.v.index_select(2, gathered.slots).flatten(2, 3)
 
     @staticmethod
     def _turned(gathered: _Gathered, keys: Tensor, first: int, time: int) -> Tensor:
@@ -173,7 +186,3 @@ class OpenWindow:
         """Return what a head's rows hold, in their order."""
         own = [Page(Kind.FRAME, (f,), f) for f in self.chunk.frames]
         return [*self._gathered[self._layers[layer].ledger_of(head)].pages, *own]
-
-
-def _picked(x: Tensor, places: Sequence[int]) -> Tensor:
-    return x.index_select(2, send(torch.tensor(list(places)), x.device))

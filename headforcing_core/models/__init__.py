@@ -36,7 +36,7 @@ from .stored_weights import (
     told_apart,
 )
 from .wan import CLEAN_LATENT, WanConfig, WanModel, WanText
-from .weight_names import ROOT, wan_names
+from .weight_names import ROOT, memory_name, wan_names
 
 __all__ = [
     "ADAPTER_WRAPPERS",
@@ -77,6 +77,7 @@ __all__ = [
     "fingerprint",
     "is_fp8",
     "load_checkpoint",
+    "memory_name",
     "published_sizes",
     "quantised_layers",
     "read_published",

@@ -100,6 +100,11 @@ class Family:
                     f"steps must begin at {TRAINING_STEPS}: a chunk starts as pure noise, "
                     f"got {shown(steps)}"
                 )
+        if self.sigmas is not None and (self.solves or self.joint):
+            raise ValueError(
+                f"noise levels must be those of steps for {self.title}, whose rollout is made for "
+                "them, got sigmas; choose steps and shift"
+            )
 
     @property
     def kind(self) -> tuple[object, ...]:

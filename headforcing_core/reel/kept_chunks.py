@@ -115,11 +115,16 @@ class KeptChunks:
         of = part.about.get(VIDEO, "") if isinstance(part.about, dict) else ""
         if self.video and of != self.video:
             raise ValueError(f"a chunk must be of this video, got one of {shown(of)}")
-        self.ahead = part.tensors.get(AHEAD)
         latent, (batch, channels, rows, columns) = part.tensors.get(LATENT), shape
         expected = (batch, channels, len(chunk), rows, columns)
         if latent is None or latent.shape != expected or not latent.isfinite().all():
             raise ValueError(f"latents of a chunk must be {list(expected)} finite numbers")
+        ahead, like = part.tensors.get(AHEAD), (batch, channels, rows, columns)
+        if ahead is not None:
+            sizes = (*ahead.shape[:2], *ahead.shape[3:])
+            if ahead.ndim != 5 or sizes != like or not ahead.isfinite().all():
+                raise ValueError(f"what follows a chunk must be of {list(like)} and finite numbers")
+        self.ahead = ahead
         return latent
 
     def write(self, chunk: Chunk, latent: Tensor, ahead: Tensor | None = None) -> None:

@@ -10,14 +10,13 @@ import comfy.lora
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
-from ...headforcing_core.models import fingerprint
+from ...headforcing_core.models import fingerprint, memory_name
 from .digests import digest_of
 from .experts import second_of
 from .restored import restore
 
 ROOT = "diffusion_model."
 # what names of the second model's weights begin with
-MEMORY = "memory."
 PLAIN = (Tensor, nn.Parameter)
 # a model with LoRAs is merged to be named, which takes a while: once per set of them
 _names: WeakKeyDictionary[object, dict[UUID, str]] = WeakKeyDictionary()
@@ -69,7 +68,7 @@ def _own_weights(model: ModelPatcher) -> Iterator[tuple[str, Tensor]]:
     """Yield the weights as they were loaded, without adapters; of a second model, too."""
     second = second_of(model)
     if second is not None:
-        yield from ((MEMORY + name, weight) for name, weight in _own_weights(second))
+        yield from ((memory_name(name), weight) for name, weight in _own_weights(second))
     restore(model)
     for name, weight in model.model.diffusion_model.named_parameters():
         # while a model is loaded its patches are in it, and the original is kept aside

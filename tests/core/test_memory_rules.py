@@ -30,7 +30,7 @@ def test_a_draft_changes_nothing_that_stays(name):
     for _ in range(12):
         next(chunks)
     chunk = Chunk(12, 36, 39)
-    attend = rollout._open(chunk)
+    attend = rollout.context.open(chunk)
     arenas = [share.arena for layer in bank.layers for share in layer.shares]
     slots = {
         id(share.arena): [s for p, s in share.ledger.slots.places.items() if p.at < chunk.start]
@@ -182,7 +182,10 @@ def test_the_order_of_heads_does_not_matter():
         rollout = rollout_of(method, 60, head_map=head_map)
         rows = []
         for chunk in rollout.clock:
-            attend, own = rollout._open(chunk), [x[chunk.index][:, :, heads] for x in (q, k, v)]
+            attend, own = (
+                rollout.context.open(chunk),
+                [x[chunk.index][:, :, heads] for x in (q, k, v)],
+            )
             rows.append(attend(0, *own))
             attend(1, *own)
             rollout.bank.commit(chunk, latents[chunk.index])

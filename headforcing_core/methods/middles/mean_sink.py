@@ -64,15 +64,15 @@ class MeanSink(Middle):
     def take(
         self, held: tuple[Page, ...], leaving: Sequence[int], event: Commit
     ) -> tuple[Page, ...]:
-        known = held[-1].frames[-1] if held else -1
-        new = [frame for frame in leaving if frame > known]
-        if not new:
-            return held
-        last = new[-1] + 1
-        return tuple(
-            Page(Kind.AVERAGE, range(number, last, self.frames), number, number=number)
-            for number in range(self.frames)
-        )
+        known = max((page.frames[-1] for page in held), default=-1)
+        means = {page.number: page for page in held}
+        for frame in leaving:
+            if frame > known:
+                number = frame % self.frames
+                first = means[number].frames[0] if number in means else frame
+                frames = range(first, frame + 1, self.frames)
+                means[number] = Page(Kind.AVERAGE, frames, number, number=number)
+        return tuple(means[number] for number in sorted(means))
 
     def rewind(self, held: tuple[Page, ...], start: int) -> tuple[Page, ...]:
         return held  # what went into a mean cannot be taken out of it

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -393,10 +392,11 @@ def test_progress_keeps_what_observes(folder):
     family, seen = family_named("self_forcing"), []
     model = load_checkpoint("self_forcing.safetensors").model
     rollout = VideoRequest(family, 3, 4, 5, seed=0).rollout(
-        model, PromptSchedule.constant(torch.zeros(1, 4, 64))
+        model,
+        PromptSchedule.constant(torch.zeros(1, 4, 64)),
+        observe=lambda read: seen.append(read.layer),
     )
-    watched = replace(rollout, observe=lambda read: seen.append(read.layer))
-    assert len(list(progress(watched))) == 1
+    assert len(list(progress(rollout))) == 1
     assert len(seen) == TINY.layers * 5
 
 

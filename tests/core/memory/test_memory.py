@@ -34,9 +34,12 @@ EPISODES = (
     "episodes.scope=head episodes.descriptor=keys",
     "scene_sink=true anchor_sink=2 anchor_recent=3",
 )
-VARIANTS = [(name, "") for name in NAMES] + [("head_forcing", values) for values in EPISODES]
+VARIANTS = [(name, "") for name in NAMES if not name.startswith("krea")] + [
+    ("head_forcing", values) for values in EPISODES
+]
 # one of every kind of page
 FLUSHED = ["head_forcing", "pyramid", "memrope", "deep", "rolling_sink", "forcing_kv"]
+FLUSHED += ["reward_forcing", "longlive2"]
 P = GRID.tokens_per_frame
 ROPE = Rope(DIM, GRID)
 CPU = torch.device("cpu")
@@ -107,8 +110,7 @@ class ByHand:
                 return Tokens(k, v, every, torch.full((P,), page.at))
             case Kind.AVERAGE:
                 k, v = self.means[page.number]
-                return Tokens(k[:, None].expand(-1, P, -1), v[:, None].expand(-1, P, -1), every,
-                              torch.full((P,), page.at))  # fmt: skip
+                return Tokens(k, v, every, torch.full((P,), page.at))
             case Kind.BANDS:
                 size = P // rule.pieces
                 f, p = torch.tensor(
@@ -131,15 +133,23 @@ class ByHand:
         if not after or after[0].kind is not Kind.AVERAGE:
             self.means.clear()
             return
-        last = self.middle[0].frames[-1] if self.middle else after[0].frames[0] - 1
-        new = [f for f in after[0].frames if f > last and frame_page(f) in self.known]
-        for number, rate in enumerate(self.ledger.rule.policy.middle.rates if new else ()):
-            x = tuple(y[:, new].mean((1, 2)) for y in (self.k, self.v))
-            old = self.means.get(number, x)
-            self.means[number] = tuple(
-                (1 - rate) * o + rate * n for o, n in zip(old, x, strict=True)
-            )
-            self.known = {p: t for p, t in self.known.items() if p.number != number}
+        rule, before = self.ledger.rule.policy.middle, {p.number: p for p in self.middle}
+        # all that leaves together is one, but where each frame of a chunk has a mean of its own
+        for page in after:
+            number, old = page.number, before.get(page.number)
+            last = old.frames[-1] if old else page.frames[0] - 1
+            new = [f for f in page.frames if f > last and frame_page(f) in self.known]
+            if not new:
+                continue
+            x = [y[:, new].mean(1) for y in (self.k, self.v)]
+            if not rule.per_token:
+                x = [y.mean(1, keepdim=True).expand(-1, P, -1) for y in x]
+            old = self.means.get(number, x) if old else x
+            rate = rule.rates[number]
+            self.means[number] = [(1 - rate) * o + rate * n for o, n in zip(old, x, strict=True)]
+            self.known = {
+                p: t for p, t in self.known.items() if p.number != number or p.kind is not page.kind
+            }
 
     def choose(self, chunk, candidates, q) -> None:
         """Take the tokens that the sum of the chunk's queries ``[G, F, P, D]`` likes most."""

@@ -206,7 +206,7 @@ def test_a_mean_sink_is_a_page_for_every_frame_of_a_chunk():
     policy, past = HeadPolicy(0, 3, MeanSink(3, 0.9)), Past()
     for number in range(4):
         past = policy.commit(past, Commit(Chunk(number, 3 * number, 3 * number + 3)))
-    expected = [Page(Kind.AVERAGE, range(i, 9, 3), 6 + i, number=i) for i in range(3)]
+    expected = [Page(Kind.AVERAGE, range(i, 9, 3), i, number=i) for i in range(3)]
     assert list(past.middle) == expected
     assert policy.slots == 6 and policy.middle.sums == 3
 
