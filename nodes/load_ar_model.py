@@ -28,9 +28,10 @@ class HeadForcingLoadARModel(io.ComfyNode):
             node_id="HeadForcingLoadARModel",
             display_name="Load AR Model",
             category=CATEGORY,
-            description="Load an autoregressive Wan 2.1 or 2.2 model (Self-Forcing, Causal-Forcing, "
-            "LongLive and their kin) as its authors publish it: .pt or .safetensors, under any "
-            "prefix. LoRA loaders and plain samplers work with it as with any model.",
+            description="Load an autoregressive Wan 2.1 or 2.2 model (Self-Forcing, "
+            "Causal-Forcing, LongLive and their kin) as its authors publish it: .pt or "
+            ".safetensors, under any prefix. LoRA loaders and plain samplers work with it as with "
+            "any model.",
             inputs=[
                 io.Combo.Input(
                     "model_name",
