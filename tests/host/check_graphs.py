@@ -561,11 +561,20 @@ def counted(found):
             return text
 
         def encode_from_tokens_scheduled(self, tokens):
-            return [[torch.zeros(1, 1, 8), {}]]
+            return [[tokens, {}]]
 
     said = (Clip(), '"0": "a", "48": "b"', "", "auto")
     schedules = [HeadForcingPromptSchedule.execute(*said, *more)[0] for more in ((), (24.0,))]
     found["prompts"] = [schedule.prompts[1].start for schedule in schedules]
+    # without fps a model's own decides
+    found["told"] = [schedules[0].told(family).prompts[1].start for family in families]
+    said = (Clip(), "[0:2] a [2:4#] b [4:6] The scene transitions. c", "", "auto")
+    schedule = HeadForcingPromptSchedule.execute(*said)[0]
+    for family in families:
+        of = schedule.told(family)
+        texts = [entries[0][0] for entries in of.conditioning]
+        shots = {number: entries[0][0] for number, entries in of.shots.items()}
+        found.setdefault("shots", []).append([texts, [p.cut for p in of.prompts], shots])
 
 
 def main():

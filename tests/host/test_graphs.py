@@ -164,7 +164,16 @@ def test_seconds_and_pixels_are_the_family(found):
     assert found["shapes"] == [[40, 88, 160], [60, 44, 80]]
     few = [f"must be a video of two stretches at least, {n} pictures" for n in (64, 96)]
     assert all(map(str.__contains__, found["stretches"], few))
-    assert found["prompts"] == [3.0, 2.0]
+    assert found["prompts"] == [3.0, 2.0] and found["told"] == [3.0, 2.0]
+
+
+def test_a_family_is_told_prompts_in_the_words_it_knows(found):
+    """LongLive 2.0 hears of a shot in its first chunk; other models hear what was typed."""
+    words = "The scene transitions. "
+    plain, shots = found["shots"]
+    assert plain == [["a", "b", words + "c"], [False, True, False], {}]
+    told = {"1": words + "b", "2": words + "c"}
+    assert shots == [["a", "b", "c"], [False, True, True], told]
 
 
 def test_functions_are_told_apart_by_what_they_do(found):
