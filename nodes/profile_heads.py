@@ -52,7 +52,6 @@ from .host import (
     digest_of,
     keep_profile,
     profile_file,
-    without_pictures,
 )
 
 
@@ -96,7 +95,7 @@ class HeadForcingProfileHeads(io.ComfyNode):
         force: bool,
     ) -> io.NodeOutput:
         check_model(model)
-        chosen = without_pictures(family_of(model, family))
+        chosen = family_of(model, family).without_pictures()
         check_family(model, chosen)
         said = encoded(prompts).told(chosen)
         size = chosen.video.latent_size(width, height)

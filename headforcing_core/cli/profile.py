@@ -168,7 +168,7 @@ def _settings(options: argparse.Namespace) -> ProfileSettings:
 def _family(options: argparse.Namespace) -> Family:
     if not Path(options.model).exists():
         raise ValueError(f"MODEL must be {DEMO} or a file that exists, got {options.model!r}")
-    return choose_family(options.model, options.family)
+    return choose_family(options.model, options.family).without_pictures()
 
 
 def _demo(options: argparse.Namespace, settings: ProfileSettings) -> Subject:

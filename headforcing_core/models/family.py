@@ -131,6 +131,12 @@ class Family:
         """
         return None if self.holds_image and given == 1 else given % self.frames_per_chunk or None
 
+    def without_pictures(self) -> Family:
+        """Return the family as it runs where no autoencoder is at hand: it keeps a first frame."""
+        if not isinstance(self.keeps, KreaRealtime):
+            return self
+        return replace(self, keeps=replace(self.keeps, keep_first=True))
+
     def check_first_chunk(self, first: int | None) -> None:
         """Refuse a first chunk of another size where the past is made of whole ones.
 

@@ -23,7 +23,7 @@ from .making import Making, Screen
 from .pictures import HostDecoder
 from .profiling import HostSubject, keep_profile, profile_file
 from .progress import Progress, tell
-from .recoder import check_recoder, without_pictures
+from .recoder import check_recoder
 from .sampling import HostVideo
 from .stops import serve
 from .video_name import Video, names_of
@@ -59,6 +59,5 @@ __all__ = [
     "shown",
     "tell",
     "with_adapter",
-    "without_pictures",
     "write_latent",
 ]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from comfy.model_base import BaseModel
 from torch import Tensor
 
 from ...headforcing_core.decoding import PictureRecoder
 from ...headforcing_core.generation import VideoRequest
-from ...headforcing_core.methods import KreaRealtime
-from ...headforcing_core.models import Family
 from .pictures import HostDecoder
 
 
@@ -33,13 +29,6 @@ def recodes(request: VideoRequest) -> bool:
     """Say whether a video's own pictures are encoded while it is made."""
     rule = request.fitted_method.rebuilt
     return rule is not None and not rule.keep_first
-
-
-def without_pictures(family: Family) -> Family:
-    """Return a family that is run where no autoencoder is at hand: it keeps the first frame."""
-    if not isinstance(family.keeps, KreaRealtime):
-        return family
-    return replace(family, keeps=replace(family.keeps, keep_first=True))
 
 
 def check_recoder(request: VideoRequest, decoder: object | None) -> None:

@@ -12,7 +12,7 @@ from headforcing.headforcing_core import Begun, PromptSchedule
 from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.heads import QUICK, Subject, profiled
-from headforcing.headforcing_core.methods import NAMES, KreaRealtime, settings_named
+from headforcing.headforcing_core.methods import NAMES, settings_named
 from headforcing.headforcing_core.models import FAMILIES, family_named
 from headforcing.headforcing_core.models.checkpoint import build_wan
 
@@ -142,9 +142,7 @@ def test_a_longer_video_begins_with_the_same_frames(name):
 
 @every_family
 def test_heads_are_profiled_on_every_family(name):
-    family = family_named(name)
-    if isinstance(family.keeps, KreaRealtime):  # no pictures are at hand
-        family = replace(family, keeps=replace(family.keeps, keep_first=True))
+    family = family_named(name).without_pictures()
     settings = replace(
         QUICK, prompts=1, seeds=1, frames=9 * family.frames_per_chunk, first_chunk=3, chunks=2
     )

@@ -23,7 +23,6 @@ from headforcing.headforcing_core.heads import QUICK, profiled
 from headforcing.headforcing_core.models import Lora, family_named, load_checkpoint
 from headforcing.nodes.host import (
     HostDecoder, HostSubject, HostVideo, Video, check_family, name_of, with_adapter,
-    without_pictures,
 )  # fmt: skip
 from headforcing.nodes.host.blending import blended
 from headforcing.nodes.host.checks import check_sigmas
@@ -142,7 +141,7 @@ def refusals(found):
     request = case.request(families["krea_14b"])
     prompts, said = case.schedule(request, ("p0", "p1")), conditioning(texts(2))
     found["no vae"] = told(HostVideo(request, prompts, said).sample, model)
-    alone = case.request(without_pictures(families["krea_14b"]))
+    alone = case.request(families["krea_14b"].without_pictures())
     with torch.inference_mode():
         found["no vae needed"] = HostVideo(alone, prompts, said).sample(model).shape[2]
     noisy, few = (1.0, 0.8, 0.5, 0.0), (*(1 - 0.2 * n for n in range(5)), 0.0)
@@ -178,7 +177,7 @@ def blending(found):
 
 def profiles(found):
     """Heads of a model whose past is computed anew, where no autoencoder is at hand."""
-    family = without_pictures(family_named("krea_14b"))
+    family = family_named("krea_14b").without_pictures()
     said = conditioning(texts(1))["p0"]
     subject = HostSubject(loaded(written(family), family), family, SIZE, [said], {})
     settings = replace(QUICK, prompts=1, seeds=1)
