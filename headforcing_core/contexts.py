@@ -112,7 +112,7 @@ class KeptContext:
 
     def turn_to(self, chunk: Chunk, prompts: PromptSchedule) -> None:
         before, self._said = self._said, prompts.number(chunk.start)
-        if before in (None, self._said):
+        if before in (None, self._said) or prompts.starts[self._said] in prompts.same:
             return
         if not prompts.cuts_at(chunk.start):
             self._switch(chunk, prompts.at(chunk.start))

@@ -79,6 +79,8 @@ class VideoRequest:
             )
         self.fitted_method.check(self.family.frames_per_chunk, self.family.horizon)
         check_map(self.fitted_method, self.head_map)
+        for rule in self.fitted_method.rules.values() if self.ahead else ():
+            self.ahead.check(rule, self.family.horizon)
 
     @property
     def clock(self) -> ChunkClock:
@@ -113,25 +115,35 @@ class VideoRequest:
     def fitted_method(self) -> Method:
         """How the past is kept, with no more room than this video needs."""
         method = self.family.fitting(self.method or self.family.method)
-        return method.fitted(self.clock.total_frames, self.family.frames_per_chunk)
+        frames, size = self.clock.total_frames, self.family.frames_per_chunk
+        if method.rebuilt is not None:  # nothing is further back
+            frames = min(frames, method.rebuilt.frames + size)
+        return method.fitted(frames, size)
+
+    @property
+    def ahead(self) -> Ahead | None:
+        """The chunks that are denoised together, if any are."""
+        family = self.family
+        if not family.joint:
+            return None
+        frames = len(family.steps) * family.frames_per_chunk
+        return Ahead(frames, self.fitted_method.reach or family.window)
 
     def plan(self, model: VideoModel, batch: int = 1) -> CachePlan:
         """Return what the caches will hold; nothing is allocated."""
         family, geometry = self.family, model.config.geometry
         grid = model.config.grid(self.rows, self.columns)
         method = self.fitted_method.on_grid(grid.tokens_per_frame)
-        size, steps = family.frames_per_chunk, len(family.steps)
-        ahead = Ahead(steps * size, family.window) if family.joint else None
         return CachePlan(
             geometry=geometry,
             rope=Rope(geometry.head_dim, grid),
             groups=group_heads(method, self.head_map, geometry),
-            frames_per_chunk=size,
+            frames_per_chunk=family.frames_per_chunk,
             horizon=family.horizon,
             batch=batch,
             dtype=model.dtype,
             method=method,
-            ahead=ahead,
+            ahead=self.ahead,
         )
 
     def blended(self, prompts: PromptSchedule, mix: Mix) -> PromptSchedule:

@@ -92,7 +92,9 @@ class JointRollout:
             told = len(window)
             yield self._kept(chunk, self.prompts.at(window[-1].start), begun)
         left = [chunk for chunk in chunks if chunk.stop > known]
-        waiting = self._waiting(left, begun)
+        # what was in flight at a cut is of the scene before
+        goes_on = bool(left) and left[0] is not chunks[0]
+        waiting = self._waiting(left, begun) if goes_on else {}
         if not left:
             return
         begin = number[left[0]] + (steps - 1 if waiting else 0)

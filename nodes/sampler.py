@@ -15,7 +15,7 @@ from ..headforcing_core.files import VideoStyle
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.methods import HeadMap, Method, MethodSettings
 from ..headforcing_core.models import Family
-from ..headforcing_core.reel import about_video
+from ..headforcing_core.reel import GIVEN, about_video
 from ..headforcing_core.video import plan_text, schedule_of
 from .graph import (
     CATEGORY,
@@ -160,7 +160,9 @@ def _about(video: Video, said: EncodedPrompts) -> dict[str, object]:
     starts = [form.moment(start) for start in starts]
     channels = video.model.get_model_object("diffusion_model").in_dim
     frames = request.clock.total_frames
-    return about_video(request.settings, channels, frames, texts, starts, video.name)
+    given = 0 if video.start is None else video.start.shape[2]
+    settings = {**request.settings, GIVEN: given}
+    return about_video(settings, channels, frames, texts, starts, video.name)
 
 
 def _planned(said: EncodedPrompts, request: VideoRequest, text_dim: int) -> str:

@@ -94,7 +94,10 @@ class Earlier:
         family = as_words(entry(about, "family"), "family")
         told = recognise(options.model)
         if (options.family or (told.name if told else family)) == family:
-            said |= {"family": family, **_levels(about, options), **_way(about, options)}
+            levels = _levels(about, options)
+            if levels["steps"] == family_named(family).steps:
+                del levels["steps"]  # chosen, they would be those of the first chunk, too
+            said |= {"family": family, **levels, **_way(about, options)}
         return said
 
     def check(self, request: VideoRequest) -> None:

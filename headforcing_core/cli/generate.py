@@ -26,7 +26,7 @@ from ..models import (
     WanModel,
     fingerprint,
 )
-from ..reel import Film, KeptChunks
+from ..reel import GIVEN, Film, KeptChunks
 from ..rollout import Begun
 from ..video import parse_prompts, schedule_of
 from .earlier import Earlier, filled, is_video
@@ -157,14 +157,14 @@ def _generate(
         raise ValueError(f"--video must come with one embedding, got {batch} side by side")
     model = load_model(options, request.family, device)
     settings = {**_settings(options, request, model, earlier), "schedule": plain(said)}
-    evidence = request.head_map and request.head_map.evidence
-    if evidence and evidence.fingerprint != settings["weights"]:
-        log.warning("the head map was measured on another model than this; profile this one")
+    _tell_map(request, settings)
     size = (0 if out is None else COPIES) * batch * _size(request)
     if model.device.type == "cpu":  # where they lie beside each other
         size += request.plan(model, batch).bytes
     check_room("latents and caches", size, "cpu", SHORTER)
     given = _given(options, request, (batch, model.config.in_dim), settings, earlier)
+    # of those that were there: what the video made itself counts otherwise
+    settings[GIVEN] = 0 if given is None else given.given
     place = out if film is None else film.path
     frames = None if given is None else given.frames
     left = Unfinished.of(place, request, settings, prompts, frames, model.state_dict())
@@ -200,6 +200,12 @@ def _words(
     return Words.open(options, prompts, clock, video, request.family.shot_words)
 
 
+def _tell_map(request: VideoRequest, settings: Mapping[str, object]) -> None:
+    evidence = request.head_map and request.head_map.evidence
+    if evidence and evidence.fingerprint != settings["weights"]:
+        log.warning("the head map was measured on another model than this; profile this one")
+
+
 def _recoder(request: VideoRequest, pictures: Autoencoder | None) -> PictureRecoder | None:
     """Return what a past that is computed anew encodes its first frame with, if it has to."""
     rule = request.fitted_method.rebuilt
@@ -218,7 +224,10 @@ def _given(
     """Return the first frames that are given; those of a video of ours are its own."""
     shape = (*sizes, request.rows, request.columns)
     if earlier is not None:
-        return earlier.read(shape, settings)
+        begun = earlier.read(shape, settings)
+        # made anew is what comes after, what was in flight with it
+        other = words_said(options) is not None or settings["seed"] != earlier.made.seed
+        return begun._replace(ahead=None) if other else begun
     if options.start is None:
         return None
     latents = read_start(options.start, shape, settings)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from ..device import check_room, no_room
-from ..methods import UNDECIDED, DummyTypes, Method
+from ..methods import UNDECIDED, DummyTypes, HeadRule, Method
 from ..methods.middles import Episodes
 from ..video import ModelGeometry, Rope
 from .arena_plan import ArenaPlan
@@ -30,6 +30,16 @@ class Ahead:
 
     frames: int
     reach: int
+
+    def check(self, rule: HeadRule, horizon: int) -> None:
+        """Refuse a head that would read more frames than there are positions for.
+
+        Raises:
+            ValueError: if so.
+        """
+        first = max(rule.policy.sink, rule.policy.middle.first)
+        positions = rule.ahead or rule.positions
+        positions.check(max(self.reach, self.frames + first), horizon)
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,8 @@ class CachePlan:
             rule = group.rule
             rule.positions.check(rule.policy.seen + self.frames_per_chunk, self.horizon)
             rule.policy.middle.check(self.rope.grid.tokens_per_frame)
+            if self.ahead is not None:
+                self.ahead.check(rule, self.horizon)
             if self.batch > 1 and rule.policy.middle.looks:
                 raise ValueError(
                     f"batch must be 1 where {group.type} heads choose frames by what they show, "

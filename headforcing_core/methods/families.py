@@ -75,6 +75,7 @@ class RollingForcing(Switching):
             switch=self.switch(frames_per_chunk),
             source="arXiv 2509.25161",
             joint=True,
+            reach=self.window,
         )
 
 

@@ -95,6 +95,7 @@ class Method:
         online: tells types apart during the video, where there is no head map; until then all
             heads follow the rule for ``UNDECIDED``.
         joint: it is for models that denoise several chunks together.
+        reach: frames that such chunks read, their own included; None: as their family does.
         shots: what a cut does; None: nothing is left of the past, a video begins.
         rebuilt: what the past is computed from before every chunk; None: it is kept.
     """
@@ -107,6 +108,7 @@ class Method:
     source: str = ""
     online: DummyTypes | None = None
     joint: bool = False
+    reach: int | None = None
     shots: Shots | None = None
     rebuilt: Rebuilt | None = None
 

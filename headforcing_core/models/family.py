@@ -220,7 +220,8 @@ class Family:
                 f"offset must be whole chunks of {self.frames_per_chunk} where first frames are "
                 f"means of their place in a chunk, got {shots.offset}"
             )
-        return replace(method, shots=shots, rebuilt=rebuilt, joint=self.joint)
+        reach = method.reach or own.reach
+        return replace(method, shots=shots, rebuilt=rebuilt, joint=self.joint, reach=reach)
 
     def _check_joint(self, method: Method) -> None:
         together = f"{self.title} denoises {len(self.steps)} chunks in one call"
@@ -261,8 +262,9 @@ class Family:
             unknown = sorted(set(chosen) - {field.name for field in fields(keeps)})
             if unknown:
                 raise ValueError(
-                    f"{unknown[0]} must be left as it is for {self.title}, whose past has none, "
-                    f"got {chosen[unknown[0]]}; choose a method to keep the past otherwise"
+                    f"{unknown[0]} must be left as it is for {self.title}, which keeps its past "
+                    f"otherwise, got {getattr(chosen[unknown[0]], 'value', chosen[unknown[0]])}; "
+                    "choose a method instead"
                 )
             keeps = replace(keeps, **chosen)
         new_sink = sink is not None and sink != self.sink

@@ -4,10 +4,11 @@ from .collected import check_folder, collect, forget
 from .film import Film
 from .kept_chunks import VIDEO, KeptChunks
 from .kept_clips import KeptClips, key_of
-from .made_video import MadeVideo, about_video, latents_folder
+from .made_video import GIVEN, MadeVideo, about_video, latents_folder
 from .reel import Reel
 
 __all__ = [
+    "GIVEN",
     "VIDEO",
     "Film",
     "KeptChunks",

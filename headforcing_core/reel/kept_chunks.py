@@ -122,7 +122,8 @@ class KeptChunks:
         ahead, like = part.tensors.get(AHEAD), (batch, channels, rows, columns)
         if ahead is not None:
             sizes = (*ahead.shape[:2], *ahead.shape[3:])
-            if ahead.ndim != 5 or sizes != like or not ahead.isfinite().all():
+            whole = ahead.ndim == 5 and ahead.shape[2] % self.clock.frames_per_chunk == 0
+            if not whole or sizes != like or not ahead.isfinite().all():
                 raise ValueError(f"what follows a chunk must be of {list(like)} and finite numbers")
         self.ahead = ahead
         return latent

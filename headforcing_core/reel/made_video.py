@@ -18,6 +18,8 @@ from .kept_chunks import VIDEO, KeptChunks
 
 log = logging.getLogger("headforcing")
 SUFFIX = ".latents"
+# first frames that a video was given, and did not make
+GIVEN = "given_frames"
 # of a latent, and of the prompts of a video
 MOST_SIDE, MOST_CHANNELS, MOST_PROMPTS, LONGEST = 65_536, 1024, 115_200, 1_000_000
 MOST_FRAMES, MOST_SECONDS = 10**7, 10**6
@@ -124,7 +126,8 @@ class MadeVideo:
         """
         chunks = self._chunks
         found = self.latents(frames, chunks)
-        return Begun(torch.cat(found, 2), frames, chunks.ahead)
+        given = as_number(self.about.get(GIVEN, 0), GIVEN, MOST_FRAMES)
+        return Begun(torch.cat(found, 2), max(0, frames - given), chunks.ahead)
 
     def latents(self, frames: int, chunks: KeptChunks | None = None) -> list[Tensor]:
         """Return its first chunks, ``[1, C, n, Y, X]`` as the model saw them.

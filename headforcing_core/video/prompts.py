@@ -38,11 +38,13 @@ class PromptSchedule:
         starts: ascending frame numbers, the first is 0.
         texts: the backbone's own conditionings, one per start; this class only picks one.
         cuts: starts at which another scene begins, that shall not remember the one before.
+        same: starts at which no new prompt begins: the one before goes on in other words.
     """
 
     starts: tuple[int, ...]
     texts: tuple[object, ...]
     cuts: frozenset[int] = frozenset()
+    same: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         if len(self.starts) != len(self.texts) or not self.starts:
@@ -72,15 +74,17 @@ class PromptSchedule:
             chunks: of the video.
             texts: number of the prompt that begins a shot -> its text.
         """
-        told = dict(zip(self.starts, self.texts, strict=True))
+        told, same = dict(zip(self.starts, self.texts, strict=True)), set(self.same)
         ends = {chunk.start: chunk.stop for chunk in chunks}
         for number, text in texts.items():
             start = self.starts[number]
             if ends[start] not in told and ends[start] < chunks[-1].stop:
                 told[ends[start]] = self.texts[number]
+                same.add(ends[start])
             told[start] = text
         starts = tuple(sorted(told))
-        return PromptSchedule(starts, tuple(told[start] for start in starts), self.cuts)
+        texts = tuple(told[start] for start in starts)
+        return PromptSchedule(starts, texts, self.cuts, frozenset(same))
 
     def blended(
         self, chunks: Sequence[Chunk], over: int, mix: Callable[[Any, Any, float], object]

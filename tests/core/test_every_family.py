@@ -12,7 +12,7 @@ from headforcing.headforcing_core import Begun, PromptSchedule
 from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.heads import QUICK, Subject, profiled
-from headforcing.headforcing_core.methods import NAMES, settings_named
+from headforcing.headforcing_core.methods import NAMES, RollingForcing, settings_named
 from headforcing.headforcing_core.models import FAMILIES, family_named
 from headforcing.headforcing_core.models.checkpoint import build_wan
 
@@ -28,6 +28,7 @@ OTHERS = "must come with models that are run as it says"
 REFUSED = {
     ("pyramid", "rolling_forcing"): TOGETHER,
     ("dummy", "rolling_forcing"): TOGETHER,
+    ("deep", "rolling_forcing"): "at most horizon=21 frames",
     **{(m, "krea_14b"): ANEW for m in ("pyramid", "forcing_kv", "dummy", "deep", "memrope")},
     **{(m, "krea_14b"): ANEW for m in ("rolling_sink", "reward_forcing")},
     **{(m, "krea_14b"): ANEW for m in NAMES if m.startswith("head_forcing")},
@@ -138,6 +139,36 @@ def test_a_longer_video_begins_with_the_same_frames(name):
     # not bit by bit: pages lie in another order where there is room for more of them
     torch.testing.assert_close(short[:, :, :same], long[:, :, :same], rtol=0, atol=1e-5)
     assert ("frames" in request_of(name, 6).settings) == family.joint
+
+
+def test_a_cut_where_a_kept_video_ends_leaves_nothing_of_it():
+    """Also of what was in flight; and what is told in other words is no new prompt."""
+    request, texts = request_of("rolling_forcing", 12), torch.randn(2, 1, 4, TINY.text_dim)
+    done = played(request, prompts=PromptSchedule.constant(texts[0]))
+    begun = Begun(whole(done[:6]), 18, done[5].ahead)
+    for starts in ((0, 18), (0, 18, 24)):
+        said = (texts[0], texts[1], texts[0])[: len(starts)]
+        prompts = PromptSchedule(starts, said, frozenset({18}))
+        expected = whole(played(request, begun._replace(ahead=None), prompts))
+        assert torch.equal(whole(played(request, begun, prompts)), expected)
+
+
+def test_a_window_is_as_large_as_its_method_says():
+    for window in (18, 21):
+        method = RollingForcing(window)
+        request = replace(request_of("rolling_forcing", 12), method=method.build(3))
+        tuned = request.family.tuned(window=window)
+        own = replace(request, family=tuned, method=None)
+        assert request.ahead == own.ahead and request.ahead.reach == window
+    for more in ({"window": 24}, {"anchor": 7}):
+        method = RollingForcing(**more).build(3)
+        with pytest.raises(ValueError, match="at most horizon=21 frames"):
+            replace(request_of("rolling_forcing", 12), method=method)
+
+
+def test_a_past_that_is_computed_anew_has_room_for_nothing_else():
+    own, full = (rollout_of(request_of("krea_14b", 12, name)) for name in ("krea", "full"))
+    assert own.bank.plan.bytes == full.bank.plan.bytes
 
 
 @every_family

@@ -10,6 +10,7 @@ from toy_rollout import THREE_PROMPTS, X, Y, every_kept_method, rollout_of, vide
 from headforcing.headforcing_core import (
     CacheBank,
     Chunk,
+    ChunkClock,
     PromptSchedule,
     SeededNoise,
 )
@@ -168,3 +169,19 @@ def test_recache_goes_one_chunk_back_unless_told(name):
     assert [settings.build(size).switch.recache_frames for size in (1, 3)] == [1, 3]
     bank = watched(name, "on_switch=recache", 33)
     assert bank.again == [30]
+
+
+def test_what_a_shot_is_told_after_its_first_chunk_is_no_new_prompt():
+    """It is the same in other words: nothing is forgotten."""
+    method = with_values(settings_named("longlive2"), ["on_switch=flush_all"]).build(3)
+    prompts = PromptSchedule((0, 9), ("rain", "sun"), frozenset({9}))
+    told = prompts.with_shots(list(ChunkClock(18, 3)), {1: "the scene changes: sun"})
+    assert told.starts == (0, 9, 12)
+    rollout = rollout_of(method, 18, told)
+    rollout.context.shots = method.shots
+    held = []
+    for _ in rollout.run():
+        (ledger,) = rollout.bank.ledgers
+        held.append((*ledger.past.sink, *ledger.past.recent))
+    # frames 0 to 8, then those of the shot, whose numbers have jumped by 8
+    assert held[4] == (*range(9), *range(17, 23))
