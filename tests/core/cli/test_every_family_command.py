@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.files import write_latents
 from headforcing.headforcing_core.models import FAMILIES, family_named, memory_name
 
 FILES = {
@@ -101,3 +102,22 @@ def test_a_picture_of_krea_is_encoded_again(folder, capsys):
     again, kept = (latents_of(f"{name}.safetensors")[0] for name in ("again", "first"))
     assert torch.equal(again[:, :, :6], kept[:, :, :6])
     assert not torch.allclose(again[:, :, 6:9], kept[:, :, 6:9], atol=1e-3)
+
+
+@needs("diffusers")
+@pytest.mark.parametrize("name", ["causal_forcing_pp_2step", "krea_14b"])
+def test_a_video_from_given_frames_is_made_again_as_it_was(name, folder, capsys):
+    """What it was given counts as given still: first steps, and what a past is computed from."""
+    write_vaes(folder / "vae", False)
+    family = family_named(name)
+    given = torch.randn(1, 16, family.frames_per_chunk, 4, 4)
+    write_latents(folder / "start.safetensors", given, {})
+    vae = ("--vae", "vae/wan_vae.safetensors")
+    line = (*vae, "--start", "start.safetensors", "--video", "one.mp4", "--out", "one.safetensors")
+    assert command(family, 6, *line) == 0, capsys.readouterr().err
+    one, _ = latents_of("one.safetensors")
+    for chunks in (1, 2):
+        second = family.video.moment(chunks * family.frames_per_chunk)
+        redo = (*vae, "--start", "one.mp4", "--from", second, "--out", "two.safetensors")
+        assert command(family, 6, *redo, "--video", "two.mp4") == 0, capsys.readouterr().err
+        assert torch.equal(latents_of("two.safetensors")[0], one), chunks
