@@ -16,5 +16,8 @@ def rotate(x: Tensor, rotation: Tensor) -> Tensor:
     Returns:
         In the dtype of ``x``, rounded once.
     """
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    pairs = x.float().unflatten(-1, (-1, 2))
+    if any(step % 2 for step in pairs.stride()[:-1]):  # of channels between others, an odd number
+        pairs = pairs.contiguous()
+    pairs = torch.view_as_complex(pairs)
     return torch.view_as_real(pairs * rotation).flatten(-2).to(x.dtype)

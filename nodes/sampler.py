@@ -44,7 +44,6 @@ from .host import (
     check_prompts,
     check_recoder,
     check_shift,
-    check_sigmas,
     check_size,
     check_start,
     core_start,
@@ -184,7 +183,6 @@ def _family(
     """Return how the model is run, with what the widgets say otherwise."""
     family = family_of(model, name).tuned(steps=steps, shift=shift, sigmas=sigmas)
     check_family(model, family)
-    check_sigmas(family)
     if family.with_lora and not model.patches:
         log.warning(
             "Head Forcing: %s is published as a base model and an adapter: without Load AR LoRA "

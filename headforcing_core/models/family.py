@@ -100,10 +100,21 @@ class Family:
                     f"steps must begin at {TRAINING_STEPS}: a chunk starts as pure noise, "
                     f"got {shown(steps)}"
                 )
-        if self.sigmas is not None and (self.solves or self.joint):
+        self._check_sigmas()
+
+    def _check_sigmas(self) -> None:
+        if self.sigmas is None:
+            return
+        given, own = len([sigma for sigma in self.sigmas if sigma]), len(self.steps)
+        if self.solves:
             raise ValueError(
-                f"noise levels must be those of steps for {self.title}, whose rollout is made for "
-                "them, got sigmas; choose steps and shift"
+                f"sigmas must be left unconnected for {self.title}, got {given} levels; its solver "
+                "takes steps and shift"
+            )
+        if self.joint and given != own:
+            raise ValueError(
+                f"sigmas must be {own} levels and 0 for {self.title}, got {given}: as many chunks "
+                "are denoised together"
             )
 
     @property

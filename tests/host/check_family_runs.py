@@ -25,7 +25,6 @@ from headforcing.nodes.host import (
     HostDecoder, HostSubject, HostVideo, Video, check_family, name_of, with_adapter,
 )  # fmt: skip
 from headforcing.nodes.host.blending import blended
-from headforcing.nodes.host.checks import check_sigmas
 from headforcing.nodes.host.experts import second_of
 from headforcing.nodes.host.fingerprint import values_of
 from headforcing.nodes.host.loading import load_model
@@ -146,9 +145,9 @@ def refusals(found):
         found["no vae needed"] = HostVideo(alone, prompts, said).sample(model).shape[2]
     noisy, few = (1.0, 0.8, 0.5, 0.0), (*(1 - 0.2 * n for n in range(5)), 0.0)
     rolling = family_named("rolling_forcing")
-    found["sigmas of a solver"] = told(check_sigmas, families["longlive2"].tuned(sigmas=noisy))
-    found["sigmas of too few chunks"] = told(check_sigmas, rolling.tuned(sigmas=noisy))
-    found["sigmas that fit"] = told(check_sigmas, rolling.tuned(sigmas=few))
+    found["sigmas of a solver"] = told(families["longlive2"].tuned, sigmas=noisy)
+    found["sigmas of too few chunks"] = told(rolling.tuned, sigmas=noisy)
+    found["sigmas that fit"] = told(rolling.tuned, sigmas=few)
     latents = model.model.latent_format
     latents.latent_channels = 48
     found["another latent format"] = told(HostVideo(alone, prompts, said).sample, model)

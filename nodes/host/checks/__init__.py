@@ -1,7 +1,7 @@
 """What may reach a rollout: what is known to be right is let through, the rest refused by name."""
 
 from .additions import has_own_forward
-from .levels import OwnShift, check_shift, check_sigmas
+from .levels import OwnShift, check_shift
 from .model import check_family, check_model
 from .prediction import GivesClean
 from .prompts import check_prompts
@@ -14,7 +14,6 @@ __all__ = [
     "check_model",
     "check_prompts",
     "check_shift",
-    "check_sigmas",
     "check_size",
     "check_start",
     "core_start",

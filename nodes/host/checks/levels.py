@@ -8,8 +8,6 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import nn
 
-from ....headforcing_core.models import Family
-
 
 class OwnShift:
     """The mark of a sampling of ours: no node has asked for its shift."""
@@ -45,22 +43,4 @@ def check_shift(model: ModelPatcher, shift: float) -> None:
         raise ValueError(
             f"the shift must be the sampler's, {shift:g} here, got {asked:g} from a ModelSampling "
             f"node on the model; take that node away{instead}"
-        )
-
-
-def check_sigmas(family: Family) -> None:
-    """Refuse noise levels from a scheduler where a family cannot be run at any.
-
-    Raises:
-        ValueError: if its solver begins a little below pure noise, or if there are not as many of
-            them as chunks that it denoises together.
-    """
-    if family.sigmas is None:
-        return
-    steps = len(family.steps)
-    if family.solves or (family.joint and len(family.levels) != steps):
-        wanted = f"{steps} levels and 0" if family.joint else "left unconnected"
-        raise ValueError(
-            f"sigmas must be {wanted} for {family.title}, got {len(family.levels)} levels; "
-            "disconnect them, and set steps"
         )

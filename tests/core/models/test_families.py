@@ -315,3 +315,12 @@ def test_the_demo_model_draws_one_size():
     VideoRequest(family_named("demo"), 3, 8, 8, seed=0)
     with pytest.raises(ValueError, match="must be 64 and 64 for the demo model, got 80 and 64"):
         VideoRequest(family_named("demo"), 3, 8, 10, seed=0)
+
+
+def test_noise_levels_of_a_rollout_that_is_made_for_its_own():
+    with pytest.raises(ValueError, match=r"must be left unconnected for LongLive 2\.0, got 3"):
+        family_named("longlive2").tuned(sigmas=(1.0, 0.8, 0.5, 0.0))
+    rolling = family_named("rolling_forcing")
+    with pytest.raises(ValueError, match="sigmas must be 5 levels and 0 for Rolling Forcing"):
+        rolling.tuned(sigmas=(1.0, 0.8, 0.5, 0.0))
+    assert len(rolling.tuned(sigmas=(1.0, 0.9, 0.8, 0.7, 0.6, 0.0)).levels) == 5
