@@ -59,6 +59,7 @@ class Run:
             self.text.clear()
         self.attend, self.timesteps, self.prompt = attend, timesteps, prompt
 
+    @torch.compiler.disable  # it would be a graph of its own
     def told(self, timestep: Tensor) -> Tensor:
         """Return what the model is told in place of the host's ``[B]``: ``[B]`` or ``[B, F]``."""
         if len(self.timesteps) == 1:
