@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log
 from typing import NamedTuple
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..kernels import Dense, Span, chosen_impl, head_attention
-from .device import send
 from .memory import CacheBank, OpenChunk, OpenWindow
 
 # Dense is the kernels' word, and a host's as well: hosts do not import kernels
@@ -76,29 +74,25 @@ class HeadAttention:
         if self.observe is not None:
             self.observe(Read(layer, self.step, frame, q, self.opened))
         if self.fade != 1 and self.step is not None:
-            return self._faded(layer, q, frame)
+            return self._faded(layer, q)
         pools = self.opened.pools(layer)
         return head_attention(q, *pools, rows.spans, table=rows.table, dense=self.dense)
 
-    def _faded(self, layer: int, q: Tensor, frame: int) -> Tensor:
+    def _faded(self, layer: int, q: Tensor) -> Tensor:
         """Read with less weight on pages of the past, which no kernel of ours knows of.
 
         Source: the attention bias of daydreamlive/scope (pipelines/krea_realtime_video).
         """
-        k_pool, v_pool = self.opened.pools(layer)
-        tokens = self.opened.plan.rope.grid.tokens_per_frame
-        read: list[Tensor] = []
-        for head, (start, length) in enumerate(self.opened.rows(layer).spans):
-            pages = self.opened.pages(layer, head, frame)
-            past = [page for page in pages if page.at < self.opened.chunk.start]
-            first = min(past, key=lambda page: page.at, default=None)
-            faded = [page in past and page is not first for page in pages]
-            bias = torch.tensor(faded).repeat_interleave(tokens) * log(self.fade)
-            k, v = (pool[:, None, start : start + length] for pool in (k_pool, v_pool))
-            mask = send(bias.to(q.dtype), q.device).expand(q.shape[1], -1)
-            own = q[:, :, head : head + 1].transpose(1, 2)
-            read.append(scaled_dot_product_attention(own, k, v, attn_mask=mask))
-        return torch.cat(read, 1).transpose(1, 2)
+        read = torch.empty_like(q)
+        for share in self.opened.shares(layer):
+            k, v = share.in_use
+            bias = self.opened.faded(share.ledger, self.fade).to(q.dtype).expand(q.shape[1], -1)
+            own = share.own(q).transpose(1, 2)
+            answer = scaled_dot_product_attention(own, k, v, attn_mask=bias).transpose(1, 2)
+            if share.index is None:
+                return answer
+            read.index_copy_(2, share.index, answer)
+        return read
 
 
 def served_by(bank: CacheBank, dense: Dense | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from math import ceil
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -16,13 +16,6 @@ from .memory import CacheBank
 from .methods import Rebuilt, Shots, Switch
 from .models import Backbone
 from .video import CLEAN, Chunk, PromptSchedule
-
-
-class Known(NamedTuple):
-    """A chunk that is clean. latent: ``[B, C, len(chunk), Y, X]``."""
-
-    chunk: Chunk
-    latent: Tensor
 
 
 class Recoder(Protocol):
@@ -92,7 +85,7 @@ class KeptContext:
         self.backbone, self.bank = backbone, bank
         self.switch, self.shots = switch or Switch(), shots
         self.observe, self.dense = observe, dense
-        self._recent: deque[Known] = deque(maxlen=self._remembered)
+        self._recent: deque[tuple[Chunk, Tensor]] = deque(maxlen=self._remembered)
         self._said: int | None = None
         self._cut = False
         self._attend: HeadAttention | None = None
@@ -126,7 +119,7 @@ class KeptContext:
     def _switch(self, chunk: Chunk, text: object) -> None:
         """Forget, or compute the last chunks again under a new prompt."""
         self.bank.forget(chunk.start, self.switch)
-        known = {done.chunk: done.latent for done in self._recent}
+        known = dict(self._recent)
         again = self.switch.recomputed(list(known), self.bank.sink_end)
         if again:
             self.bank.rewind(again[0].start)
@@ -150,7 +143,7 @@ class KeptContext:
         if self._attend is None:
             self.open(chunk)
         self._commit(chunk, clean, text)
-        self._recent.append(Known(chunk, clean))
+        self._recent.append((chunk, clean))
 
     def _commit(self, chunk: Chunk, clean: Tensor, text: object) -> None:
         self.backbone.predict_clean(clean, CLEAN, text, replace(self._attend, step=None))

@@ -71,7 +71,7 @@ class VideoRequest:
         check_seed(self.seed)
         # each of these refuses what cannot be run, before a model is loaded for it
         _ = self.clock, self.family.levels, self.family.first_denoising
-        self.family.check_first_chunk(self.first_chunk)
+        self.family.check_first_chunk(self.first_chunk, self.fitted_method)
         if self.family.joint and len(self.clock) < len(self.family.steps):
             raise ValueError(
                 f"a video of {self.family.title} must have at least {len(self.family.steps)} "
@@ -119,6 +119,12 @@ class VideoRequest:
         if method.rebuilt is not None:  # nothing is further back
             frames = min(frames, method.rebuilt.frames + size)
         return method.fitted(frames, size)
+
+    @property
+    def recodes(self) -> bool:
+        """Whether pictures of the video are encoded while it is made: a VAE is needed."""
+        rule = self.fitted_method.rebuilt
+        return rule is not None and not rule.keep_first
 
     @property
     def ahead(self) -> Ahead | None:

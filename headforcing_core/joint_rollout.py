@@ -13,7 +13,7 @@ from .contexts import KeptContext
 from .device import send
 from .memory import CacheBank
 from .models import Backbone
-from .rollout import Begun, Drawn, FinishedChunk, predicting
+from .rollout import Begun, Drawn, FinishedChunk, check_given, predicting
 from .video import Chunk, ChunkClock, Denoising, NoiseSource, PromptSchedule, add_noise
 
 
@@ -67,11 +67,7 @@ class JointRollout:
 
     def check(self, given: Tensor | None) -> None:
         """Refuse ``given`` frames that are not whole chunks of this video."""
-        if given is not None and given.shape[2] not in {chunk.stop for chunk in self.clock}:
-            raise ValueError(
-                f"given frames must fill whole chunks of {self.clock.frames_per_chunk} of a video "
-                f"of {self.clock.total_frames} frames, got {given.shape[2]}"
-            )
+        check_given(self.clock, given)
 
     def _scenes(self, begun: Begun | None) -> Iterator[FinishedChunk]:
         """Empty the window at every cut: what begins there shall see nothing of what was before."""

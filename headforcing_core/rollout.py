@@ -114,16 +114,8 @@ class Rollout:
 
     def check(self, given: Tensor | None) -> None:
         """Refuse ``given`` frames that are not whole chunks of this video."""
-        if given is None or given.shape[2] in {chunk.stop for chunk in self.clock}:
-            return
-        first, *_ = self.clock
-        if self.holds_image and given.shape[2] == 1:
-            return
-        raise ValueError(
-            f"given frames must fill whole chunks of {self.clock.frames_per_chunk} (the first "
-            f"of {len(first)}) of a video of {self.clock.total_frames} frames, "
-            f"got {given.shape[2]}"
-        )
+        if not (self.holds_image and given is not None and given.shape[2] == 1):
+            check_given(self.clock, given)
 
     def _chunks(self, begun: Begun | None) -> Iterator[FinishedChunk]:
         known = 0 if begun is None else begun.frames.shape[2]
@@ -148,6 +140,20 @@ class Rollout:
         denoising = self.first if begins and self.first is not None else self.denoising
         predict = predicting(self.backbone, text, self.context.open(chunk))
         return denoising.draft(chunk, predict, Drawn(self.noise, self.context), held)
+
+
+def check_given(clock: ChunkClock, given: Tensor | None) -> None:
+    """Refuse ``given`` frames that are not whole chunks of a video.
+
+    Raises:
+        ValueError: if so.
+    """
+    if given is not None and given.shape[2] not in {chunk.stop for chunk in clock}:
+        first, *_ = clock
+        raise ValueError(
+            f"given frames must fill whole chunks of {clock.frames_per_chunk} (the first "
+            f"of {len(first)}) of a video of {clock.total_frames} frames, got {given.shape[2]}"
+        )
 
 
 def predicting(backbone: Backbone, text: object, attend: HeadAttention) -> Predict:

@@ -14,11 +14,11 @@ from headforcing.headforcing_core import (
     HeadPolicy,
     PositionRule,
     Rollout,
-    attention,
     contexts,
     joint_rollout,
 )
 from headforcing.headforcing_core.contexts import RebuiltContext
+from headforcing.headforcing_core.memory import open_chunk
 from headforcing.headforcing_core.memory.contents import Maker
 from headforcing.headforcing_core.methods import HeadRule, RollingForcing
 from headforcing.headforcing_core.methods.middles import MeanSink
@@ -241,8 +241,8 @@ DEFECTS = {  # each a plausible mistake: (set, fixture, where, name, what it doe
         lambda original: lambda steps, shift: original(steps[:-1], shift),
     ),
     "less weight on the first frame too": (
-        ("set_krea", "i_attention_bias", attention, "min"),
-        lambda original: lambda pages, key, default: default,
+        ("set_krea", "i_attention_bias", open_chunk, "sorted"),
+        lambda original: lambda pages, key: [None, *pages],
     ),
     "Euler's steps": (("set_longlive2", "b_multi_shot", UniPC, "step"), euler),
     "timesteps that are not whole": (

@@ -11,7 +11,7 @@ from ..autoencoders import PublishedVae
 from ..files import open_tensors
 from ..generation import VideoRequest
 from ..inspection import Forecast, ModelSizes, check_fits, free_in, table
-from ..models import Family, WanConfig, published_sizes, read_published
+from ..models import Family, Published, published_sizes, read_published
 from .loading import dtype_of
 from .showing import check_vae
 
@@ -39,9 +39,12 @@ def foreseen(
         ValueError: if the file is no model that can be run, or the request does not fit it.
     """
     family = request.family
-    config = config_of(options, family) if from_file else published_sizes(family)
+    config, models = published_sizes(family), 2 if family.two_experts else 1
+    if from_file:
+        published = published_of(options, family)
+        config, models = published.config, 1 if published.second is None else 2
     dtype, chunk = dtype_of(options, device), family.frames_per_chunk
-    sizes = ModelSizes.plain(config, dtype)
+    sizes = ModelSizes.plain(config, dtype, models)
     decoding = None
     if vae is not None:
         check_vae(vae, config)
@@ -53,16 +56,16 @@ def foreseen(
     return Forecast(request, sizes, tokens, device, decoding, batch=batch)
 
 
-def config_of(options: argparse.Namespace, family: Family) -> WanConfig:
-    """Return the sizes of the model that options name; of its file only the shapes are read.
+def published_of(options: argparse.Namespace, family: Family) -> Published:
+    """Return what the file holds that options name; only shapes are read of it.
 
     Raises:
         ValueError: if it is no model that can be run as the family is.
     """
     source = open_tensors(options.model, prefer=family.weights)
-    config = read_published(source, options.heads, two_experts=family.two_experts).config
-    family.check_config(config)
-    return config
+    published = read_published(source, options.heads, two_experts=family.two_experts)
+    family.check_config(published.config)
+    return published
 
 
 def check_before(

@@ -30,7 +30,7 @@ from ..reel import GIVEN, Film, KeptChunks
 from ..rollout import Begun
 from ..video import parse_prompts, schedule_of
 from .earlier import Earlier, filled, is_video
-from .foresight import check_before, config_of
+from .foresight import check_before, published_of
 from .inputs import check_inputs, names_of_inputs
 from .loading import add_loading_options, dtype_of, load_model
 from .recording import record
@@ -144,7 +144,7 @@ def _generate(
     device = choose_device(options.device)
     words = _words(options, request, earlier)
     vae = None if film is None else vae_of(options)
-    config = config_of(options, request.family)
+    config = published_of(options, request.family).config
     _check_together(config, words, vae)
     said = () if words is None else words.prompts
     prompts = embedded(options, config) if words is None else None
@@ -208,10 +208,9 @@ def _tell_map(request: VideoRequest, settings: Mapping[str, object]) -> None:
 
 def _recoder(request: VideoRequest, pictures: Autoencoder | None) -> PictureRecoder | None:
     """Return what a past that is computed anew encodes its first frame with, if it has to."""
-    rule = request.fitted_method.rebuilt
-    if rule is None or rule.keep_first or pictures is None:
+    if pictures is None or not request.recodes:
         return None
-    return pictures.recoder(rule.frames)
+    return pictures.recoder(request.fitted_method.rebuilt.frames)
 
 
 def _given(

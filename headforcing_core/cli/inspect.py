@@ -69,6 +69,12 @@ def run(options: argparse.Namespace) -> int:
     settings = with_values(settings_named(options.method), options.set or [])
     clock = ChunkClock.covering(options.frames, options.chunk)
     method = family.fitting(settings.build(options.chunk)).on_grid(grid.tokens_per_frame)
+    if method.rebuilt is not None or method.reach is not None:
+        raise ValueError(
+            f"METHOD must be followed on a family that keeps its past chunk by chunk, got "
+            f"{family.title}; without METHOD what each costs is told, and headforcing plan tells "
+            "what a run takes"
+        )
     method = method.fitted(clock.total_frames, options.chunk)
     method.check(options.chunk, family.horizon)
     for rule in method.rules.values():

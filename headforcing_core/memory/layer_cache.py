@@ -31,6 +31,13 @@ class Share(NamedTuple):
     start: int
     arena: Arena
 
+    @property
+    def in_use(self) -> tuple[Tensor, Tensor]:
+        """Keys and values of its slots in use, in their order: ``[B, G, rows, D]``."""
+        used = self.ledger.slots.used
+        k, v = (x[:, :, :used].flatten(2, 3) for x in (self.arena.k, self.arena.v))
+        return k, v
+
     def own(self, x: Tensor) -> Tensor:
         """Return the heads of the group, of ``[B, T, H, ...]`` of the layer."""
         return x if self.index is None else x.index_select(2, self.index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
 from typing import NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from ..device import send
 from ..methods import Page
 from ..video import Chunk
 from .cache_plan import CachePlan
-from .layer_cache import LayerCache
+from .layer_cache import LayerCache, Share
 from .ledger import Ledger
 from .scoring import Scoring
 from .staging import Stagings
@@ -58,6 +59,7 @@ class OpenChunk:
         self.rotation = plan.rope.frames(chunk.frames, device)
         self._rows, self._own_rows = self._laid_out(device)
         self._frame: dict[int, int] = {}
+        self._biases: dict[tuple[Ledger, float], Tensor] = {}
 
     def _laid_out(
         self, device: torch.device
@@ -130,6 +132,26 @@ class OpenChunk:
     def pools(self, layer: int) -> tuple[Tensor, Tensor]:
         """Return keys and values of a layer, each ``[B, rows, D]``."""
         return self._layers[layer].k, self._layers[layer].v
+
+    def shares(self, layer: int) -> list[Share]:
+        """Return the groups of heads of a layer, each with what it has."""
+        return self._layers[layer].shares
+
+    def faded(self, ledger: Ledger, factor: float) -> Tensor:
+        """Return what is added to scores where the past counts less, but for its first page.
+
+        Returns:
+            ``[rows]`` float32, of the slots in use; made once for all layers and calls.
+        """
+        if (ledger, factor) not in self._biases:
+            pages = ledger.slots.pages
+            past = [page for page in pages if page.at < self.chunk.start]
+            less = {page: log(factor) for page in sorted(past, key=lambda page: page.at)[1:]}
+            bias = torch.tensor([less.get(page, 0.0) for page in pages])
+            tokens = self.plan.rope.grid.tokens_per_frame
+            bias = bias.repeat_interleave(tokens)
+            self._biases[ledger, factor] = send(bias, self._layers[0].k.device)
+        return self._biases[ledger, factor]
 
     def pages(self, layer: int, head: int, frame: int) -> list[Page]:
         """Return what a head's rows hold while a query frame is staged, in their order."""

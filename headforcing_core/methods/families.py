@@ -74,7 +74,6 @@ class RollingForcing(Switching):
             {ALL_HEADS: rule},
             switch=self.switch(frames_per_chunk),
             source="arXiv 2509.25161",
-            joint=True,
             reach=self.window,
         )
 

@@ -94,8 +94,8 @@ class Method:
         source: the paper or code.
         online: tells types apart during the video, where there is no head map; until then all
             heads follow the rule for ``UNDECIDED``.
-        joint: it is for models that denoise several chunks together.
-        reach: frames that such chunks read, their own included; None: as their family does.
+        reach: frames that chunks read which are denoised together, their own included; None: it is
+            not made for such models.
         shots: what a cut does; None: nothing is left of the past, a video begins.
         rebuilt: what the past is computed from before every chunk; None: it is kept.
     """
@@ -107,7 +107,6 @@ class Method:
     switch: Switch = field(default_factory=Switch)
     source: str = ""
     online: DummyTypes | None = None
-    joint: bool = False
     reach: int | None = None
     shots: Shots | None = None
     rebuilt: Rebuilt | None = None

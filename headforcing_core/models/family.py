@@ -13,7 +13,6 @@ from ..methods import (
     Method,
     MethodSettings,
     PositionRule,
-    RewardForcing,
     Switch,
     SwitchRule,
 )
@@ -148,17 +147,22 @@ class Family:
             return self
         return replace(self, keeps=replace(self.keeps, keep_first=True))
 
-    def check_first_chunk(self, first: int | None) -> None:
+    def check_first_chunk(self, first: int | None, method: Method) -> None:
         """Refuse a first chunk of another size where the past is made of whole ones.
+
+        Args:
+            method: that is run, see ``fitting``.
 
         Raises:
             ValueError: if so.
         """
-        whole = self.joint or isinstance(self.keeps, RewardForcing | KreaRealtime)
-        if first not in (None, self.frames_per_chunk) and (whole or self.holds_image):
+        means = any(isinstance(r.policy.middle, MeanSink) for r in method.rules.values())
+        whole = self.joint or self.holds_image or method.rebuilt is not None or means
+        if whole and first not in (None, self.frames_per_chunk):
             raise ValueError(
-                f"first frames must be whole chunks of {self.frames_per_chunk} for {self.title}"
-                f"{', or one image' if self.holds_image else ''}, got a first chunk of {first}"
+                f"first frames must be whole chunks of {self.frames_per_chunk} for {method.name} "
+                f"with {self.title}{', or one image' if self.holds_image else ''}, got a first "
+                f"chunk of {first}"
             )
 
     @property
@@ -210,8 +214,8 @@ class Family:
             ValueError: if the method makes no sense with such models, and why.
         """
         own = self.method
-        strange = (method.joint and not self.joint, method.rebuilt and own.rebuilt is None)
-        if any(strange):
+        other_loop = method.reach is not None and not self.joint
+        if other_loop or (method.rebuilt is not None and own.rebuilt is None):
             raise ValueError(
                 f"{method.name} must come with models that are run as it says, got {self.title}; "
                 "choose another method"
@@ -232,7 +236,7 @@ class Family:
                 f"means of their place in a chunk, got {shots.offset}"
             )
         reach = method.reach or own.reach
-        return replace(method, shots=shots, rebuilt=rebuilt, joint=self.joint, reach=reach)
+        return replace(method, shots=shots, rebuilt=rebuilt, reach=reach)
 
     def _check_joint(self, method: Method) -> None:
         together = f"{self.title} denoises {len(self.steps)} chunks in one call"

@@ -10,9 +10,8 @@ from comfy.model_patcher import ModelPatcher
 from ...headforcing_core.device import free_memory
 from ...headforcing_core.methods import HeadMap
 from .backbone import config_of, dtype_of
-from .experts import model_bytes
+from .experts import model_bytes, second_of
 from .pictures import HostDecoder
-from .recoder import recodes
 from .video_name import Video
 
 
@@ -34,11 +33,13 @@ def foreseen(video: Video, maps: Sequence[HeadMap], decoder: HostDecoder | None 
     device = model.load_device
     # a host streams weights that find no room on a card
     resident = None if device.type == "cpu" else 0
-    sizes = ModelSizes(config_of(network), dtype_of(model), model_bytes(model), resident)
+    models = 1 if second_of(model) is None else 2
+    own = config_of(network), dtype_of(model), model_bytes(model)
+    sizes = ModelSizes(*own, resident, models)
 
     def decoding(rows: int, columns: int) -> int:
         room = decoder.room([1, network.in_dim, 1, rows, columns])
-        return room * (2 if recodes(request) else 1)
+        return room * (2 if request.recodes else 1)
 
     forecast = Forecast(
         request,

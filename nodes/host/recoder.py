@@ -25,19 +25,13 @@ def recoder_of(decoder: HostDecoder, model: BaseModel, frames: int) -> PictureRe
     return PictureRecoder(decoder, model.process_latent_out, encode, frames)
 
 
-def recodes(request: VideoRequest) -> bool:
-    """Say whether a video's own pictures are encoded while it is made."""
-    rule = request.fitted_method.rebuilt
-    return rule is not None and not rule.keep_first
-
-
 def check_recoder(request: VideoRequest, decoder: object | None) -> None:
     """Refuse a video whose pictures are needed while it is made, if nothing makes them.
 
     Raises:
         ValueError: if so.
     """
-    if decoder is None and recodes(request):
+    if decoder is None and request.recodes:
         raise ValueError(
             f"vae must be connected to Head Forcing Sampler for {request.family.title}, which "
             "encodes pictures of the video while it is made, got none; connect one, or a Cache "

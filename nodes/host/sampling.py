@@ -26,7 +26,7 @@ from .blending import Conditioning, blended
 from .checks import check_prompts
 from .experts import second_of
 from .pictures import HostDecoder
-from .recoder import check_recoder, recoder_of, recodes
+from .recoder import check_recoder, recoder_of
 
 log = logging.getLogger("headforcing")
 # told every finished chunk; says whether to stop there
@@ -94,7 +94,7 @@ class HostVideo:
         if self.decoder is not None:
             shape = (1, sizes.config.in_dim, 1, request.rows, request.columns)
             # where pictures are encoded, they are decoded for that, beside those that are shown
-            room += self.decoder.room(shape) * (2 if recodes(request) else 1)
+            room += self.decoder.room(shape) * (2 if request.recodes else 1)
             others.append(self.decoder.vae.patcher)
         if others:
             clone.set_additional_models(KEY, others)
@@ -161,7 +161,7 @@ class _Rollouts(comfy.samplers.Sampler):
 
     def _recoder(self, model: BaseModel) -> PictureRecoder | None:
         request = self.video.request
-        if not recodes(request):
+        if not request.recodes:
             return None
         return recoder_of(self.video.decoder, model, request.fitted_method.rebuilt.frames)
 

@@ -18,7 +18,6 @@ from .checks import has_own_forward
 from .digests import digest_of
 from .fingerprint import name_of, values_of
 from .pictures import HostDecoder
-from .recoder import recodes
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Video:
             "text": digest_of(_text_attention(model)),
             "options": digest_of(_asked(model)),
         }
-        if recodes(request):
+        if request.recodes:
             about["pictures"] = self.decoder and self.decoder.key
         if request.family.joint:  # the last chunks are made without any behind them
             about["frames"] = request.clock.total_frames

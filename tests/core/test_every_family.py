@@ -166,6 +166,16 @@ def test_a_window_is_as_large_as_its_method_says():
             replace(request_of("rolling_forcing", 12), method=method)
 
 
+def test_a_short_first_chunk_is_refused_where_the_past_is_made_of_whole_ones():
+    """Of means, whatever the family: a frame would go to the mean of another place in a chunk."""
+    whole = ("rolling_forcing", "reward_forcing", "krea_14b", "longlive2")
+    for name, method in (*((name, None) for name in whole), ("self_forcing", "reward_forcing")):
+        request = request_of(name, 6, method)
+        with pytest.raises(ValueError, match="first frames must be whole chunks"):
+            replace(request, first_chunk=1)
+    replace(request_of("self_forcing", 6), first_chunk=1)
+
+
 def test_a_past_that_is_computed_anew_has_room_for_nothing_else():
     own, full = (rollout_of(request_of("krea_14b", 12, name)) for name in ("krea", "full"))
     assert own.bank.plan.bytes == full.bank.plan.bytes

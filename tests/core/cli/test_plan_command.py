@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from headforcing.headforcing_core.autoencoders import open_vae
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.inspection import fitting
-from headforcing.headforcing_core.models import FAMILY_NAMES
+from headforcing.headforcing_core.models import FAMILY_NAMES, memory_name
 
 MIB = 1024**2
 
@@ -53,8 +53,9 @@ def test_every_family_can_be_planned_without_a_file(family, capsys):
     # at 24 pictures per second 180 frames, in chunks of 8
     long = "30.5 s: 184 latent frames" if family == "longlive2" else "29.8 s: 120 latent frames"
     assert said[0].startswith(long) and said[0].endswith(f"832 x 480; {family}")
-    # of five and of fourteen billion numbers
-    weights = {"longlive2": "9.31", "krea_14b": "26.61"}.get(family, "2.64")
+    # of five and of fourteen billion numbers, and of two models
+    others = {"longlive2": "9.31", "krea_14b": "26.61"}
+    weights = others.get(family, "5.29" if family.startswith("sgf") else "2.64")
     assert any(line.split() == ["weights", weights, "GiB"] for line in said)
 
 
@@ -144,3 +145,26 @@ def test_decoding_beside_it_is_counted(folder, capsys):
     assert by["decoding"] == open_vae(vae[1]).room(4, 5, torch.float32, 3)
     assert main([*GENERATE, *vae, "--video", "out.mp4"]) == 0
     assert "  decoding " in capsys.readouterr().err
+
+
+def test_two_models_are_two(tmp_path, monkeypatch, capsys):
+    """Of SGF+, by its file and by its name: weights and the keys of a prompt."""
+    monkeypatch.chdir(tmp_path)
+
+    def bytes_of(*options):
+        line = ("plan", *options, "--seconds", "9", "--width", "64", "--height", "64", "--json")
+        assert main([str(option) for option in line]) == 0
+        rows = json.loads(capsys.readouterr().out)["rows"]
+        return {row["kind"]: row["bytes"] for row in rows}
+
+    weights = random_weights(TINY)
+    second = {memory_name(name): x for name, x in random_weights(TINY, 1).items()}
+    found = {}
+    for name, more in (("one", {}), ("two", second)):
+        file = f"self_gradient_forcing_chunkwise_{name}.safetensors"
+        save_file({**weights, **more}, file)
+        found[name] = bytes_of("--model", file, "--heads", TINY.heads, "--text-tokens", 16)
+    for kind in ("weights", "text"):
+        assert found["two"][kind] == 2 * found["one"][kind]
+    by_name = {f: bytes_of("--family", f) for f in ("sgf_chunkwise", "self_forcing")}
+    assert by_name["sgf_chunkwise"]["weights"] == 2 * by_name["self_forcing"]["weights"]
