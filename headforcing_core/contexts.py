@@ -195,8 +195,10 @@ class RebuiltContext:
         return self.bank.device
 
     def calls_until(self, index: int) -> int:
-        size = self.bank.plan.frames_per_chunk
-        return sum(min(before, self.rule.frames // size) for before in range(index + 1))
+        most = self.rule.frames // self.bank.plan.frames_per_chunk
+        few = min(index, most)
+        # one chunk before the second, two before the third, and so on up to the most
+        return few * (few + 1) // 2 + (index - few) * most
 
     def turn_to(self, chunk: Chunk, prompts: PromptSchedule) -> None:
         before, self._said = self._said, prompts.number(chunk.start)

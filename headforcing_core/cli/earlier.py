@@ -95,7 +95,8 @@ class Earlier:
         told = recognise(options.model)
         if (options.family or (told.name if told else family)) == family:
             levels = _levels(about, options)
-            if levels["steps"] == family_named(family).steps:
+            own, first = family_named(family), about.get("first_steps")
+            if levels["steps"] == own.steps and first == (own.first_steps and [*own.first_steps]):
                 del levels["steps"]  # chosen, they would be those of the first chunk, too
             said |= {"family": family, **levels, **_way(about, options)}
         return said

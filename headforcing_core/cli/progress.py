@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,9 @@ class _Counted:
 
     backbone: Backbone
     bar: tqdm
-    rollout: AnyRollout
+    steps: int
+    # calls after which each chunk is finished
+    ends: Sequence[int]
 
     def predict_clean(
         self,
@@ -32,9 +35,9 @@ class _Counted:
         text: object,
         attend: Attend,
     ) -> Tensor:
-        chunks, step = len(self.rollout.clock), attend.step
-        done = sum(self.rollout.calls_until(i) <= self.bar.n for i in range(chunks))
-        said = "commit" if step is None else f"step {step + 1}/{len(self.rollout.denoising.levels)}"
+        chunks, step = len(self.ends), attend.step
+        done = bisect_right(self.ends, self.bar.n)
+        said = "commit" if step is None else f"step {step + 1}/{self.steps}"
         self.bar.set_description(f"chunk {min(done + 1, chunks)}/{chunks} {said}", refresh=False)
         clean = self.backbone.predict_clean(noisy, level, text, attend)
         self.bar.update()
@@ -53,10 +56,10 @@ def progress(rollout: AnyRollout, given: Tensor | Begun | None = None) -> Iterat
 
 
 def _with_bar(rollout: AnyRollout, given: Tensor | Begun | None) -> Iterator[FinishedChunk]:
-    last = len(rollout.clock) - 1
-    with tqdm(total=rollout.calls_until(last), unit="step") as bar:
-        counted = _Counted(rollout.backbone, bar, rollout)
+    ends = [rollout.calls_until(index) for index in range(len(rollout.clock))]
+    with tqdm(total=ends[-1], unit="step") as bar:
+        counted = _Counted(rollout.backbone, bar, len(rollout.denoising.levels), ends)
         for done in rollout.through(counted).run(given):
             # given chunks are only kept: their drafts never come
-            bar.update(rollout.calls_until(done.chunk.index) - bar.n)
+            bar.update(ends[done.chunk.index] - bar.n)
             yield done
