@@ -6,12 +6,12 @@ from .cache_method import HeadForcingCacheMethod
 from .continue_video import HeadForcingContinueVideo
 from .drift_report import HeadForcingDriftReport
 from .edit_head_map import HeadForcingEditHeadMap
-from .host import serve
 from .load_ar_lora import HeadForcingLoadARLora
 from .load_ar_model import HeadForcingLoadARModel
 from .load_demo import HeadForcingLoadDemo
 from .load_head_map import HeadForcingLoadHeadMap
 from .measure_drift import HeadForcingMeasureDrift
+from .page import serve
 from .profile_heads import HeadForcingProfileHeads
 from .prompt_schedule import HeadForcingPromptSchedule
 from .sampler import HeadForcingSampler

@@ -8,13 +8,19 @@
 
 import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
+import { chain } from "./face/nodes.js"
 
 const NODE = "HeadForcingSampler"
-const PLAYER = "video-preview"
+// what the page shows a node's result in: elements, and on a canvas
+const PLAYERS = ["video-preview", "$$comfy_animation_preview", "$$canvas-image-preview"]
 const STORE = "nodeOutput"
 
 app.registerExtension({
   name: "HeadForcing.FreshPreview",
+  beforeRegisterNodeDef(nodeType, nodeData) {
+    if (nodeData?.name !== NODE) return
+    chain(nodeType.prototype, "addCustomWidget", (node, widget) => keepBack(widget))
+  },
   setup() {
     api.addEventListener("executing", ({ detail }) => begun(nodeAt(detail)))
     api.addEventListener("executed", ({ detail }) => ended(nodeAt(detail?.node)))
@@ -46,17 +52,14 @@ function ended(node) {
   if (app.nodePreviewImages) delete app.nodePreviewImages[place]
   forget(node)
   app.canvas?.setDirty?.(true, true)
-  // the page makes its player after this; were it sent, the same graph would count as another one
-  for (const wait of [500, 2000, 8000]) setTimeout(() => keepBack(node), wait)
 }
 
-// Leave the page's player out of what is sent and saved.
-function keepBack(node) {
-  const player = node.widgets?.find(widget => widget.name === PLAYER)
-  if (player === undefined) return
-  player.serialize = false
-  player.options ??= {}
-  player.options.serialize = false
+// Leave the page's player out of what is sent and saved: the same graph would count as another one.
+function keepBack(widget) {
+  if (!PLAYERS.includes(widget?.name)) return
+  widget.serialize = false
+  widget.options ??= {}
+  widget.options.serialize = false
 }
 
 // What is drawn as elements looks into a store; what is drawn on a canvas, into the app.
@@ -65,8 +68,8 @@ function storeOf() {
 }
 
 function forget(node) {
-  const player = node.widgets?.find(widget => widget.name === PLAYER)
-  if (player !== undefined && node.removeWidget) node.removeWidget(player)
+  for (const player of node.widgets?.filter(widget => PLAYERS.includes(widget.name)) ?? [])
+    node.removeWidget?.(player)
   for (const shown of ["videoContainer", "previewMediaType", "images", "preview", "imgs"])
     node[shown] = undefined
 }

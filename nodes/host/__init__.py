@@ -24,11 +24,12 @@ from .profiling import HostSubject, keep_profile, profile_file
 from .progress import Progress, tell
 from .recoder import check_recoder
 from .sampling import HostVideo
-from .stops import serve
+from .stops import STOPS
 from .video_name import Video, names_of
 from .write_latent import write_latent
 
 __all__ = [
+    "STOPS",
     "FilmSettings",
     "HostDecoder",
     "HostSubject",
@@ -53,7 +54,6 @@ __all__ = [
     "name_of",
     "names_of",
     "profile_file",
-    "serve",
     "shown",
     "tell",
     "with_adapter",

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
-from aiohttp import web
-
-log = logging.getLogger("headforcing")
-ROUTE = "/head_forcing/stop"
-
 
 class Stops:
     """Which running node was asked to stop. The page asks, in the server's thread; a run looks
@@ -40,25 +33,3 @@ class Stops:
 
 # one for all: a host runs one node at a time
 STOPS = Stops()
-
-
-async def answer(request: web.Request) -> web.Response:
-    """Stop the node that the page names."""
-    try:
-        said = await request.json()
-    except ValueError:
-        said = None
-    node = str(said.get("node")) if isinstance(said, dict) else ""
-    if STOPS.ask(node):
-        log.info("Head Forcing: stopping after this chunk, as asked")
-        return web.json_response({"stopping": node})
-    return web.json_response({"error": f"node must run to be stopped, got {node}"}, status=409)
-
-
-def serve() -> None:
-    """Let the page ask, if there is a server."""
-    from server import PromptServer
-
-    server = getattr(PromptServer, "instance", None)
-    if server is not None:
-        server.routes.post(ROUTE)(answer)

@@ -21,7 +21,7 @@ REFUSED = {
     "unknown": "got 1 unknown: blocks.0.memory_gate.weight",
     "no_head": "it has no head.head.weight",
     "not_a_number": "got NaN or infinity in 1 tensors: blocks.1.norm3.weight",
-    "5b": "got one of 48: a Wan 2.2 5B model",
+    "5b": "of 16 latent channels, as Self-Forcing is, got one of 48: another model",
 }
 
 

@@ -1,0 +1,20 @@
+"""The routes that are served, all in one place."""
+
+from __future__ import annotations
+
+from .question import Question
+from .stopping import STOP
+
+ROOT = "/head_forcing/"
+QUESTIONS: tuple[Question, ...] = (STOP,)
+
+
+def serve() -> None:
+    """Let the page ask, if there is a server."""
+    from server import PromptServer
+
+    server = getattr(PromptServer, "instance", None)
+    if server is None:
+        return
+    for question in QUESTIONS:
+        server.routes.post(ROOT + question.route)(question.handle)

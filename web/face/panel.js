@@ -1,0 +1,96 @@
+// A place for a picture on a node, in whatever way the page draws nodes.
+//
+// What is drawn lies in a shadow, with a sheet of its own: neither the page's styles reach it nor
+// ours the page. Fields in which people type lie in slots, outside of the shadow: the page leaves
+// keys alone only where it sees a field.
+
+import { chain } from "./nodes.js"
+
+const SHEET = `
+  :host { display: block; box-sizing: border-box; width: 100%; height: 100%; overflow: hidden;
+    color: var(--hf-text); font: 12px/1.35 var(--hf-font, system-ui, sans-serif);
+    --hf-text: var(--input-text, #ddd); --hf-ground: var(--comfy-input-bg, #222);
+    --hf-line: var(--border-color, #4e4e4e); --hf-quiet: var(--descrip-text, #aaa); }
+  *, *::before, *::after { box-sizing: border-box; }
+  button, select { font: inherit; color: var(--hf-text); background: var(--hf-ground);
+    border: 1px solid var(--hf-line); border-radius: 4px; padding: 2px 8px; cursor: pointer; }
+  button:disabled { opacity: .6; cursor: default; }
+  :focus-visible { outline: 2px solid #6ab0ff; outline-offset: 1px; }
+`
+
+/**
+ * Add a panel under a node's widgets; it is neither saved nor sent.
+ * @param {any} node
+ * @param {string} name of its widget, of one's own
+ * @param {{label: string, height: number | (() => number), sheet?: string}} how label: what it is,
+ *     for those who do not see it; height: the least, in pixels; sheet: styles of what is in it
+ * @returns {{root: ShadowRoot, element: HTMLElement, widget: any, fit: () => void} | null} null
+ *     where a page has no such widgets; fit: call it when the height has changed
+ */
+export function addPanel(node, name, { label, height, sheet = "" }) {
+  if (typeof node.addDOMWidget !== "function") return null
+  const element = document.createElement("div")
+  element.setAttribute("role", "group")
+  element.setAttribute("aria-label", label)
+  const root = element.attachShadow({ mode: "open" })
+  const styles = new CSSStyleSheet()
+  styles.replaceSync(SHEET + sheet)
+  root.adoptedStyleSheets = [styles]
+  // a drag in it is not one of the node
+  for (const kind of ["pointerdown", "dblclick", "contextmenu"])
+    element.addEventListener(kind, event => event.stopPropagation())
+  const least = () => (typeof height === "function" ? height() : height)
+  const widget = node.addDOMWidget(name, "HEAD_FORCING_PANEL", element, {
+    serialize: false,
+    hideOnZoom: false,
+    getMinHeight: least,
+    getValue: () => undefined,
+    setValue() {},
+  })
+  widget.serialize = false
+  widget.options.serialize = false
+  const fit = () => {
+    const [width, tall] = node.size, wanted = node.computeSize?.() ?? node.size
+    if (wanted[1] > tall || wanted[0] > width)
+      node.setSize?.([Math.max(width, wanted[0]), Math.max(tall, wanted[1])])
+  }
+  fit()
+  // a workflow that was saved without the panel has less room
+  chain(node, "onConfigure", fit)
+  return { root, element, widget, fit }
+}
+
+/**
+ * Make an element.
+ * @param {string} tag
+ * @param {Record<string, any>} [set] properties; what begins with aria- or data-, and role: attributes
+ * @param {...(Node | string)} inside
+ * @returns {any}
+ */
+export function made(tag, set = {}, ...inside) {
+  const element = document.createElement(tag)
+  for (const [name, value] of Object.entries(set))
+    if (/^(aria-|data-|role$)/.test(name)) element.setAttribute(name, value)
+    else element[name] = value
+  element.append(...inside)
+  return element
+}
+
+/**
+ * Add a field to a panel. It lies in a slot, and is styled by itself.
+ * @param {{root: ShadowRoot, element: HTMLElement}} panel
+ * @param {"input" | "textarea"} tag
+ * @param {string} slot its name
+ * @param {string} label
+ * @returns {{slot: HTMLSlotElement, field: any}} put the slot where the field is to be
+ */
+export function addField(panel, tag, slot, label) {
+  const field = made(tag, { slot, "aria-label": label, placeholder: label })
+  Object.assign(field.style, {
+    width: "100%", boxSizing: "border-box", font: "inherit", color: "var(--input-text, #ddd)",
+    background: "var(--comfy-input-bg, #222)", border: "1px solid var(--border-color, #4e4e4e)",
+    borderRadius: "4px", padding: "3px 6px", resize: "none",
+  })
+  panel.element.append(field)
+  return { slot: made("slot", { name: slot }), field }
+}
