@@ -5,53 +5,17 @@ check_page.py HOST URL WORKFLOW FOLDER RENDERER
 # ruff: noqa: T201
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from browser_page import ELEMENTS, METHOD, SAMPLER, Page, browsing
 
 URL, WORKFLOW, FOLDER, RENDERER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]
-ELEMENTS = "Comfy.VueNodes.Enabled"
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-RUN = "[data-testid=queue-button]"
-METHOD, SAMPLER = "HeadForcingCacheMethod", "HeadForcingSampler"
-WATCH = """() => {
-  window.seen = {ended: [], previews: 0, said: [], progress: 0};
-  for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
-    app.api.addEventListener(kind, event => seen.ended.push([kind, event.detail]));
-  app.api.addEventListener("b_preview_with_metadata", () => seen.previews++);
-  app.api.addEventListener("progress_text", event => seen.said.push(event.detail.text));
-  app.api.addEventListener("progress_state", () => seen.progress++);
-}"""
-DROP = """text => {
-  const data = new DataTransfer();
-  data.items.add(new File([text], "workflow.json", {type: "application/json"}));
-  const at = {dataTransfer: data, bubbles: true, cancelable: true, clientX: 400, clientY: 300};
-  document.querySelector("#graph-canvas, canvas").dispatchEvent(new DragEvent("drop", at));
-}"""
-SET = """([kind, name, value, which]) => {
-  const node = app.graph._nodes.filter(node => node.type === kind)[which];
-  const widget = node.widgets.find(widget => widget.name === name);
-  widget.value = value;
-  widget.callback?.(value, app.canvas, node);
-}"""
-# what every node of a kind shows
-SETTINGS = """kind => app.graph._nodes.filter(node => node.type === kind).map(
-  node => Object.fromEntries(node.widgets.map(widget => [widget.name, widget.value])))"""
 ADD = "kind => { app.graph.add(LiteGraph.createNode(kind)); }"
 ALONE = f"kind => {{ app.graph.clear(); ({ADD})(kind); }}"
 COPY = """kind => {
   app.canvas.copyToClipboard([app.graph._nodes.find(node => node.type === kind)]);
   app.canvas.pasteFromClipboard();
-}"""
-# where on the page a node's button is drawn
-BUTTON = """kind => {
-  const node = app.graph._nodes.find(node => node.type === kind);
-  const button = node.widgets.find(widget => widget.type === "button");
-  const {scale, offset} = app.canvas.ds, {left, top} = app.canvas.canvas.getBoundingClientRect();
-  const [x, y] = [node.pos[0] + node.size[0] / 2, node.pos[1] + (button.last_y ?? button.y) + 10];
-  return [left + (x + offset[0]) * scale, top + (y + offset[1]) * scale];
 }"""
 # what is saved of a node, and what is sent
 SAVED = """kind => app.graph.serialize().nodes.find(node => node.type === kind).widgets_values"""
@@ -71,60 +35,13 @@ RELOAD = """async () => {
 }"""
 
 
-class Page:
-    """A page of the host with the demo workflow in it."""
-
-    def __init__(self, page):
-        self.page, self.errors = page, []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.goto(URL)
-        page.wait_for_function("() => window.app && app.graph && app.extensionManager")
-        page.wait_for_timeout(1500)
-        page.evaluate(WATCH)
-
-    def drop(self, workflow):
-        self.page.evaluate(DROP, workflow.read_text("utf-8"))
-        self.page.wait_for_function(
-            f"() => app.graph._nodes.some(node => node.type === '{SAMPLER}')"
-        )
-        self.page.wait_for_timeout(500)
-
-    def press_run(self):
-        # in newer pages the button itself has the name, in older ones what it is in
-        self.page.locator(f"button{RUN}, {RUN} button").first.click()
-
-    def press_stop(self):
-        if RENDERER == "elements":
-            self.page.get_by_role("button", name="Stop here").first.click()
-        else:
-            self.page.mouse.click(*self.page.evaluate(BUTTON, SAMPLER))
-
-    def ended(self, number):
-        """Wait until so many runs have ended; return how the last one did."""
-        self.page.wait_for_function(f"() => seen.ended.length >= {number}", timeout=120_000)
-        kind, detail = self.page.evaluate("() => seen.ended.at(-1)")
-        return kind, detail.get("exception_message", "")
-
-    def set(self, kind, widget, value, which=0):
-        self.page.evaluate(SET, [kind, widget, value, which])
-
-    def settings(self):
-        return self.page.evaluate(SETTINGS, METHOD)
-
-    def press(self, key):
-        """Press a key; the page looks for changes that can be undone whenever one is."""
-        self.page.keyboard.press(key)
-        self.page.wait_for_timeout(1000)
-
-    def picture(self, name):
-        self.page.evaluate("() => app.canvas.setDirty(true, true)")
-        self.page.wait_for_timeout(400)
-        self.page.screenshot(path=FOLDER / f"{name}.png")
+def opened(browser):
+    return Page(browser.new_page(), URL, RENDERER, FOLDER)
 
 
 def used(browser, found):
     """Drop the workflow, run it, change a prompt's time and the method, interrupt, run again."""
-    page = Page(browser.new_page())
+    page = opened(browser)
     page.drop(WORKFLOW)
     page.page.keyboard.press(".")  # the whole graph into view
     page.picture("dropped")
@@ -198,7 +115,7 @@ def stopped(page, found):
 
 def chosen_again(browser, found):
     """Edit a method's settings, choose another and it again; load, add, copy and undo nodes."""
-    page, seen = Page(browser.new_page()), {}
+    page, seen = opened(browser), {}
     page.page.evaluate(ALONE, METHOD)
     page.set(METHOD, "method", "head_forcing")
     page.set(METHOD, "method.anchor_recent", 5)
@@ -243,7 +160,7 @@ def read(browser, found):
     found["help"] = {}
     for language, word in (("en", "Guidance is off"), ("zh", "不使用引导")):
         browser.request.post(f"{URL}/api/settings/Comfy.Locale", data=json.dumps(language))
-        page = Page(browser.new_page())
+        page = opened(browser)
         page.drop(WORKFLOW)
         page.page.evaluate(
             "() => app.canvas.selectNode(app.graph._nodes.find("
@@ -261,17 +178,10 @@ def read(browser, found):
 
 def main():
     found = {}
-    with sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        browser = chromium.new_context(viewport={"width": 2600, "height": 1400})
-        # else the first visit shows templates over the graph
-        browser.request.post(f"{URL}/api/settings/Comfy.TutorialCompleted", data="true")
-        chosen = json.dumps(RENDERER == "elements")
-        browser.request.post(f"{URL}/api/settings/{ELEMENTS}", data=chosen)
+    with browsing(URL, RENDERER) as browser:
         used(browser, found)
         chosen_again(browser, found)
         read(browser, found)
-        chromium.close()
     print("FOUND", json.dumps(found))
 
 
