@@ -5,6 +5,7 @@ from .denoising import Denoising, Multistep, Predict, Renoising
 from .drift import Drift, appearance, drift, seam_ratio
 from .geometry import LatentGrid, ModelGeometry, VideoFormat
 from .noise import NoiseSource, SeededNoise, check_seed
+from .prompt_bars import prompt_bars
 from .prompt_plan import plan_text, prompts_text, schedule_of, times_text
 from .prompt_text import FORMS, parse_prompts, with_prefix
 from .prompts import PromptSchedule
@@ -56,6 +57,7 @@ __all__ = [
     "noise_levels",
     "parse_prompts",
     "plan_text",
+    "prompt_bars",
     "prompts_text",
     "remove_flow",
     "schedule_of",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .question import Question
+from .schedules import SCHEDULE
 from .stopping import STOP
 
 ROOT = "/head_forcing/"
-QUESTIONS: tuple[Question, ...] = (STOP,)
+QUESTIONS: tuple[Question, ...] = (STOP, SCHEDULE)
 
 
 def serve() -> None:
