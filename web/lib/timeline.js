@@ -25,6 +25,7 @@ export function isPlaced(line) {
  * @returns {number[]} one more than there are prompts; in parts where prompts have no place
  */
 export function bounds(line) {
+  if (!line.prompts.length) return [0]
   if (!isPlaced(line)) return [...line.prompts.keys(), line.prompts.length]
   const starts = line.prompts.map(one => one.at), last = starts.at(-1)
   if (line.length !== null && line.length > last) return [...starts, line.length]
