@@ -4,7 +4,11 @@
 // ours the page. Fields in which people type lie in slots, outside of the shadow: the page leaves
 // keys alone only where it sees a field.
 
-import { chain } from "./nodes.js"
+import { chain, follow } from "./nodes.js"
+
+// panels by the node that has them; a page may go on to show that of a node which is gone
+/** @type {Map<HTMLElement, any>} */
+const shown = new Map()
 
 const SHEET = `
   :host { display: block; box-sizing: border-box; width: 100%; height: 100%; overflow: hidden;
@@ -30,6 +34,7 @@ const SHEET = `
 export function addPanel(node, name, { label, height, sheet = "" }) {
   if (typeof node.addDOMWidget !== "function") return null
   const element = document.createElement("div")
+  element.dataset.panel = name
   element.setAttribute("role", "group")
   element.setAttribute("aria-label", label)
   const root = element.attachShadow({ mode: "open" })
@@ -57,7 +62,19 @@ export function addPanel(node, name, { label, height, sheet = "" }) {
   fit()
   // a workflow that was saved without the panel has less room
   chain(node, "onConfigure", fit)
+  shown.set(element, node)
+  follow(node, () => element.isConnected, there => there || takePlace(node, name, element))
   return { root, element, widget, fit }
+}
+
+// Undo makes a node anew, under its number: where elements are drawn, the page keeps what it showed.
+function takePlace(node, name, element) {
+  for (const [other, owner] of shown) {
+    if (owner === node || owner.graph?.getNodeById?.(owner.id) === owner) continue
+    const isSame = String(owner.id) === String(node.id) && other.dataset.panel === name
+    if (other.isConnected && isSame) other.replaceWith(element)
+    if (!other.isConnected) shown.delete(other)
+  }
 }
 
 /**
