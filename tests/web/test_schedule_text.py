@@ -159,4 +159,4 @@ def test_prompts_without_times_stay_without(former):
     (texts,) = written([{"prompts": prompts, "former": former, "how": how}])
     found = parse_prompts(texts[0], 16)
     assert [(p.text, p.start) for p in found] == [(p["text"], None) for p in prompts]
-    assert texts[0].replace(",\"", ", \"") == former.replace("a", "a new word", 1)
+    assert texts[0].replace(',"', ', "') == former.replace("a", "a new word", 1)
