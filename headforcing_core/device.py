@@ -33,6 +33,11 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
+def usual_dtype(device: torch.device) -> torch.dtype:
+    """Return what a model computes in where nobody says."""
+    return torch.float32 if device.type == "cpu" else torch.bfloat16
+
+
 def memory_of(device: torch.device | str) -> int:
     """Return the bytes of memory a device has in all; a huge number where it cannot be told."""
     device = torch.device(device)

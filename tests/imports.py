@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("kernels", "headforcing_core", "nodes")
+FOLDERS = ("kernels", "headforcing_core", "nodes", "doctor")
 
 
 class Import(NamedTuple):

@@ -49,6 +49,8 @@ LOOP = (
 )
 # but here, once per chunk
 READS_ONCE = "headforcing_core/memory/scores/fetched.py"
+# looks at a machine as people have set it up
+READS_ENVIRONMENT = "doctor/comfyui.py"
 # functions that the host calls, in one version with more arguments than in another
 CALLED_BY_HOST = tuple(
     f"nodes/host/{noun}.py" for noun in ("attention", "demo_pictures", "demo_text", "sampling")
@@ -91,6 +93,8 @@ def complaints(source: str, path: str) -> list[str]:
             said += habits(node)
         if loops and isinstance(node, ast.Attribute) and node.attr in READS_BACK:
             said.append(f"line {node.lineno}: .{node.attr} waits for the device")
+        if path != READS_ENVIRONMENT and reads_environment(node):
+            said.append(f"line {node.lineno}: settings are values, not environment variables")
         if path != CHOOSES and imports_by_name(node):
             said.append("what is imported is said in a statement")
         free = path.startswith(HAS_MODEL_NUMBERS) or path.endswith(TRITON_FILES)
@@ -119,6 +123,12 @@ def at_once(tree: ast.AST) -> Iterator[ast.AST]:
             yield from at_once(node)
 
 
+def reads_environment(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute | ast.alias) and any(
+        getattr(node, part, None) in ("environ", "getenv") for part in ("attr", "name")
+    )
+
+
 def is_import(node: ast.AST) -> bool:
     return isinstance(node, ast.Import | ast.ImportFrom)
 
@@ -143,8 +153,6 @@ def habits(node: ast.AST) -> list[str]:
             return [f"line {node.lineno}: **{node.args.kwarg.arg} hides parameters"]
         case ast.FunctionDef() | ast.AsyncFunctionDef() if node.end_lineno - node.lineno > 50:
             return [f"line {node.lineno}: {node.name} is longer than a screen"]
-        case ast.Attribute(attr="environ" | "getenv") | ast.alias(name="environ" | "getenv"):
-            return [f"line {node.lineno}: settings are values, not environment variables"]
         case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
             return [f"line {node.lineno}: TYPE_CHECKING hides an import cycle"]
     return []
@@ -230,7 +238,16 @@ def test_what_is_there_is_imported_late():
     assert [node for node in at_once(tree) if is_import(node)] == []
 
 
-PATHS = (*LOOP, *INTEGERS, *HAS_MODEL_NUMBERS, *CALLED_BY_HOST, *EXTRAS, READS_ONCE, CHOOSES)
+PATHS = (
+    *LOOP,
+    *INTEGERS,
+    *HAS_MODEL_NUMBERS,
+    *CALLED_BY_HOST,
+    *EXTRAS,
+    READS_ONCE,
+    CHOOSES,
+    READS_ENVIRONMENT,
+)
 
 
 @pytest.mark.parametrize("start", PATHS)

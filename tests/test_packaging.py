@@ -23,7 +23,7 @@ needs_toml = pytest.mark.skipif(tomllib is None, reason="tomllib came with Pytho
 def test_every_package_is_listed():
     code = {
         ".".join(("headforcing", *path.parent.relative_to(ROOT).parts))
-        for folder in ("kernels", "headforcing_core", "nodes")
+        for folder in ("kernels", "headforcing_core", "nodes", "doctor")
         for path in (ROOT / folder).rglob("__init__.py")
     }
     assert set(SETTINGS["tool"]["setuptools"]["packages"]) == {"headforcing", *code}
@@ -60,7 +60,7 @@ def test_recordings_stay_small_and_out_of_the_registry():
 def test_no_name_of_one_machine():
     """Files speak of the project, not of where it was written."""
     home = re.compile(r"(?<![\w.])/(work|root|home|Users)/")
-    folders = ("kernels", "headforcing_core", "nodes", "tests")
+    folders = ("kernels", "headforcing_core", "nodes", "doctor", "tests")
     files = [*ROOT.glob("*"), *(f for folder in folders for f in (ROOT / folder).rglob("*"))]
     for path in files:
         if path.suffix in (".py", ".md", ".toml", ".json") and path != Path(__file__):

@@ -167,3 +167,32 @@ def test_commands_are_understood(command, tmp_path, monkeypatch, capsys):
 
 def test_commands_are_found():
     assert len(commands()) >= 2 and any("--from" in command for command in commands())
+
+
+def test_the_caption_is_what_was_measured():
+    told = json.loads((RESULTS / "demo_minute.json").read_text())
+    caption = README.partition("demo_minute.webp)")[2].partition("\n\nFew-step")[0]
+    assert (told["seed"], told["seconds"]) == (0, 60)
+    for one in told["methods"].values():
+        assert f"{one['cache_bytes'] // 1024} KiB" in caption
+        assert f"{one['ground_drift']:.4f}" in caption
+    plain, ours = (one["shade_drift"] for one in told["methods"].values())
+    assert plain["a red ball"] is None and f"{ours['a red ball']:.4f}" in caption
+    assert f"{plain['a blue square']:.3f} and {ours['a blue square']:.3f}" in caption
+    assert (RESULTS / "demo_minute.webp").stat().st_size < 1_500_000
+
+
+def test_the_short_table_of_memory_is_that_of_inspect():
+    """Its numbers are those of the long table, which is held against the command."""
+    long = {cells[0]: cells[3:] for cells in cells_after("the device: caches, weights")}
+    short = cells_after("A minute and an hour take")
+    assert len(short) == 7
+    for name, *sizes, card in short:
+        assert sizes == long[re.match(r"[\w:]+", name)[0]]
+        assert float(sizes[1]) < float(card.split()[0])
+
+
+def test_links_within_the_page_lead_somewhere():
+    titles = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in titles}
+    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors

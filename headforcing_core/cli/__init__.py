@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="headforcing",
         description="Long videos from autoregressive video models, with bounded memory.",
+        epilog="headforcing doctor says what this machine has, what will be used, what to mend.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in (generate, plan, demo, compare, drift, inspect, profile):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ..device import usual_dtype
 from ..models import Family, Lora, WanModel, load_checkpoint
 
 log = logging.getLogger("headforcing")
@@ -40,7 +41,7 @@ def check_lora(options: argparse.Namespace) -> None:
 
 def dtype_of(options: argparse.Namespace, device: torch.device) -> torch.dtype:
     """Return what the model will compute in."""
-    return DTYPES[options.dtype or ("float32" if device.type == "cpu" else "bfloat16")]
+    return DTYPES[options.dtype] if options.dtype else usual_dtype(device)
 
 
 def load_model(options: argparse.Namespace, family: Family, device: torch.device) -> WanModel:
