@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from .head_maps import HEAD_MAP
 from .question import Question
 from .stopping import STOP
 
 ROOT = "/head_forcing/"
-QUESTIONS: tuple[Question, ...] = (STOP,)
+QUESTIONS: tuple[Question, ...] = (STOP, HEAD_MAP)
 
 
 def serve() -> None:
