@@ -4,24 +4,10 @@ import { countsOf, differing, painted, typesAfter } from "../lib/head_edits.js"
 import { cellAt, cellsBetween, gridOf, inkOn, movedBy } from "../lib/head_grid.js"
 import { headWords } from "../lib/head_words.js"
 import { drawMaps } from "./head_canvas.js"
+import { SHEET } from "./head_map_sheet.js"
 import { addPanel, made } from "./panel.js"
 import { say } from "./words.js"
 
-const SHEET = `
-  .all { padding: 4px 6px; }
-  .kinds { display: flex; flex-wrap: wrap; gap: 3px; margin: 0 0 4px; }
-  .kinds button { padding: 1px 6px 1px 3px; display: inline-flex; align-items: center; gap: 4px; }
-  .kinds button[aria-pressed=true] { outline: 2px solid #6ab0ff; }
-  .sign { min-width: 15px; text-align: center; border-radius: 2px; font-weight: 600; }
-  .map { width: fit-content; max-width: 100%; touch-action: none; cursor: crosshair; }
-  .map.fixed { cursor: default; }
-  canvas { display: block; }
-  .said { min-height: 4.2em; margin: 4px 0 0; white-space: pre-line; overflow-wrap: anywhere; }
-  .quiet { color: var(--hf-text); }
-  .wrong { border-left: 3px solid #e5484d; padding-left: 6px; }
-  .note, .pairs { margin: 3px 0; overflow-wrap: anywhere; }
-  [hidden] { display: none !important; }
-`
 const word = (key, values) => say(`headMap.${key}`, values)
 const NARROWEST = 320
 
@@ -46,8 +32,9 @@ export class HeadMapView {
 
   constructor(edited) {
     this.edited = edited
-    this.map = this.at = this.drag = this.brush = null
+    this.map = this.at = this.drag = this.brush = this.late = null
     this.edits = []
+    this.both = false
     this.width = NARROWEST - 40
     this.expected = 30
     this.note = made("p", { className: "note" })
@@ -68,7 +55,7 @@ export class HeadMapView {
 
   /** Say a sentence in place of a map. */
   tell(sentence, wrong = false) {
-    this.map = null
+    this.map = this.drag = this.late = null
     this.note.textContent = sentence
     this.note.className = wrong ? "note wrong" : "note"
     for (const part of [this.kinds, this.field, this.said, this.pairs]) part.hidden = true
@@ -82,13 +69,14 @@ export class HeadMapView {
    * @param {{fixed: boolean}} how fixed: it cannot be edited here
    */
   show(map, { fixed }) {
+    // not under a stroke
+    if (this.drag) return void (this.late = [map, { fixed }])
     const other = this.map?.scheme !== map.scheme
     this.map = map
     this.edits = map.edits
-    this.drag = null
     this.fixed = fixed || !map.current || !!map.refused
     if (other) this.brush = null
-    if (this.at && !map.types[this.at[0]]?.[this.at[1]] === undefined) this.at = null
+    if (map.types[this.at?.[0]]?.[this.at?.[1]] === undefined) this.at = null
     const notes = [
       map.refused, map.current ? null : word("stale"),
       map.beside_current === false ? word("besideStale") : null,
@@ -115,9 +103,10 @@ export class HeadMapView {
     const types = typesAfter(map.base, this.edits)
     const shown = this.edits === map.edits ? map.types : types
     const differ = differing(shown, this.names, map.beside)
-    const two = map.beside.given || differ.size > 0
+    const two = map.beside.given || this.both
     this.grid = gridOf(shown.length, shown[0].length, this.width, two ? 2 : 1)
     this.shown = shown
+    Object.assign(this.field.dataset, { cell: this.grid.cell, tall: this.grid.tall })
     const keys = heads => new Set((heads ?? []).map(([layer, head]) => `${layer}.${head}`))
     const doubted = keys(map.measured?.doubted)
     const mine = { types: shown, kinds: map.kinds, doubted, changed: keys(this.edits) }
@@ -140,11 +129,12 @@ export class HeadMapView {
 
   legend(shown) {
     const counts = countsOf(shown, this.map.kinds.length)
-    const told = JSON.stringify([this.names, this.brush, this.fixed])
+    const told = JSON.stringify([this.names, this.brush, this.fixed, this.both, this.map.beside.given])
     if (told !== this.told) {
       this.told = told
       const held = this.kinds.getRootNode().activeElement?.dataset?.kind
       this.kinds.replaceChildren(...this.map.kinds.map((kind, n) => this.kindButton(kind, n)))
+      if (!this.map.beside.given) this.kinds.append(this.bothButton())
       if (held !== undefined) this.kinds.querySelector(`[data-kind="${held}"]`)?.focus()
     }
     this.kinds.querySelectorAll(".count").forEach((each, n) => (each.textContent = String(counts[n])))
@@ -168,13 +158,23 @@ export class HeadMapView {
     )
   }
 
+  // without a map beside it, the one before the edits is
+  bothButton() {
+    const onclick = () => {
+      this.both = !this.both
+      this.draw()
+    }
+    const how = { type: "button", title: word("bothHint"), "aria-pressed": String(this.both) }
+    return made("button", { ...how, "data-kind": "both", onclick }, word("both"))
+  }
+
   sayPairs(differ, two) {
     const { beside, pairs = beside.pairs } = this.map, all = this.shown.length * this.shown[0].length
-    const lines = two && beside.alike ? [word("differ", { count: differ, all })] : []
+    const lines = (two || differ) && beside.alike ? [word("differ", { count: differ, all })] : []
     if (two && !beside.alike) lines.push(word("unlike"))
     const other = pairs.filter(([mine, its]) => !beside.alike || mine !== its)
     // of strokes that Python has not counted yet nothing is said
-    if (two && this.edits === this.map.edits)
+    if ((two || differ) && this.edits === this.map.edits)
       lines.push(other.map(([mine, its, n]) => word("pair", { mine, its, count: n })).join("; "))
     this.pairs.textContent = lines.filter(Boolean).join(" ")
     this.pairs.hidden = !lines.length
@@ -237,16 +237,18 @@ export class HeadMapView {
 
   ended() {
     if (this.drag === null) return
-    const changed = this.edits !== this.drag.from
     this.drag = null
-    if (changed) this.edited(this.edits)
+    this.late = null
+    this.edited(this.edits)
   }
 
   dropped() {
     if (this.drag === null) return
     this.edits = this.drag.from
     this.drag = null
-    this.draw()
+    if (this.late) this.show(...this.late)
+    else this.draw()
+    this.late = null
   }
 
   pressed(event) {
