@@ -47,8 +47,8 @@ BOX = """id => {
 }"""
 SENT = """async id => (await app.graphToPrompt()).output[id].inputs"""
 GRID = """id => {
-  const root = app.graph.getNodeById(id).widgets.find(w => w.name === "head_map_view").element.shadowRoot;
-  const said = root.querySelector(".map").dataset;
+  const view = app.graph.getNodeById(id).widgets.find(w => w.name === "head_map_view");
+  const said = view.element.shadowRoot.querySelector(".map").dataset;
   return [Number(said.cell), Number(said.tall)];
 }"""
 PRESS = """([id, kind]) => app.graph.getNodeById(id).widgets.find(w => w.name === "head_map_view")

@@ -1,14 +1,15 @@
 """What the page writes as edits of a head map, read by Python."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
 from imports import ROOT
-from test_lib import NODE
 
 from headforcing.headforcing_core.heads import edits_in
 
+NODE = shutil.which("node")
 WRITE = """
 import { editsText, painted } from "%s"
 const [kinds, base, strokes] = JSON.parse(process.argv[1])

@@ -35,7 +35,7 @@ def test_edits_are_read_in_any_spacing():
         ("0.0=hf.local, 00.0=hf.local", "must name each head once, got 0.0 twice"),
         ("hello", "edits must be LAYER.HEAD=TYPE, such as 3.5=hf.memory, got 'hello'"),
         ("-1.0=hf.local", "edits must be LAYER.HEAD=TYPE"),
-        ("٠.٠=hf.local", "edits must be LAYER.HEAD=TYPE"),
+        ("\u0660.\u0660=hf.local", "edits must be LAYER.HEAD=TYPE"),
         ("0.0=hf.local 0.1=hf.local", "edits must be LAYER.HEAD=TYPE"),
         ("[" * 500_000, "edits must be at most 400000 letters, got 500000"),
         ("0.0=x," * 10_001, "edits must be of at most 10000 heads, got 10001"),
