@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import folder_paths
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ..headforcing_core.methods import PUBLISHED, read_head_map
-from .graph import CATEGORY, aliases, head_map_output, head_map_outputs
-
-SHIPPED = "published: "
-SUFFIXES = (".json", ".csv")
+from ..headforcing_core.heads import EditedMap
+from ..headforcing_core.methods import read_head_map
+from .graph import CATEGORY, aliases, edits_widget, head_map_output, head_map_outputs
+from .host import keep_map, map_choices, map_path
 
 
 class HeadForcingLoadHeadMap(io.ComfyNode):
@@ -27,44 +23,26 @@ class HeadForcingLoadHeadMap(io.ComfyNode):
             "even where it fits.",
             inputs=[
                 io.Combo.Input(
-                    "file", options=_choices(), tooltip="In the input folder, or published."
+                    "file", options=map_choices(), tooltip="In the input folder, or published."
                 ),
                 io.Model.Input("model", optional=True, tooltip="A model to attach the map to."),
+                edits_widget(),
             ],
             outputs=head_map_outputs(),
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             **aliases("pyramid forcing", "forcing kv", "head types"),
         )
 
     @classmethod
-    def execute(cls, file: str, model: ModelPatcher | None = None) -> io.NodeOutput:
-        return head_map_output(read_head_map(_path(file)), model)
+    def execute(
+        cls, file: str, model: ModelPatcher | None = None, edits: str = ""
+    ) -> io.NodeOutput:
+        edited = EditedMap(read_head_map(map_path(file)), edits=edits)
+        keep_map(cls.hidden, edited)
+        return head_map_output(edited, model)
 
     @classmethod
-    def fingerprint_inputs(cls, file: str, model: object = None) -> str:
-        path = _path(file)
+    def fingerprint_inputs(cls, file: str, model: object = None, edits: str = "") -> str:
+        path = map_path(file)
         known = path.stat() if path.is_file() else None
         return "" if known is None else f"{known.st_mtime_ns} {known.st_size}"
-
-
-def _choices() -> list[str]:
-    try:
-        there = list(Path(folder_paths.get_input_directory()).iterdir())
-    except OSError:  # no such folder, or not for us to see: the nodes are listed all the same
-        there = []
-    own = sorted(map(_name, filter(_is_map, there)))
-    shipped = sorted(map(_name, filter(_is_map, PUBLISHED.iterdir())))
-    return [*own, *(SHIPPED + name for name in shipped)]
-
-
-def _is_map(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
-
-
-def _name(path: Path) -> str:
-    return path.name
-
-
-def _path(file: str) -> Path:
-    if file.startswith(SHIPPED):
-        return PUBLISHED / Path(file.removeprefix(SHIPPED)).name
-    return Path(folder_paths.get_annotated_filepath(file))

@@ -15,6 +15,7 @@ from ..headforcing_core.heads import (
     CLASSIFIERS,
     DOUBT,
     PRESETS,
+    EditedMap,
     HeadForcingTypes,
     HeadProfile,
     MapReport,
@@ -26,8 +27,9 @@ from ..headforcing_core.heads import (
     profiled,
     read_profile,
     report_on,
+    with_edits,
 )
-from ..headforcing_core.methods import HeadMap
+from ..headforcing_core.methods import HeadMap, settings_named
 from ..headforcing_core.models import Family
 from .graph import (
     CATEGORY,
@@ -36,9 +38,11 @@ from .graph import (
     ScheduleSocket,
     aliases,
     as_image,
+    edits_widget,
     encoded,
     family_of,
     family_widget,
+    shown_map,
     size_widgets,
     with_maps,
 )
@@ -50,9 +54,13 @@ from .host import (
     check_shift,
     core_start,
     digest_of,
+    keep_map,
     keep_profile,
     profile_file,
 )
+
+# what a map's scheme is here, in the sentence on an edit
+CHOSEN = "the chosen scheme"
 
 
 class HeadForcingProfileHeads(io.ComfyNode):
@@ -65,7 +73,7 @@ class HeadForcingProfileHeads(io.ComfyNode):
             description="Make a few videos, measure the attention of each head on the past and the "
             "present, and tell heads apart by the rules of four papers. Done once per model (LoRAs "
             "count) and kept in the user folder.",
-            inputs=[*_what(), *_rules()],
+            inputs=[*_what(), *_rules(), edits_widget()],
             outputs=[
                 io.Model.Output(tooltip="The model, its head maps attached."),
                 HeadMapSocket.Output(
@@ -76,6 +84,7 @@ class HeadForcingProfileHeads(io.ComfyNode):
                     "report", display_name="report", tooltip="Counts, and how sure they are."
                 ),
             ],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             **aliases("attention heads", "head types", "analyze model"),
         )
 
@@ -93,6 +102,7 @@ class HeadForcingProfileHeads(io.ComfyNode):
         tau_local: float,
         doubt: float,
         force: bool,
+        edits: str = "",
     ) -> io.NodeOutput:
         check_model(model)
         chosen = family_of(model, family).without_pictures()
@@ -109,14 +119,18 @@ class HeadForcingProfileHeads(io.ComfyNode):
         about = about_run(chosen, width, height, said)
         subject = HostSubject(model, chosen, size, said.conditioning, about)
         settings = _shared_out(preset_named(preset, chosen.video), len(said.prompts))
+        _check_edits(edits, scheme, subject.empty_profile(settings))
         profile = _measured(subject, settings, force)
         rule = HeadForcingTypes(tau_anchor=tau_anchor, tau_local=tau_local)
         reports = {
             classifier.scheme: report_on(profile, classifier, None, doubt)
             for classifier in (rule, *CLASSIFIERS[1:])
         }
-        brings = with_maps(model, {name: r.head_map for name, r in reports.items()})
-        return io.NodeOutput(brings, *_shown(reports[scheme]))
+        maps = {name: r.head_map for name, r in reports.items()}
+        edited = EditedMap(maps[scheme], edits=edits, whose=CHOSEN)
+        brings = with_maps(model, {**maps, scheme: edited.outgoing})
+        keep_map(cls.hidden, edited)
+        return io.NodeOutput(brings, *_shown(reports[scheme], edited), ui=shown_map(edited))
 
 
 def about_run(family: Family, width: int, height: int, said: EncodedPrompts) -> dict[str, object]:
@@ -189,8 +203,19 @@ def _rules() -> list[io.Input]:
     ]
 
 
-def _shown(report: MapReport) -> tuple[HeadMap, torch.Tensor, str]:
-    return report.head_map, as_image(draw_types(report.head_map)), as_text(report).strip()
+def _shown(report: MapReport, edited: EditedMap) -> tuple[HeadMap, torch.Tensor, str]:
+    """Return map, picture and report; the report is of what was measured, and says what is not."""
+    head_map = edited.outgoing
+    by_hand = [f"changed by hand: {note}" for note in head_map.edits]
+    text = "\n  ".join([as_text(report).strip(), *by_hand])
+    return head_map, as_image(draw_types(head_map)), text
+
+
+def _check_edits(edits: str, scheme: str, wanted: HeadProfile) -> None:
+    """Refuse edits that cannot be made before anything is measured."""
+    kind = next(iter(settings_named(scheme).build().rules))
+    size = wanted.geometry
+    with_edits(HeadMap(scheme, ((kind,) * size.heads,) * size.layers), edits, CHOSEN)
 
 
 def _shared_out(preset: ProfileSettings, prompts: int) -> ProfileSettings:

@@ -1,6 +1,8 @@
 """Heads measured, typed, reported and drawn."""
 
 from .classification import CLASSIFIERS, Aggregate, Classifier, HeadForcingTypes
+from .described_map import EditedMap, described
+from .head_edits import edits_in, with_edits
 from .head_map_pictures import COLOURS, draw_types
 from .head_profile import HeadProfile
 from .map_report import MapReport, as_text, report_on
@@ -20,6 +22,7 @@ __all__ = [
     "QUICK",
     "Aggregate",
     "Classifier",
+    "EditedMap",
     "HeadForcingTypes",
     "HeadProfile",
     "MapReport",
@@ -29,7 +32,9 @@ __all__ = [
     "Watch",
     "as_text",
     "classify",
+    "described",
     "draw_types",
+    "edits_in",
     "frames_to_make",
     "preset_named",
     "profiled",
@@ -37,5 +42,6 @@ __all__ = [
     "report_files",
     "report_names",
     "report_on",
+    "with_edits",
     "write_profile",
 ]

@@ -34,6 +34,18 @@ def colour_of(kind: str) -> str:
     return COLOURS.get(kind, INK)
 
 
+def kinds_of(head_map: HeadMap) -> list[str]:
+    """Return the types of a scheme in their own order, then any others."""
+    prefixes = {kind.split(".")[0] for kind in head_map.counts}
+    known = [kind for kind in COLOURS if kind.split(".")[0] in prefixes]
+    return [*known, *sorted(set(head_map.counts) - set(known))]
+
+
+def letter_of(kind: str) -> str:
+    """Return the letter that stands for a head type beside its colour."""
+    return kind.rpartition(".")[2][:1].upper()
+
+
 def draw_types(head_map: HeadMap) -> Image.Image:
     """Draw a row per layer and a cell per head, with how many there are of each type.
 
@@ -41,7 +53,7 @@ def draw_types(head_map: HeadMap) -> Image.Image:
     doubt.
     """
     layers, heads = len(head_map.types), len(head_map.types[0])
-    counts = {kind: head_map.counts.get(kind, 0) for kind in _kinds(head_map)}
+    counts = {kind: head_map.counts.get(kind, 0) for kind in kinds_of(head_map)}
     width = max(2 * MARGIN + heads * CELL, 460)
     below = MARGIN + layers * CELL + LINE
     picture = Image.new("RGB", (width, below + (len(counts) + 3) * LINE), PAPER)
@@ -58,7 +70,7 @@ def draw_types(head_map: HeadMap) -> Image.Image:
             if (layer, head) in doubted:
                 pen.rectangle(box, outline=INK, width=3)
             middle = (left + CELL / 2, top + CELL / 2)
-            pen.text(middle, _letter(kind), fill=INK, anchor="mm")
+            pen.text(middle, letter_of(kind), fill=INK, anchor="mm")
     for head in range(heads):
         place = (MARGIN + head * CELL + CELL / 2, MARGIN - 8)
         pen.text(place, str(head), fill=FAINT, anchor="mm")
@@ -105,14 +117,3 @@ def _legend(
         pen.rectangle((MARGIN, y + 3, MARGIN + SWATCH, y + 3 + SWATCH), fill=colour_of(kind))
         told = kind if count is None else f"{kind}  {count}  ({count / all_:.0%})"
         pen.text((MARGIN + 20, y + LINE / 2), told, fill=INK, anchor="lm")
-
-
-def _kinds(head_map: HeadMap) -> list[str]:
-    """Return the types of a scheme in their own order, then any others."""
-    prefixes = {kind.split(".")[0] for kind in head_map.counts}
-    known = [kind for kind in COLOURS if kind.split(".")[0] in prefixes]
-    return [*known, *sorted(set(head_map.counts) - set(known))]
-
-
-def _letter(kind: str) -> str:
-    return kind.rpartition(".")[2][:1].upper()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -94,18 +94,27 @@ class HeadMap:
         Raises:
             ValueError: if there is no such head.
         """
-        if not (0 <= layer < len(self.types) and 0 <= head < len(self.types[0])):
-            raise ValueError(
-                f"a head must be of layer 0 to {len(self.types) - 1} and number 0 to "
-                f"{len(self.types[0]) - 1}, got layer {layer}, head {head}"
-            )
-        before = self.types[layer][head]
-        if before == kind:
+        return self.with_types([(layer, head, kind)])
+
+    def with_types(self, changes: Iterable[tuple[int, int, str]]) -> HeadMap:
+        """Return the map with types of heads, (layer, head, type), changed by hand in turn.
+
+        Raises:
+            ValueError: if there is no such head.
+        """
+        rows, notes = [list(row) for row in self.types], []
+        for layer, head, kind in changes:
+            if not (0 <= layer < len(rows) and 0 <= head < len(rows[0])):
+                raise ValueError(
+                    f"a head must be of layer 0 to {len(rows) - 1} and number 0 to "
+                    f"{len(rows[0]) - 1}, got layer {layer}, head {head}"
+                )
+            before, rows[layer][head] = rows[layer][head], kind
+            if before != kind:
+                notes.append(f"layer {layer}, head {head}: {before} became {kind}")
+        if not notes:
             return self
-        rows = [list(row) for row in self.types]
-        rows[layer][head] = kind
-        note = f"layer {layer}, head {head}: {before} became {kind}"
-        return replace(self, types=tuple(map(tuple, rows)), edits=(*self.edits, note))
+        return replace(self, types=tuple(map(tuple, rows)), edits=(*self.edits, *notes))
 
     def shuffled(self, seed: int) -> HeadMap:
         """Return a map with as many heads of each type, dealt out at random."""

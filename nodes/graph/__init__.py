@@ -1,7 +1,13 @@
 """What the nodes share on the graph: sockets, what is noted on a model, widgets of a method."""
 
 from .film_widgets import CONTAINER, PREFIX, QUALITY, film_widgets, keep_widget
-from .head_map_outputs import as_image, head_map_output, head_map_outputs
+from .head_map_outputs import (
+    as_image,
+    edits_widget,
+    head_map_output,
+    head_map_outputs,
+    shown_map,
+)
 from .method_widgets import settings_from, widgets_of
 from .model_notes import AUTO, family_of, maps_on, note_family, note_maps, with_maps
 from .sampler_widgets import family_widget, size_widgets, video_widgets, way_widgets
@@ -30,6 +36,7 @@ __all__ = [
     "Written",
     "aliases",
     "as_image",
+    "edits_widget",
     "encoded",
     "family_of",
     "family_widget",
@@ -42,6 +49,7 @@ __all__ = [
     "note_maps",
     "settings_from",
     "shot_words_texts",
+    "shown_map",
     "size_widgets",
     "video_widgets",
     "way_widgets",

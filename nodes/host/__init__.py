@@ -17,8 +17,10 @@ from .digests import digest_of
 from .fingerprint import name_of
 from .foresight import foreseen
 from .host_film import FilmSettings, as_video, shown
+from .known_maps import KNOWN_MAPS, keep_map
 from .loading import load_model
 from .making import Making, Screen
+from .map_files import SHIPPED, map_choices, map_path
 from .pictures import HostDecoder
 from .profiling import HostSubject, keep_profile, profile_file
 from .progress import Progress, tell
@@ -29,6 +31,8 @@ from .video_name import Video, names_of
 from .write_latent import write_latent
 
 __all__ = [
+    "KNOWN_MAPS",
+    "SHIPPED",
     "STOPS",
     "FilmSettings",
     "HostDecoder",
@@ -49,8 +53,11 @@ __all__ = [
     "core_start",
     "digest_of",
     "foreseen",
+    "keep_map",
     "keep_profile",
     "load_model",
+    "map_choices",
+    "map_path",
     "name_of",
     "names_of",
     "profile_file",

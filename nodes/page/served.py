@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from .head_maps import HEAD_MAP
 from .question import Question
 from .schedules import SCHEDULE
 from .stopping import STOP
 
 ROOT = "/head_forcing/"
-QUESTIONS: tuple[Question, ...] = (STOP, SCHEDULE)
+QUESTIONS: tuple[Question, ...] = (STOP, SCHEDULE, HEAD_MAP)
 
 
 def serve() -> None:

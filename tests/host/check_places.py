@@ -17,7 +17,7 @@ import torch
 
 from headforcing.headforcing_core.heads import ProfileSettings, read_profile, write_profile
 from headforcing.headforcing_core.models import family_named
-from headforcing.nodes import load_head_map, profile_heads
+from headforcing.nodes import host, load_head_map, profile_heads
 from headforcing.nodes.host import HostSubject, profile_file
 
 SETTINGS = ProfileSettings(prompts=2, frames=12, chunks=1, first_chunk=1, rows=8)
@@ -83,13 +83,11 @@ def maps(found, inputs):
     (inputs / "bomb.json").write_text("[" * 100_000)
     (inputs / "big.json").write_text('{"num_heads": 1000000000, "layers": []}')
     (inputs / "nothing.CSV").write_text("")
-    found["choices"] = [name for name in load_head_map._choices() if "published" not in name]
+    found["choices"] = [name for name in host.map_choices() if "published" not in name]
     for name in found["choices"]:
         found[name] = told(load_head_map.HeadForcingLoadHeadMap.execute, name)
     folder_paths.set_input_directory(str(inputs / "nowhere"))
-    found["without a folder"] = all(
-        n.startswith(load_head_map.SHIPPED) for n in load_head_map._choices()
-    )
+    found["without a folder"] = all(n.startswith(host.SHIPPED) for n in host.map_choices())
 
 
 def main():

@@ -200,3 +200,31 @@ def test_the_hosts_own_sampler_and_ours_are_swapped_in_its_template(host):
     assert core.shape == ours.shape == again.shape
     assert core.isfinite().all() and ours.isfinite().all() and ours.std() > 0.1
     assert (core - again).abs().max() < 1e-5
+
+
+def test_edits_of_a_head_map_are_made_sent_and_sent_again(host):
+    file = "published: pyramid_self_forcing.csv"
+    prompt = {
+        "1": node("HeadForcingLoadHeadMap", file=file, edits="2.3=pyramid.anchor"),
+        "2": with_defaults(host, "HeadForcingEditHeadMap", head_map=["1", 0],
+                           edits="5.2=pyramid.veil"),
+        "3": node("PreviewImage", images=["2", 1]),
+    }  # fmt: skip
+    for _ in range(2):  # the second time nothing is run again
+        host.run(prompt)
+    made_of = {number: prompt[number] for number in ("1", "2")}
+    told = host.post("/head_forcing/head_map", {"node": "2", "made_of": made_of, "edits": ""})
+    assert told["current"] and told["notes"] == [
+        "layer 2, head 3: pyramid.wave became pyramid.anchor"
+    ]
+    before = {"file": file, "steps": ["2.3=pyramid.anchor"], "edits": "5.2=pyramid.veil"}
+    assert len(host.post("/head_forcing/head_map", before)["notes"]) == 2
+    prompt["2"]["inputs"]["edits"] = "0.0=hf.local"
+    (said,) = errors_of(host.wait(host.queue(prompt)))
+    assert "which is of another scheme" in said
+
+
+@pytest.mark.parametrize("file", ["../x.json", "/etc/passwd", "published: ../x.csv", "no.json"])
+def test_only_maps_that_can_be_chosen_are_read_for_the_page(host, file):
+    said = host.post("/head_forcing/head_map", {"file": file})["error"]
+    assert said.startswith("file must be one that Load Head Map lists")
