@@ -1,7 +1,7 @@
 """Heads measured, typed, reported and drawn."""
 
 from .classification import CLASSIFIERS, Aggregate, Classifier, HeadForcingTypes
-from .head_map_pictures import COLOURS, draw_types
+from .head_map_pictures import COLOURS, colour_of, draw_types, letter_of
 from .head_profile import HeadProfile
 from .map_report import MapReport, as_text, report_on
 from .profile_file import read_profile, write_profile
@@ -29,8 +29,10 @@ __all__ = [
     "Watch",
     "as_text",
     "classify",
+    "colour_of",
     "draw_types",
     "frames_to_make",
+    "letter_of",
     "preset_named",
     "profiled",
     "read_profile",

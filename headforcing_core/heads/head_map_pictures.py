@@ -34,6 +34,11 @@ def colour_of(kind: str) -> str:
     return COLOURS.get(kind, INK)
 
 
+def letter_of(kind: str) -> str:
+    """Return the letter that stands for a head type beside its colour."""
+    return kind.rpartition(".")[2][:1].upper()
+
+
 def draw_types(head_map: HeadMap) -> Image.Image:
     """Draw a row per layer and a cell per head, with how many there are of each type.
 
@@ -58,7 +63,7 @@ def draw_types(head_map: HeadMap) -> Image.Image:
             if (layer, head) in doubted:
                 pen.rectangle(box, outline=INK, width=3)
             middle = (left + CELL / 2, top + CELL / 2)
-            pen.text(middle, _letter(kind), fill=INK, anchor="mm")
+            pen.text(middle, letter_of(kind), fill=INK, anchor="mm")
     for head in range(heads):
         place = (MARGIN + head * CELL + CELL / 2, MARGIN - 8)
         pen.text(place, str(head), fill=FAINT, anchor="mm")
@@ -112,7 +117,3 @@ def _kinds(head_map: HeadMap) -> list[str]:
     prefixes = {kind.split(".")[0] for kind in head_map.counts}
     known = [kind for kind in COLOURS if kind.split(".")[0] in prefixes]
     return [*known, *sorted(set(head_map.counts) - set(known))]
-
-
-def _letter(kind: str) -> str:
-    return kind.rpartition(".")[2][:1].upper()

@@ -19,6 +19,7 @@ from .foresight import foreseen
 from .host_film import FilmSettings, as_video, shown
 from .loading import load_model
 from .making import Making, Screen
+from .model_headers import computes_in, header_of, path_of
 from .pictures import HostDecoder
 from .profiling import HostSubject, keep_profile, profile_file
 from .progress import Progress, tell
@@ -46,13 +47,16 @@ __all__ = [
     "check_shift",
     "check_size",
     "check_start",
+    "computes_in",
     "core_start",
     "digest_of",
     "foreseen",
+    "header_of",
     "keep_profile",
     "load_model",
     "name_of",
     "names_of",
+    "path_of",
     "profile_file",
     "shown",
     "tell",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from .methods import METHOD
 from .question import Question
 from .stopping import STOP
 
 ROOT = "/head_forcing/"
-QUESTIONS: tuple[Question, ...] = (STOP,)
+QUESTIONS: tuple[Question, ...] = (STOP, METHOD)
 
 
 def serve() -> None:
