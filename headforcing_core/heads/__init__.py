@@ -3,7 +3,7 @@
 from .classification import CLASSIFIERS, Aggregate, Classifier, HeadForcingTypes
 from .described_map import EditedMap, described
 from .head_edits import edits_in, with_edits
-from .head_map_pictures import COLOURS, draw_types
+from .head_map_pictures import COLOURS, colour_of, draw_types, letter_of
 from .head_profile import HeadProfile
 from .map_report import MapReport, as_text, report_on
 from .profile_file import read_profile, write_profile
@@ -32,10 +32,12 @@ __all__ = [
     "Watch",
     "as_text",
     "classify",
+    "colour_of",
     "described",
     "draw_types",
     "edits_in",
     "frames_to_make",
+    "letter_of",
     "preset_named",
     "profiled",
     "read_profile",

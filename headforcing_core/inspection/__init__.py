@@ -1,24 +1,33 @@
 """Methods followed without a model, and runs foreseen: what is read, and what it costs."""
 
-from .budgets import Budget, budgets
+from .budgets import SETTLED, Budget, budgets, map_of
+from .costs import Cost, cost_of
 from .fitting import Free, check_fits, free_in
 from .forecast import Forecast, ModelSizes, Row, table
+from .portraits import Piece, Portrait, portrait
 from .readings import STAND_IN, ChunkInspected, Reading, inspect
 from .work import check_work
 
 __all__ = [
+    "SETTLED",
     "STAND_IN",
     "Budget",
     "ChunkInspected",
+    "Cost",
     "Forecast",
     "Free",
     "ModelSizes",
+    "Piece",
+    "Portrait",
     "Reading",
     "Row",
     "budgets",
     "check_fits",
     "check_work",
+    "cost_of",
     "free_in",
     "inspect",
+    "map_of",
+    "portrait",
     "table",
 ]

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..memory import ArenaPlan, Ledger
-from ..methods import Commit, Method, Page
+from ..methods import Commit, Method, Page, frame_page
 from ..video import Chunk, ChunkClock
 
 FLOAT32 = 4
+# parts of the past
+SINK, MIDDLE, RECENT = "sink", "middle", "recent"
 STAND_IN = (
     "two frames are alike by 1 / (1 + distance); band b of a frame is like the next frame's by b; "
     "of single tokens only the frames they are from are told"
@@ -26,12 +28,14 @@ class PageRead:
         frames: the frames it is made of.
         position: where RoPE is told it stands.
         relative: the same, from the first frame of the current chunk.
+        part: of the past it is in: sink, middle or recent.
     """
 
     kind: str
     frames: Sequence[int]
     position: int
     relative: int
+    part: str
 
 
 @dataclass(frozen=True)
@@ -147,18 +151,24 @@ def _commit(ledgers: Iterable[Ledger], chunk: Chunk, scene: int) -> None:
 
 
 def _readings(ledger: Ledger, chunk: Chunk) -> list[Reading]:
+    past = ledger.past
+    ends = dict.fromkeys(map(frame_page, past.recent), RECENT)
+    ends |= dict.fromkeys(map(frame_page, past.sink), SINK)
     runs = [[f] for f in chunk.frames] if ledger.rule.per_frame else [list(chunk.frames)]
     return [
         Reading(
             run,
-            [_page_read(page, at, chunk) for page, at in ledger.read(run[0]).items()],
+            [
+                PageRead(*_stands(page, at, chunk), ends.get(page, MIDDLE))
+                for page, at in ledger.read(run[0]).items()
+            ],
         )
         for run in runs
     ]
 
 
-def _page_read(page: Page, position: int, chunk: Chunk) -> PageRead:
-    return PageRead(page.kind.value, page.frames, position, position - chunk.start)
+def _stands(page: Page, position: int, chunk: Chunk) -> tuple[str, Sequence[int], int, int]:
+    return page.kind.value, page.frames, position, position - chunk.start
 
 
 def _held(ledger: Ledger, plan: ArenaPlan, itemsize: int) -> int:

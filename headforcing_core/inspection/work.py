@@ -17,20 +17,25 @@ GONE_THROUGH, SORTED, WRITTEN = 50, 4, 5
 
 
 def check_work(
-    method: Method, clock: ChunkClock, switches: Sequence[int] = (), written: bool = False
+    method: Method,
+    clock: ChunkClock,
+    switches: Sequence[int] = (),
+    written: bool = False,
+    most: int = MOST_WORK,
 ) -> None:
     """Refuse what would take more than about a minute.
 
     Args:
         written: all that is read is written out, the frames of means one by one.
+        most: pages, where less time is given.
 
     Raises:
         ValueError: if it would.
     """
     work = work_of(method, clock, switches, written)
-    if work > MOST_WORK:
+    if work > most:
         raise ValueError(
-            f"a method must be followed through at most {MOST_WORK:,} pages, got {work:,}; use "
+            f"a method must be followed through at most {most:,} pages, got {work:,}; use "
             "fewer frames or smaller budgets"
         )
 

@@ -21,6 +21,7 @@ from .known_maps import KNOWN_MAPS, keep_map
 from .loading import load_model
 from .making import Making, Screen
 from .map_files import SHIPPED, map_choices, map_path
+from .model_headers import computes_in, header_of, path_of
 from .pictures import HostDecoder
 from .profiling import HostSubject, keep_profile, profile_file
 from .progress import Progress, tell
@@ -50,9 +51,11 @@ __all__ = [
     "check_shift",
     "check_size",
     "check_start",
+    "computes_in",
     "core_start",
     "digest_of",
     "foreseen",
+    "header_of",
     "keep_map",
     "keep_profile",
     "load_model",
@@ -60,6 +63,7 @@ __all__ = [
     "map_path",
     "name_of",
     "names_of",
+    "path_of",
     "profile_file",
     "shown",
     "tell",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .head_maps import HEAD_MAP
+from .methods import METHOD
 from .question import Question
 from .schedules import SCHEDULE
 from .stopping import STOP
 
 ROOT = "/head_forcing/"
-QUESTIONS: tuple[Question, ...] = (STOP, SCHEDULE, HEAD_MAP)
+QUESTIONS: tuple[Question, ...] = (STOP, SCHEDULE, HEAD_MAP, METHOD)
 
 
 def serve() -> None:
