@@ -26,10 +26,12 @@ from .recoder import check_recoder
 from .sampling import HostVideo
 from .stops import STOPS
 from .video_name import Video, names_of
+from .watched import WATCHED
 from .write_latent import write_latent
 
 __all__ = [
     "STOPS",
+    "WATCHED",
     "FilmSettings",
     "HostDecoder",
     "HostSubject",

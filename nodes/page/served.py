@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .question import Question
 from .stopping import STOP
+from .watching import WATCH
 
 ROOT = "/head_forcing/"
-QUESTIONS: tuple[Question, ...] = (STOP,)
+QUESTIONS: tuple[Question, ...] = (STOP, WATCH)
 
 
 def serve() -> None:
