@@ -132,7 +132,7 @@ def interrupted(page, found):
     until(page, "interrupted")
     page.page.set_viewport_size({"width": 1280, "height": 900})
     page.picture("interrupted_1280")
-    page.set(SAMPLER, "seconds", 6)
+    page.set(SAMPLER, "seconds", 30)
     page.press_run()
     until(page, "done")
     page.page.wait_for_timeout(500)
@@ -145,13 +145,6 @@ def main():
     with browsing(URL, RENDERER, 1920, 1080) as browser:
         page = Page(browser.new_page(), URL, RENDERER, FOLDER)
         page.drop(WORKFLOW)
-        page.page.evaluate(
-            f"""() => {{
-          const node = app.graph._nodes.find(node => node.type === '{SAMPLER}');
-          app.canvas.ds.scale = 1; app.canvas.ds.offset = [200 - node.pos[0], 80 - node.pos[1]];
-          node.widgets.filter(w => w.name === 'seconds').forEach(w => {{ w.value = 6 }});
-        }}"""
-        )
         page.page.keyboard.press(".")
         page.page.wait_for_timeout(500)
         watched(page, found)
