@@ -9,6 +9,7 @@
 import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
 import { chain } from "./face/nodes.js"
+import { nodeNamed } from "./lib/graph.js"
 
 const NODE = "HeadForcingSampler"
 // what the page shows a node's result in: elements, and on a canvas
@@ -29,11 +30,7 @@ app.registerExtension({
 
 // Return the sampler of a name, which is a path inside of subgraphs.
 function nodeAt(name) {
-  let graph = app.rootGraph ?? app.graph, node = null
-  for (const id of String(name ?? "").split(":")) {
-    node = graph?.getNodeById?.(id) ?? graph?.getNodeById?.(Number(id)) ?? null
-    graph = node?.subgraph
-  }
+  const node = nodeNamed(app.rootGraph ?? app.graph, name)
   return (node?.comfyClass ?? node?.type) === NODE ? node : null
 }
 

@@ -46,6 +46,8 @@ class Reel:
         kept: clips of earlier runs, and place for new ones; None: nothing is kept but the file.
         cuts: frames at which another scene begins.
         changes: frames at which another prompt begins.
+        seen: is shown the pictures of every chunk, ``[m, H, W, 3]`` bytes, and what they measured,
+            by the thread that encodes them; what is known already is not shown again.
     """
 
     def __init__(
@@ -57,9 +59,10 @@ class Reel:
         kept: KeptClips | None = None,
         cuts: frozenset[int] = frozenset(),
         changes: frozenset[int] = frozenset(),
+        seen: Callable[[Chunk, Tensor, Measures], None] | None = None,
     ):
         self.decoder, self.film, self.kept = decoder, film, kept
-        self.cuts, self.changes = cuts, changes
+        self.cuts, self.changes, self.seen = cuts, changes, seen
         self.telemetry = Telemetry(film.style.fps)
         self.measured: list[Measures] = []
         self.aside = Aside(device)
@@ -209,6 +212,8 @@ class Reel:
             self._begin(width, height)
         clip = self.maker.clip(pictures, first)
         measures = self._measure(chunk, pictures)
+        if self.seen is not None:
+            self.seen(chunk, pictures, measures)
         try:
             if self.kept is not None:
                 about = KeptClip(chunk.start, chunk.stop, first, count, width, height, measures)

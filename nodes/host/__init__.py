@@ -29,12 +29,14 @@ from .recoder import check_recoder
 from .sampling import HostVideo
 from .stops import STOPS
 from .video_name import Video, names_of
+from .watched import WATCHED
 from .write_latent import write_latent
 
 __all__ = [
     "KNOWN_MAPS",
     "SHIPPED",
     "STOPS",
+    "WATCHED",
     "FilmSettings",
     "HostDecoder",
     "HostSubject",

@@ -116,14 +116,15 @@ class Making:
         reel = None if film is None else self._reel(left, film)
         progress = Progress(video, begun, chunks, reel)
         latent = path = None
-        try:
-            latent = self._run(progress, begun).sample(video.model)
-            path = None if reel is None else reel.end()
-        finally:
-            if reel is not None:
-                reel.close()
-            if latent is None:
-                progress.interrupted()
+        with progress.watched:
+            try:
+                latent = self._run(progress, begun).sample(video.model)
+                path = None if reel is None else reel.end()
+            finally:
+                if reel is not None:
+                    reel.close()
+                if latent is None:
+                    progress.interrupted()
         self._collect(left, chunks, path, latent.shape[2])
         if latent.shape[2] < clock.total_frames:
             tell(f"stopped as asked after {progress.done} of {len(clock)} chunks")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import latent_preview
 import torch
@@ -14,13 +16,18 @@ from comfy_execution.utils import get_executing_context
 from latent_preview import LatentPreviewer
 from torch import Tensor
 
-from ...headforcing_core.models import video_format
+from ...headforcing_core.models import WanConfig, video_format
 from ...headforcing_core.reel import KeptChunks, Reel
 from ...headforcing_core.rollout import Begun, FinishedChunk
-from ...headforcing_core.telemetry import LATENT_BANDS, LatentTelemetry, left
+from ...headforcing_core.telemetry import BANDS, LATENT_BANDS, LatentTelemetry, Measures, left
+from ...headforcing_core.video import Chunk
+from .backbone import config_of, dtype_of
 from .calls import calls_of
 from .stops import STOPS
+from .thumbnails import thumbnail
 from .video_name import Video
+from .watched import WATCHED, origin_of_run, sender
+from .watched_run import WatchedRun
 
 log = logging.getLogger("headforcing")
 
@@ -35,6 +42,13 @@ def _quick_previewer(latents: LatentFormat) -> LatentPreviewer | None:
     factors = latents.latent_rgb_factors, latents.latent_rgb_factors_bias
     reshape = getattr(latents, "latent_rgb_factors_reshape", None)
     return latent_preview.Latent2RGBPreviewer(*factors, reshape)
+
+
+class _Sizes(NamedTuple):
+    """What a plan must know of a model."""
+
+    config: WanConfig
+    dtype: torch.dtype
 
 
 @dataclass
@@ -64,15 +78,22 @@ class Progress:
         self._bar = ProgressBar(self.total)
         model = self.video.model
         self._chosen = latent_preview.get_previewer(model.load_device, model.model.latent_format)
-        self._quick = None if self._chosen else _quick_previewer(model.model.latent_format)
+        self._glimpser = _quick_previewer(model.model.latent_format)
+        self._quick = None if self._chosen else self._glimpser
         self._told, self._drift = False, ""
         form = video_format(model.model.latent_format.latent_channels)
-        self._latents = LatentTelemetry(form.fps / form.time_stride)
+        self._form, self._latents = form, LatentTelemetry(form.fps / form.time_stride)
+        self.watched = WATCHED.begin(self._watched())
+        if self.reel is not None:
+            for measures in self.reel.measured:
+                self._measured(measures)
+            self.reel.seen = self._seen
 
     def called(self, clean: Tensor) -> None:
         """Count a model call, and show its newest frame where previews were asked for."""
         # a new prompt may have the recent past computed again: those calls are not in the total
         self.calls = min(self.calls + 1, self.total)
+        self.watched.stepped()
         # of chunks that are denoised together the first is the least noisy
         self._show(self._chosen, clean[:, :, : self.video.request.family.frames_per_chunk])
 
@@ -103,6 +124,7 @@ class Progress:
         self.done += 1
         if self._quick is not None:  # once per chunk: a look at every call would wait for the GPU
             self._show(self._quick, latent)
+        self._watch(done.chunk, latent, kept=not new)
         self._look(done, latent)
         if not new:
             self.begin = time.monotonic()
@@ -152,10 +174,56 @@ class Progress:
         else:
             prompts, start = self.video.prompts, done.chunk.start
             cut, changed = start in prompts.cuts, start in prompts.starts
-            news = left(self._latents.add(latent, cut, changed), LATENT_BANDS)
+            measures = self._latents.add(latent, cut, changed)
+            self._measured(measures)
+            news = left(measures, LATENT_BANDS)
         for said in news:
             log.info("Head Forcing: %s", said)
         self._drift = "; ".join(news) or self._drift
+
+    def _watched(self) -> WatchedRun:
+        """Return what pages will know of this run."""
+        model, clock = self.video.model, self.video.request.clock
+        sizes = _Sizes(config_of(model.get_model_object("diffusion_model")), dtype_of(model))
+        origin, resumed = origin_of_run(), self.begun is not None and self.begun.made > 0
+        return WatchedRun(
+            origin,
+            len(clock),
+            sum(chunk.stop <= self.given for chunk in clock) if resumed else 0,
+            self._form.fps,
+            self.video.request.plan(sizes).bytes,
+            tuple(LATENT_BANDS if self.reel is None else BANDS),
+            sender(origin.client),
+        )
+
+    def _watch(self, chunk: Chunk, latent: Tensor, kept: bool) -> None:
+        """Add a chunk to what pages show, with a picture if the reel will not decode it."""
+        form, prompts, picture = self._form, self.video.prompts, None
+        if self.reel is None or chunk.stop <= self.reel.known:
+            picture = self._glimpse(latent)
+        first, stop = (form.first_picture(frame) for frame in (chunk.start, chunk.stop))
+        begins = [start for start in prompts.starts if start not in prompts.same]
+        prompt = bisect_right(begins, chunk.start)
+        self.watched.finished(form.moment(chunk.start), stop - first, prompt, kept, picture)
+
+    def _glimpse(self, latent: Tensor) -> str | None:
+        """Return a small picture of a chunk of which only the latent is there."""
+        if self._glimpser is None:
+            return None
+        middle = latent.shape[2] // 2
+        shown = self._glimpser.decode_latent_to_preview_image("JPEG", latent[:, :, [middle]])
+        return thumbnail(shown[1])
+
+    def _seen(self, chunk: Chunk, pictures: Tensor, measures: Measures) -> None:
+        """Add what the reel has of a chunk; called by its thread."""
+        self._measured(measures)
+        self.watched.pictured(chunk.index + 1, thumbnail(pictures[len(pictures) // 2]))
+
+    def _measured(self, measures: Measures) -> None:
+        form, pictures = self._form, self.reel is not None
+        frame = -(-measures.first // form.time_stride) if pictures else measures.first
+        said = {one.split()[0]: one for one in left(measures, BANDS if pictures else LATENT_BANDS)}
+        self.watched.measured(form.moment(frame), measures, said)
 
     def _say(self, each: float) -> None:
         chunks = len(self.video.request.clock)

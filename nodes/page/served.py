@@ -7,9 +7,10 @@ from .methods import METHOD
 from .question import Question
 from .schedules import SCHEDULE
 from .stopping import STOP
+from .watching import WATCH
 
 ROOT = "/head_forcing/"
-QUESTIONS: tuple[Question, ...] = (STOP, SCHEDULE, HEAD_MAP, METHOD)
+QUESTIONS: tuple[Question, ...] = (STOP, SCHEDULE, HEAD_MAP, METHOD, WATCH)
 
 
 def serve() -> None:

@@ -41,14 +41,6 @@ SET = """([kind, name, value, which]) => {
 # what every node of a kind shows
 SETTINGS = """kind => app.graph._nodes.filter(node => node.type === kind).map(
   node => Object.fromEntries(node.widgets.map(widget => [widget.name, widget.value])))"""
-# where on the page a node's button is drawn
-BUTTON = """kind => {
-  const node = app.graph._nodes.find(node => node.type === kind);
-  const button = node.widgets.find(widget => widget.type === "button");
-  const {scale, offset} = app.canvas.ds, {left, top} = app.canvas.canvas.getBoundingClientRect();
-  const [x, y] = [node.pos[0] + node.size[0] / 2, node.pos[1] + (button.last_y ?? button.y) + 10];
-  return [left + (x + offset[0]) * scale, top + (y + offset[1]) * scale];
-}"""
 
 
 @contextmanager
@@ -105,10 +97,7 @@ class Page:
         self.page.locator(f"button{RUN}, {RUN} button").first.click()
 
     def press_stop(self):
-        if self.renderer == "elements":
-            self.page.get_by_role("button", name="Stop here").first.click()
-        else:
-            self.page.mouse.click(*self.page.evaluate(BUTTON, SAMPLER))
+        self.page.get_by_role("button", name="Stop here").first.click()
 
     def ended(self, number):
         """Wait until so many runs have ended; return how the last one did."""

@@ -134,3 +134,35 @@ function linkOf(graph, id) {
   if (id == null || !graph) return null
   return graph.getLink?.(id) ?? graph.links?.get?.(id) ?? graph.links?.[id] ?? null
 }
+
+/**
+ * Return the names that a host may give a node: of one in a subgraph, a path for each node that the
+ * subgraph is drawn as.
+ * @param {any} node
+ * @returns {string[]} such as ["5"] or ["7:5", "8:5"]
+ */
+export function namesOf(node, depth = 0) {
+  const graph = node?.graph, root = graph?.rootGraph
+  if (!graph || depth > DEPTH) return []
+  if (!root || root === graph) return [String(node.id)]
+  const all = [root, ...(root.subgraphs?.values?.() ?? [])]
+  const owners = all.flatMap(one =>
+    (one.nodes ?? one._nodes ?? []).filter(other => other.subgraph === graph),
+  )
+  return owners.flatMap(owner => namesOf(owner, depth + 1).map(name => `${name}:${node.id}`))
+}
+
+/**
+ * Return the node that a host's name is of.
+ * @param {any} root the outermost graph
+ * @param {string | number} name
+ * @returns {any} null: there is none
+ */
+export function nodeNamed(root, name) {
+  let graph = root, node = null
+  for (const id of String(name ?? "").split(":")) {
+    node = graph?.getNodeById?.(id) ?? graph?.getNodeById?.(Number(id)) ?? null
+    graph = node?.subgraph
+  }
+  return node
+}

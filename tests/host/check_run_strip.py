@@ -1,0 +1,167 @@
+"""A run in the host's page: watched, scrubbed, reloaded, stopped, steered.
+
+check_run_strip.py HOST URL WORKFLOW FOLDER RENDERER
+"""
+# ruff: noqa: T201
+
+import json
+import sys
+from pathlib import Path
+
+from browser_page import SAMPLER, SCHEDULE, WATCH, Page, browsing
+
+URL, WORKFLOW, FOLDER, RENDERER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]
+# of videos that no other check on this host makes
+SEED = {"canvas": 200, "elements": 300}[RENDERER]
+PANEL = f"""(() => {{
+  const node = app.graph._nodes.find(node => node.type === '{SAMPLER}');
+  return node.widgets.find(widget => widget.name === 'head_forcing_run');
+}})()"""
+# what the panel says
+SAYS = f"""() => {{
+  const widget = {PANEL}, root = widget.element.shadowRoot, said = name =>
+    root.querySelector(name)?.textContent ?? null;
+  return {{
+    state: said('.state'), facts: said('.facts'), about: said('.about'),
+    lights: [...root.querySelectorAll('.light')].map(one => [one.className, one.textContent]),
+    tiles: root.querySelectorAll('.tile img').length,
+    kept: root.querySelectorAll('.tile.kept').length,
+    strip: Object.fromEntries([...root.querySelector('.strip').attributes].map(
+      one => [one.name, one.value])),
+    receipts: said('.receipts'), height: widget.element.getBoundingClientRect().height,
+    hidden: root.querySelector('.strip').hidden,
+    field: widget.element.querySelector('input').disabled,
+    large: root.querySelector('.frame img')?.naturalWidth ?? 0,
+  }};
+}}"""
+STATE = f"what => {PANEL}?.element.shadowRoot.querySelector('.state').textContent.includes(what)"
+TEXT = f"""() => app.graph._nodes.find(node => node.type === '{SCHEDULE}').widgets.find(
+  widget => widget.name === 'text').value"""
+STEERED = """said => app.api.dispatchCustomEvent
+  ? app.api.dispatchCustomEvent("head_forcing.steered", said)
+  : app.api.dispatchEvent(new CustomEvent("head_forcing.steered", {detail: said}))"""
+SCHEDULE_ID = f"() => String(app.graph._nodes.find(node => node.type === '{SCHEDULE}').id)"
+
+
+def until(page, what, seconds=60):
+    page.page.wait_for_function(STATE, arg=what, timeout=seconds * 1000)
+
+
+def watched(page, found):
+    """Run the demo to its end; look at its chunks, by pointer and by key."""
+    found["idle"] = page.page.evaluate(SAYS)
+    page.picture("idle")
+    page.press_run()
+    until(page, "chunk 3 of")
+    found["running"] = page.page.evaluate(SAYS)
+    page.picture("watched")
+    found["run"] = page.ended(1)
+    until(page, "done")
+    page.page.wait_for_timeout(500)
+    found["done"] = page.page.evaluate(SAYS)
+    strip = page.page.get_by_role("slider", name="Finished chunks").first
+    box = strip.bounding_box()
+    page.page.mouse.move(box["x"] + box["width"] * 0.26, box["y"] + box["height"] / 2)
+    page.page.wait_for_timeout(200)
+    found["scrubbed"] = page.page.evaluate(SAYS)
+    page.picture("scrubbed")
+    strip.focus()
+    keys = {}
+    for key in ("ArrowRight", "Home", "ArrowLeft", "PageUp", "End"):
+        page.page.keyboard.press(key)
+        keys[key] = page.page.evaluate(SAYS)["strip"]["aria-valuenow"]
+    found["keys"] = keys
+
+
+def reloaded(page, found):
+    """Load the page anew while a video is made, steer it, and stop it."""
+    page.set(SAMPLER, "seconds", 300)
+    page.set(SAMPLER, "seed", SEED + 1)
+    page.press_run()
+    until(page, "running · chunk 5 of 400")
+    page.page.wait_for_timeout(3500)  # the page keeps the graph as it is, after a while
+    page.page.reload()
+    page.page.wait_for_function("() => window.app && app.graph && app.extensionManager")
+    page.page.wait_for_timeout(1500)
+    page.page.evaluate(WATCH)
+    until(page, "running")
+    found["reloaded"] = page.page.evaluate(SAYS)
+    page.picture("reloaded")
+    steered(page, found)
+    page.press_stop()
+    page.page.get_by_text("The video ends with this chunk.").first.wait_for(timeout=10_000)
+    found["stop"] = page.ended(1)
+    until(page, "stopped here")
+    found["stopped"] = page.page.evaluate(SAYS)
+    page.picture("strip_stopped")
+
+
+def steered(page, found):
+    """Send a live prompt; its route is played here, and so is what comes of it."""
+    asked = []
+
+    def answer(route):
+        asked.append(route.request.post_data_json)
+        route.fulfill(json={"chunk": 300, "of": 400, "second": 224.25})
+
+    page.page.route("**/head_forcing/steer", answer)
+    before = page.page.evaluate(TEXT)
+    field = page.page.get_by_placeholder("Live prompt").first
+    field.fill("a blue ball")
+    page.page.get_by_role("checkbox", name="cut").first.check()
+    field.press("Enter")
+    page.page.get_by_text("waiting for chunk 300 (from 224.3 s)").first.wait_for(timeout=5000)
+    said = {name: asked[0][name] for name in ("prompt_id", "node", "text", "cut")}
+    said |= {"chunk": 300, "of": 400, "second": 224.25, "schedule": "[0:300] a red ball"}
+    node = page.page.evaluate(SCHEDULE_ID)
+    page.page.evaluate(STEERED, {**said, "schedule_node": node})
+    page.page.get_by_text("chunk 300 (from 224.3 s) took it as a cut").first.wait_for(timeout=5000)
+    page.picture("steered")
+    found["asked"] = asked
+    found["texts"] = [before, page.page.evaluate(TEXT)]
+    page.page.evaluate("() => document.activeElement?.blur()")
+    page.page.mouse.click(5, 600)
+    page.press("Control+z")
+    found["texts"].append(page.page.evaluate(TEXT))
+    page.page.unroute("**/head_forcing/steer")
+
+
+def interrupted(page, found):
+    page.set(SAMPLER, "seed", SEED + 2)
+    page.press_run()
+    until(page, "running · chunk 3 of")
+    page.page.evaluate("() => app.api.interrupt()")
+    until(page, "interrupted")
+    page.page.set_viewport_size({"width": 1280, "height": 900})
+    page.picture("interrupted_1280")
+    page.set(SAMPLER, "seconds", 30)
+    page.press_run()
+    until(page, "done")
+    page.page.wait_for_timeout(500)
+    found["resumed"] = page.page.evaluate(SAYS)
+    page.picture("resumed")
+
+
+def main():
+    found = {}
+    with browsing(URL, RENDERER, 1920, 1080) as browser:
+        page = Page(browser.new_page(), URL, RENDERER, FOLDER)
+        page.drop(WORKFLOW)
+        page.set(SAMPLER, "seed", SEED)
+        page.page.keyboard.press(".")
+        page.page.wait_for_timeout(500)
+        watched(page, found)
+        reloaded(page, found)
+        interrupted(page, found)
+        found["errors"] = page.errors
+        other = browser.new_page()
+        other.goto(URL)
+        found["other"] = other.evaluate(
+            """async () => (await (await fetch('/head_forcing/run', {method: 'POST',
+            headers: {'Content-Type': 'application/json'},
+            body: JSON.stringify({node: '5', client: 'another'})})).json())"""
+        )
+    print("FOUND", json.dumps(found))
+
+
+main()

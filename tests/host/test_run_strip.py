@@ -1,0 +1,68 @@
+"""A run in the host's page, in a real browser; see check_run_strip.py for what is done."""
+
+import pytest
+from comfy_host import ROOT, needs_host
+from host_script import found_by
+from test_page import CHOSEN, reason
+
+WORKFLOW = ROOT / "workflows" / "demo_without_downloads.json"
+pytestmark = [*needs_host, pytest.mark.skipif(bool(reason()), reason=f"no page: {reason()}")]
+
+
+@pytest.fixture(scope="module", params=CHOSEN)
+def found(request, host, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(f"strip_{request.param}")
+    url = f"http://127.0.0.1:{host.port}"
+    return found_by("check_run_strip.py", url, WORKFLOW, folder, request.param)
+
+
+def test_without_a_run_the_panel_is_a_line(found):
+    idle = found["idle"]
+    assert idle["state"] == "No run yet." and idle["hidden"] and idle["field"]
+
+
+def test_a_run_is_shown_while_it_is_made_and_after(found):
+    running, done = found["running"], found["done"]
+    assert running["state"].startswith("running · chunk ") and not running["field"]
+    assert "pictures/s" in running["facts"] and "left" in running["facts"]
+    assert found["run"] == ["execution_success", ""]
+    assert done["state"] == "done · chunk 40 of 40" and done["field"]
+    assert done["tiles"] > 4 and done["kept"] == 0 and done["large"] > 0
+    assert "caches" in done["facts"] and done["lights"]
+    assert done["strip"]["aria-valuenow"] == "40"
+
+
+def test_chunks_are_scrubbed_by_pointer_and_by_key(found):
+    scrubbed = found["scrubbed"]
+    assert scrubbed["about"].startswith("chunk 11 of 40\nfrom 7.5 s\nprompt ")
+    assert found["keys"] == {
+        "ArrowRight": "12", "Home": "1", "ArrowLeft": "1", "PageUp": "5", "End": "40"
+    }  # fmt: skip
+
+
+def test_a_page_that_is_loaded_anew_goes_on_showing_the_run(found):
+    reloaded = found["reloaded"]
+    assert reloaded["state"].startswith("running · chunk ") and not reloaded["field"]
+    assert reloaded["tiles"] > 0 and reloaded["large"] > 0
+
+
+def test_a_live_prompt_is_sent_received_and_undone(found):
+    (asked,) = found["asked"]
+    assert asked["text"] == "a blue ball" and asked["cut"] is True and asked["client"]
+    before, written, undone = found["texts"]
+    assert written == "[0:300] a red ball" and undone == before != written
+
+
+def test_stop_here_is_in_the_panel(found):
+    assert found["stop"] == ["execution_success", ""]
+    assert found["stopped"]["state"].startswith("stopped here · chunk ")
+
+
+def test_what_an_earlier_run_made_is_shown_as_kept(found):
+    resumed = found["resumed"]
+    assert resumed["kept"] > 0 and "kept from an earlier run" in resumed["facts"]
+
+
+def test_nobody_else_sees_it_and_the_console_is_quiet(found):
+    assert found["other"] == {"run": None}
+    assert found["errors"] == []
