@@ -71,7 +71,7 @@ class WatchedRun:
         self._made, self._pictures = 0, 0
 
     def __enter__(self) -> WatchedRun:
-        self._tell(begun=True)
+        self._tell({"begun": True})
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
@@ -119,7 +119,7 @@ class WatchedRun:
             about |= {"prompt": None if typed else prompt, "took": None if kept else round(took, 3)}
             self._strip[self.done] = {**about, "picture": picture}
             self._thin()
-            self._tell(chunk=self._strip[self.done])
+            self._tell({"chunk": self._strip[self.done]})
 
     def pictured(self, chunk: int, picture: str) -> None:
         """Add the picture of a chunk that was added, or would have been."""
@@ -127,7 +127,7 @@ class WatchedRun:
             if chunk in self._strip:
                 self._strip[chunk]["picture"] = picture
                 self._thin()
-                self._tell(chunk={"chunk": chunk, "picture": picture})
+                self._tell({"chunk": {"chunk": chunk, "picture": picture}})
 
     def measured(self, second: float, measures: Measures, said: Mapping[str, str]) -> None:
         """Say what has left its band, or is back, with the chunk that begins at a second.
@@ -182,8 +182,8 @@ class WatchedRun:
             "lights": [dict(light) for light in self._lights.values()],
         }
 
-    def _tell(self, **more: object) -> None:
-        self.send({**self._now(), **more})
+    def _tell(self, more: Mapping[str, object] | None = None) -> None:
+        self.send({**self._now(), **(more or {})})
 
     def _thin(self) -> None:
         """Let every other chunk go while there are too many; the newest stays."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -51,7 +52,7 @@ class Model:
     models: int = 1
 
 
-async def told(**asked: Any) -> dict[str, object]:
+async def told(asked: Mapping[str, Any]) -> dict[str, object]:
     """Answer what a method reads and costs; equal questions are worked at once."""
     stamp = ""
     if asked["file"] is not None:
@@ -181,4 +182,5 @@ METHOD = Question(
         **{"demo": bool, "file": str, "dtype": str},
         **{"head_map": str, "brings": bool, "measured": bool},
     },
+    as_one=True,
 )

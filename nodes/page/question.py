@@ -31,18 +31,20 @@ class Question:
         fields: type of each value that must be there; a number may be whole.
         answer: gives what is sent back; what it raises as ValueError is sent as a sentence.
         optional: type of each value that may be missing or null; then it is None.
+        as_one: the answer takes all values as one mapping.
     """
 
     route: str
     fields: Mapping[str, type]
     answer: Callable[..., Awaitable[Any] | Any]
     optional: Mapping[str, type] | None = None
+    as_one: bool = False
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a request, or refuse it in a sentence."""
         try:
             values = self._read(await _body(request))
-            found = self.answer(**values)
+            found = self.answer(values) if self.as_one else self.answer(**values)
             if isinstance(found, Awaitable):
                 found = await found
         except Refused as refused:

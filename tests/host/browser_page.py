@@ -38,9 +38,10 @@ SET = """([kind, name, value, which]) => {
   widget.value = value;
   widget.callback?.(value, app.canvas, node);
 }"""
-# what every node of a kind shows
+# what every node of a kind shows; panels and buttons are no settings
 SETTINGS = """kind => app.graph._nodes.filter(node => node.type === kind).map(
-  node => Object.fromEntries(node.widgets.map(widget => [widget.name, widget.value])))"""
+  node => Object.fromEntries(node.widgets.filter(widget => widget.serialize !== false)
+    .map(widget => [widget.name, widget.value])))"""
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def used(browser, found):
     page.set(METHOD, "method", "sink_window:short")
     found["widgets"] = page.page.evaluate(
         "() => app.graph._nodes.find(n => n.type === 'HeadForcingCacheMethod')"
-        ".widgets.map(w => w.name)"
+        ".widgets.filter(w => w.serialize !== false).map(w => w.name)"
     )
     page.press_run()
     found["changed run"] = page.ended(2)
