@@ -1,13 +1,12 @@
-// Head Forcing Sampler on the page: a run one can watch, stop where it is, and steer.
+// Head Forcing Sampler on the page: a run one can watch, and stop where it is.
 //
 //     one line: no run  [Stop here]
 //       │  head_forcing.run, chunk by chunk; after a reload POST /head_forcing/run
-//     what it does, how fast · the finished chunks · one of them larger · drift · a live prompt
+//     what it does, how fast · the finished chunks · one of them larger · drift
 
 import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
 import { ask } from "./face/ask.js"
-import { LIVE_SHEET, makeLive } from "./face/live_prompt.js"
 import { follow, onNode } from "./face/nodes.js"
 import { addPanel, made } from "./face/panel.js"
 import { stop } from "./face/stopping.js"
@@ -16,7 +15,7 @@ import { say } from "./face/words.js"
 import { namesOf, nodeNamed } from "./lib/graph.js"
 import { bytesText, lit, merged, plain, timeText } from "./lib/run.js"
 
-const SMALL = 30, TALL = 306
+const SMALL = 30, TALL = 270
 const SHEET = `
   .all { display: flex; flex-direction: column; gap: 5px; padding: 2px; height: 100%; }
   .head { display: flex; gap: 8px; align-items: center; min-height: 24px; }
@@ -31,13 +30,12 @@ const SHEET = `
   .all.light .back::before { color: #1d5fa8; } .all.light .wrong { color: #b3261e; }
   [hidden] { display: none !important; }
 `
-/** @type {WeakMap<any, {news: (told: any) => void, steered: (told: any) => void, load: () => void}>} */
+/** @type {WeakMap<any, {news: (told: any) => void, load: () => void}>} */
 const faces = new WeakMap()
 const shown = new Set()
 
 onNode("HeadForcingSampler", "HeadForcing.RunStrip", addRun)
 api.addEventListener("head_forcing.run", ({ detail }) => faceOf(detail)?.news(detail))
-api.addEventListener("head_forcing.steered", ({ detail }) => faceOf(detail)?.steered(detail))
 api.addEventListener("reconnected", () => shown.forEach(face => face.load()))
 
 function faceOf(told) {
@@ -48,7 +46,7 @@ function addRun(node) {
   let run = null
   const panel = addPanel(node, "head_forcing_run", {
     label: say("run.panel"), height: () => (run === null ? SMALL : TALL),
-    sheet: SHEET + STRIP_SHEET + LIVE_SHEET,
+    sheet: SHEET + STRIP_SHEET,
   })
   const stopIt = () => stop(run?.state === "running" ? run.node : String(node.id))
   if (panel === null) return addButton(node, stopIt)
@@ -65,11 +63,6 @@ function addRun(node) {
       const now = merged(run, told)
       if (now === null) face.load()
       else show(now)
-    },
-    steered(told) {
-      if (run === null || told.prompt_id !== run.prompt_id) return
-      if (!told.error) show({ ...run, steered: [...run.steered, told] })
-      view.steered(told)
     },
     async load() {
       const found = (await loaded(node)).filter(ours).sort((one, other) => other.run - one.run)
@@ -118,10 +111,9 @@ function makeView(panel, stopIt) {
   button.addEventListener("click", stopIt)
   const facts = made("div", { className: "facts" }), lights = made("div", { className: "lights" })
   lights.setAttribute("role", "status")
-  const strip = makeStrip(), live = makeLive(panel)
+  const strip = makeStrip()
   const head = made("div", { className: "head" }, state, button)
-  const all = made("div", { className: "all" },
-    head, facts, ...strip.elements, lights, ...live.elements)
+  const all = made("div", { className: "all" }, head, facts, ...strip.elements, lights)
   panel.root.append(all)
   return {
     show(run) {
@@ -133,9 +125,7 @@ function makeView(panel, stopIt) {
       facts.textContent = run === null ? "" : factsText(run)
       lights.replaceChildren(...(run === null ? [] : lightsOf(run)))
       strip.show(run)
-      live.show(run)
     },
-    steered: live.steered,
   }
 }
 

@@ -67,6 +67,8 @@ class Question:
             return None
         if kind is float and type(value) is int:
             value = float(value)
+        if kind is str and type(value) is int:  # such as a node's name
+            value = str(value)
         if type(value) is not kind:
             raise Refused(f"{name} must be {_KINDS[kind]}, got {json.dumps(value)[:40]}")
         return value

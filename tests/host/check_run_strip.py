@@ -1,4 +1,4 @@
-"""A run in the host's page: watched, scrubbed, reloaded, stopped, steered.
+"""A run in the host's page: watched, scrubbed, reloaded, stopped.
 
 check_run_strip.py HOST URL WORKFLOW FOLDER RENDERER
 """
@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from browser_page import SAMPLER, SCHEDULE, WATCH, Page, browsing
+from browser_page import SAMPLER, WATCH, Page, browsing
 
 URL, WORKFLOW, FOLDER, RENDERER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]
 # of videos that no other check on this host makes
@@ -28,19 +28,12 @@ SAYS = f"""() => {{
     kept: root.querySelectorAll('.tile.kept').length,
     strip: Object.fromEntries([...root.querySelector('.strip').attributes].map(
       one => [one.name, one.value])),
-    receipts: said('.receipts'), height: widget.element.getBoundingClientRect().height,
+    height: widget.element.getBoundingClientRect().height,
     hidden: root.querySelector('.strip').hidden,
-    field: widget.element.querySelector('input').disabled,
     large: root.querySelector('.frame img')?.naturalWidth ?? 0,
   }};
 }}"""
 STATE = f"what => {PANEL}?.element.shadowRoot.querySelector('.state').textContent.includes(what)"
-TEXT = f"""() => app.graph._nodes.find(node => node.type === '{SCHEDULE}').widgets.find(
-  widget => widget.name === 'text').value"""
-STEERED = """said => app.api.dispatchCustomEvent
-  ? app.api.dispatchCustomEvent("head_forcing.steered", said)
-  : app.api.dispatchEvent(new CustomEvent("head_forcing.steered", {detail: said}))"""
-SCHEDULE_ID = f"() => String(app.graph._nodes.find(node => node.type === '{SCHEDULE}').id)"
 
 
 def until(page, what, seconds=60):
@@ -74,7 +67,7 @@ def watched(page, found):
 
 
 def reloaded(page, found):
-    """Load the page anew while a video is made, steer it, and stop it."""
+    """Load the page anew while a video is made, and stop it."""
     page.set(SAMPLER, "seconds", 300)
     page.set(SAMPLER, "seed", SEED + 1)
     page.press_run()
@@ -87,43 +80,12 @@ def reloaded(page, found):
     until(page, "running")
     found["reloaded"] = page.page.evaluate(SAYS)
     page.picture("reloaded")
-    steered(page, found)
     page.press_stop()
     page.page.get_by_text("The video ends with this chunk.").first.wait_for(timeout=10_000)
     found["stop"] = page.ended(1)
     until(page, "stopped here")
     found["stopped"] = page.page.evaluate(SAYS)
     page.picture("strip_stopped")
-
-
-def steered(page, found):
-    """Send a live prompt; its route is played here, and so is what comes of it."""
-    asked = []
-
-    def answer(route):
-        asked.append(route.request.post_data_json)
-        route.fulfill(json={"chunk": 300, "of": 400, "second": 224.25})
-
-    page.page.route("**/head_forcing/steer", answer)
-    before = page.page.evaluate(TEXT)
-    field = page.page.get_by_placeholder("Live prompt").first
-    field.fill("a blue ball")
-    page.page.get_by_role("checkbox", name="cut").first.check()
-    field.press("Enter")
-    page.page.get_by_text("waiting for chunk 300 (from 224.3 s)").first.wait_for(timeout=5000)
-    said = {name: asked[0][name] for name in ("prompt_id", "node", "text", "cut")}
-    said |= {"chunk": 300, "of": 400, "second": 224.25, "schedule": "[0:300] a red ball"}
-    node = page.page.evaluate(SCHEDULE_ID)
-    page.page.evaluate(STEERED, {**said, "schedule_node": node})
-    page.page.get_by_text("chunk 300 (from 224.3 s) took it as a cut").first.wait_for(timeout=5000)
-    page.picture("steered")
-    found["asked"] = asked
-    found["texts"] = [before, page.page.evaluate(TEXT)]
-    page.page.evaluate("() => document.activeElement?.blur()")
-    page.page.mouse.click(5, 600)
-    page.press("Control+z")
-    found["texts"].append(page.page.evaluate(TEXT))
-    page.page.unroute("**/head_forcing/steer")
 
 
 def interrupted(page, found):

@@ -9,9 +9,10 @@ export const SHEET = `
   .map { width: fit-content; max-width: 100%; touch-action: none; cursor: crosshair; }
   .map.fixed { cursor: default; }
   canvas { display: block; }
-  .said { min-height: 4.2em; margin: 4px 0 0; white-space: pre-line; overflow-wrap: anywhere; }
+  .said { height: 5.6em; overflow: auto; margin: 4px 0 0; white-space: pre-line; overflow-wrap: anywhere; }
   .quiet { color: var(--hf-text); }
   .wrong { border-left: 3px solid #e5484d; padding-left: 6px; }
   .note, .pairs { margin: 3px 0; overflow-wrap: anywhere; }
+  .pairs { min-height: 2.8em; }
   [hidden] { display: none !important; }
 `

@@ -177,7 +177,6 @@ export class HeadMapView {
     if ((two || differ) && this.edits === this.map.edits)
       lines.push(other.map(([mine, its, n]) => word("pair", { mine, its, count: n })).join("; "))
     this.pairs.textContent = lines.filter(Boolean).join(" ")
-    this.pairs.hidden = !lines.length
   }
 
   sayHead() {

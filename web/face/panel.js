@@ -4,6 +4,7 @@
 // ours the page. Fields in which people type lie in slots, outside of the shadow: the page leaves
 // keys alone only where it sees a field.
 
+import { app } from "../../../scripts/app.js"
 import { chain, follow } from "./nodes.js"
 
 // panels by the node that has them; a page may go on to show that of a node which is gone
@@ -58,6 +59,7 @@ export function addPanel(node, name, { label, height, sheet = "" }) {
     const [width, tall] = node.size, wanted = node.computeSize?.() ?? node.size
     if (wanted[1] > tall || wanted[0] > width)
       node.setSize?.([Math.max(width, wanted[0]), Math.max(tall, wanted[1])])
+    noted(node)
   }
   fit()
   // a workflow that was saved without the panel has less room
@@ -65,6 +67,13 @@ export function addPanel(node, name, { label, height, sheet = "" }) {
   shown.set(element, node)
   follow(node, () => element.isConnected, there => there || takePlace(node, name, element))
   return { root, element, widget, fit }
+}
+
+// Room that a panel takes is nobody's edit: were it noted later, the first undo would undo that.
+function noted(node) {
+  const { activeState } = app.extensionManager?.workflow?.activeWorkflow?.changeTracker ?? {}
+  const before = activeState?.nodes?.find(one => String(one.id) === String(node.id))
+  if (before && node.graph === (app.rootGraph ?? app.graph)) before.size = Array.from(node.size)
 }
 
 // Undo makes a node anew, under its number: where elements are drawn, the page keeps what it showed.
