@@ -51,7 +51,8 @@ def tested(host: Path, page: Path | None, *paths: str) -> Row:
             environment.pop(name, None)
         if page is not None:
             environment["COMFYUI_PAGE"] = str(page)
-        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *paths]
+        command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report}"]
+        command += ["-m", "not long", *paths]
         subprocess.run(command, cwd=ROOT, env=environment, timeout=TOO_LONG, check=False)
         ended = Counter(map(_ending, ElementTree.parse(report).iter("testcase")))
     skipped = {reason: n for (ending, reason), n in ended.items() if ending == "skipped"}

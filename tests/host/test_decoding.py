@@ -7,6 +7,7 @@ from host_script import found_by
 pytestmark = needs_host
 
 
+@pytest.mark.whole
 def test_every_autoencoder_streams_as_the_host_decodes():
     found = found_by("check_decoders.py")
     refused, unknown = found.pop("refused"), found.pop("unknown")

@@ -4,7 +4,7 @@ import pytest
 from comfy_host import needs_host
 from host_script import found_by
 
-pytestmark = needs_host
+pytestmark = [*needs_host, pytest.mark.whole]
 
 # of twelve chunks, with a prompt in the fifth and a cut in the ninth: steps, and clean calls
 CALLS = {

@@ -1,14 +1,13 @@
 """The timeline of Prompt Schedule in a real browser; see check_timeline.py for what is done."""
 
 import pytest
-from comfy_host import RENDERERS
 from host_script import found_by
-from test_page import WORKFLOW, pytestmark
+from test_page import CHOSEN, WORKFLOW, pytestmark
 
 __all__ = ["pytestmark"]
 
 
-@pytest.fixture(scope="module", params=RENDERERS)
+@pytest.fixture(scope="module", params=CHOSEN)
 def found(request, host, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     url = f"http://127.0.0.1:{host.port}"

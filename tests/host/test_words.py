@@ -4,7 +4,7 @@ import pytest
 from comfy_host import needs_host
 from host_script import found_by
 
-pytestmark = needs_host
+pytestmark = [*needs_host, pytest.mark.whole]
 
 
 @pytest.fixture(scope="module")
