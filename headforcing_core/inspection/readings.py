@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..memory import ArenaPlan, Ledger
 from ..methods import Commit, Method, Page, frame_page
@@ -28,14 +28,14 @@ class PageRead:
         frames: the frames it is made of.
         position: where RoPE is told it stands.
         relative: the same, from the first frame of the current chunk.
-        part: of the past it is in: sink, middle or recent.
+        part: of the past it is in: sink, middle or recent; a name, which fitting a method may change.
     """
 
     kind: str
     frames: Sequence[int]
     position: int
     relative: int
-    part: str
+    part: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
