@@ -28,7 +28,7 @@ class PageRead:
         frames: the frames it is made of.
         position: where RoPE is told it stands.
         relative: the same, from the first frame of the current chunk.
-        part: of the past it is in: sink, middle or recent; a name, which fitting a method may change.
+        part: of the past it is in: sink, middle or recent. A name: fitting a method may change it.
     """
 
     kind: str
