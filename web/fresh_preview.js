@@ -12,8 +12,10 @@ import { chain } from "./face/nodes.js"
 import { nodeNamed } from "./lib/graph.js"
 
 const NODE = "HeadForcingSampler"
-// what the page shows a node's result in: elements, and on a canvas
+// what the page shows a node's result in
 const PLAYERS = ["video-preview", "$$comfy_animation_preview", "$$canvas-image-preview"]
+// where it writes what a node says
+const LINE = "$$node-text-preview"
 const STORE = "nodeOutput"
 
 app.registerExtension({
@@ -24,7 +26,7 @@ app.registerExtension({
   },
   setup() {
     api.addEventListener("executing", ({ detail }) => begun(nodeAt(detail)))
-    api.addEventListener("executed", ({ detail }) => ended(nodeAt(detail?.node)))
+    api.addEventListener("executed", ({ detail }) => ended(nodeAt(detail?.node), detail))
   },
 })
 
@@ -42,18 +44,20 @@ function begun(node) {
   forget(node)
 }
 
-function ended(node) {
+function ended(node, detail) {
   if (node === null) return
   const place = placeOf(node)
   storeOf()?.revokePreviewsByLocatorId?.(place)
   if (app.nodePreviewImages) delete app.nodePreviewImages[place]
   forget(node)
+  // elements of older pages take what a node gives for a picture, unless it is given a video
+  if (detail?.output?.images?.length) node.previewMediaType = "video"
   app.canvas?.setDirty?.(true, true)
 }
 
-// Leave the page's player out of what is sent and saved: the same graph would count as another one.
+// Leave what the page adds out of what is sent and saved: the same graph would count as another one.
 function keepBack(widget) {
-  if (!PLAYERS.includes(widget?.name)) return
+  if (![...PLAYERS, LINE].includes(widget?.name)) return
   widget.serialize = false
   widget.options ??= {}
   widget.options.serialize = false

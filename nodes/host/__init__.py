@@ -20,7 +20,7 @@ from .host_film import FilmSettings, as_video, shown
 from .known_maps import KNOWN_MAPS, keep_map
 from .loading import load_model
 from .making import Making, Screen
-from .map_files import SHIPPED, map_choices, map_path
+from .map_files import listed_path, map_choices, map_path
 from .model_headers import computes_in, header_of, path_of
 from .pictures import HostDecoder
 from .profiling import HostSubject, keep_profile, profile_file
@@ -34,7 +34,6 @@ from .write_latent import write_latent
 
 __all__ = [
     "KNOWN_MAPS",
-    "SHIPPED",
     "STOPS",
     "WATCHED",
     "FilmSettings",
@@ -60,6 +59,7 @@ __all__ = [
     "header_of",
     "keep_map",
     "keep_profile",
+    "listed_path",
     "load_model",
     "map_choices",
     "map_path",

@@ -151,3 +151,15 @@ def config_of(network: torch.nn.Module) -> WanConfig:
         patch=tuple(network.patch_size),
         eps=network.eps,
     )
+
+
+class HostSizes:
+    """What a plan must know of the host's model, which need not be loaded yet."""
+
+    def __init__(self, model: ModelPatcher):
+        self.config = config_of(model.get_model_object("diffusion_model"))
+        self.dtype = dtype_of(model)
+
+    def text_bytes(self, tokens: int) -> int:
+        """Return the bytes of a prompt's keys and values in every layer."""
+        return 2 * self.config.layers * tokens * self.config.dim * self.dtype.itemsize

@@ -30,6 +30,20 @@ def map_path(file: str) -> Path:
     return Path(folder_paths.get_annotated_filepath(file))
 
 
+def listed_path(file: str) -> Path:
+    """Return where a map lies that can be chosen, and nothing else.
+
+    Raises:
+        ValueError: if no such map is listed.
+    """
+    if file not in map_choices():
+        raise ValueError(
+            "file must be one that Load Head Map lists: published, or in the input folder, "
+            f"got {file[:80]!r}"
+        )
+    return map_path(file)
+
+
 def _is_map(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 

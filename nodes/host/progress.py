@@ -6,7 +6,6 @@ import logging
 import time
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import latent_preview
 import torch
@@ -16,12 +15,12 @@ from comfy_execution.utils import get_executing_context
 from latent_preview import LatentPreviewer
 from torch import Tensor
 
-from ...headforcing_core.models import WanConfig, video_format
+from ...headforcing_core.models import video_format
 from ...headforcing_core.reel import KeptChunks, Reel
 from ...headforcing_core.rollout import Begun, FinishedChunk
 from ...headforcing_core.telemetry import BANDS, LATENT_BANDS, LatentTelemetry, Measures, left
 from ...headforcing_core.video import Chunk
-from .backbone import config_of, dtype_of
+from .backbone import HostSizes
 from .calls import calls_of
 from .stops import STOPS
 from .thumbnails import thumbnail
@@ -42,13 +41,6 @@ def _quick_previewer(latents: LatentFormat) -> LatentPreviewer | None:
     factors = latents.latent_rgb_factors, latents.latent_rgb_factors_bias
     reshape = getattr(latents, "latent_rgb_factors_reshape", None)
     return latent_preview.Latent2RGBPreviewer(*factors, reshape)
-
-
-class _Sizes(NamedTuple):
-    """What a plan must know of a model."""
-
-    config: WanConfig
-    dtype: torch.dtype
 
 
 @dataclass
@@ -184,14 +176,13 @@ class Progress:
     def _watched(self) -> WatchedRun:
         """Return what pages will know of this run."""
         model, clock = self.video.model, self.video.request.clock
-        sizes = _Sizes(config_of(model.get_model_object("diffusion_model")), dtype_of(model))
         origin, resumed = origin_of_run(), self.begun is not None and self.begun.made > 0
         return WatchedRun(
             origin,
             len(clock),
             sum(chunk.stop <= self.given for chunk in clock) if resumed else 0,
             self._form.fps,
-            self.video.request.plan(sizes).bytes,
+            self.video.request.plan(HostSizes(model)).bytes,
             tuple(LATENT_BANDS if self.reel is None else BANDS),
             sender(origin.client),
         )

@@ -21,7 +21,7 @@ from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.rollout import Begun, FinishedChunk
 from ...headforcing_core.video import PromptSchedule
 from .attention import KEY, patched
-from .backbone import HostBackbone, PromptGuider, config_of, dtype_of
+from .backbone import HostBackbone, HostSizes, PromptGuider
 from .blending import Conditioning, blended
 from .checks import check_prompts
 from .experts import second_of
@@ -87,7 +87,7 @@ class HostVideo:
 
     def _load_beside(self, clone: ModelPatcher, said: Conditioning) -> None:
         """Have the host load what works beside a model, and keep room for what a run needs."""
-        request, sizes, second = self.request, _Sizes(clone), second_of(clone)
+        request, sizes, second = self.request, HostSizes(clone), second_of(clone)
         longest = max(entries[0][0].shape[1] for entries in said.values())
         room = request.plan(sizes).bytes + sizes.text_bytes(longest) * (1 if second is None else 2)
         others = [] if second is None else [second]
@@ -175,18 +175,6 @@ class _Rollouts(comfy.samplers.Sampler):
         there = self.whole[:, :, : begun.frames.shape[2]]
         there.copy_(begun.frames)
         return begun._replace(frames=there)
-
-
-class _Sizes:
-    """What a plan must know of a model that is not loaded yet."""
-
-    def __init__(self, model: ModelPatcher):
-        self.config = config_of(model.get_model_object("diffusion_model"))
-        self.dtype = dtype_of(model)
-
-    def text_bytes(self, tokens: int) -> int:
-        """Return the bytes of a prompt's keys and values in every layer."""
-        return 2 * self.config.layers * tokens * self.config.dim * self.dtype.itemsize
 
 
 def _reserve(frames: int, kept: int) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ from ...headforcing_core.telemetry import Measures
 
 # of one run: beyond, every other chunk is let go, so that the strip stays even
 MOST_CHUNKS, MOST_LETTERS = 512, 2 * 1024 * 1024
-MOST_STEERED, MOST_SAID = 200, 500
+MOST_SAID = 500
 # between two words on steps, in seconds
 PAUSE = 0.25
 _numbers = count(1)
@@ -65,7 +65,6 @@ class WatchedRun:
         self._lock = RLock()
         self._strip: dict[int, dict[str, object]] = {}
         self._lights = {name: _light(name) for name in self.measures}
-        self._steered: list[dict[str, object]] = []
         self._step, self._steps, self._spoke = 0, None, 0.0
         self._begin = self._last = time.monotonic()
         self._made, self._pictures = 0, 0
@@ -113,10 +112,8 @@ class WatchedRun:
             else:
                 self._made, self._pictures = self._made + 1, self._pictures + pictures
             self._step, self._steps = 0, None if kept else self._step
-            # what was typed meanwhile rules from its chunk on, and has no number
-            typed = any(self.done >= said.get("chunk", 0) for said in self._steered)
             about = {"chunk": self.done, "second": round(second, 3), "kept": kept}
-            about |= {"prompt": None if typed else prompt, "took": None if kept else round(took, 3)}
+            about |= {"prompt": prompt, "took": None if kept else round(took, 3)}
             self._strip[self.done] = {**about, "picture": picture}
             self._thin()
             self._tell({"chunk": self._strip[self.done]})
@@ -144,17 +141,11 @@ class WatchedRun:
                     light["back"] = round(second, 3)
                 light["out"] = out
 
-    def steered(self, said: Mapping[str, object]) -> None:
-        """Keep the receipt of a prompt that was typed while the video was made."""
-        with self._lock:
-            if len(self._steered) < MOST_STEERED:
-                self._steered.append(dict(said))
-
     def to_json(self) -> dict[str, object]:
         """Return everything, as plain values."""
         with self._lock:
             strip = [dict(self._strip[number]) for number in sorted(self._strip)]
-            return {**self._now(), "strip": strip, "steered": [*self._steered]}
+            return {**self._now(), "strip": strip}
 
     def _now(self) -> dict[str, object]:
         spent = time.monotonic() - self._begin

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ...headforcing_core.heads import EditedMap, described, with_edits
 from ...headforcing_core.methods import HeadMap, read_head_map
-from ..host import KNOWN_MAPS, map_choices, map_path
+from ..host import KNOWN_MAPS, listed_path
 from .question import Question, Refused
 
 # edits of nodes that stand behind each other
@@ -52,12 +52,7 @@ def _found(
 ) -> tuple[HeadMap, bool, str]:
     whose = "the map's scheme"
     if file is not None:
-        if file not in map_choices():
-            raise Refused(
-                "file must be one that Load Head Map lists: published, or in the input folder, "
-                f"got {file[:80]!r}"
-            )
-        found, current = read_head_map(map_path(file)), True
+        found, current = read_head_map(listed_path(file)), True
     else:
         known = KNOWN_MAPS.find(node or "", made_of or {})
         if known is None:

@@ -10,12 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import folder_paths
 import torch
 
 from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.heads import colour_of, letter_of
-from ...headforcing_core.methods import PUBLISHED, HeadMap, Method, read_head_map
+from ...headforcing_core.methods import HeadMap, Method, read_head_map
 from ...headforcing_core.models import (
     Family,
     WanConfig,
@@ -25,8 +24,8 @@ from ...headforcing_core.models import (
 )
 from ...headforcing_core.video import ChunkClock, Rope
 from ..graph import AUTO, settings_from
-from ..host import computes_in, header_of, path_of
-from .question import Question, Refused
+from ..host import computes_in, header_of, listed_path, path_of
+from .question import Question
 
 # without a sampler: a window as long as what it was trained on, and nothing of its own
 PLAIN_FAMILY, PLAIN_SIZE, PLAIN_DTYPE = "self_forcing", (832, 480), torch.bfloat16
@@ -36,7 +35,6 @@ DTYPES = {
     "fp32": torch.float32,
     "fp8_e4m3fn": torch.float8_e4m3fn,
 }
-SHIPPED = "published: "
 # answers that are kept, and questions that are worked at
 MOST_KEPT, AT_ONCE = 64, 2
 _places = asyncio.Semaphore(AT_ONCE)
@@ -58,7 +56,7 @@ async def told(asked: Mapping[str, Any]) -> dict[str, object]:
     if asked["file"] is not None:
         stamp = str(Path(path_of(asked["file"])).stat().st_mtime_ns)
     if asked["head_map"] is not None:
-        stamp += str(_map_path(asked["head_map"]).stat().st_mtime_ns)
+        stamp += str(listed_path(asked["head_map"]).stat().st_mtime_ns)
     async with _places:
         return await asyncio.to_thread(_told, json.dumps(asked, sort_keys=True), stamp)
 
@@ -153,7 +151,7 @@ def _head_map(method: Method, model: Model, asked: dict[str, Any]) -> tuple[Head
     if method.scheme is None:
         return None, "none"
     if asked["head_map"] is not None:
-        found = read_head_map(_map_path(asked["head_map"]))
+        found = read_head_map(listed_path(asked["head_map"]))
         if found.scheme == method.scheme or not asked["brings"]:
             return found, "map"
     if asked["demo"] and not asked["measured"]:
@@ -161,16 +159,6 @@ def _head_map(method: Method, model: Model, asked: dict[str, Any]) -> tuple[Head
     if method.online and not asked["measured"]:
         return None, "none"
     return map_of(method, model.config.geometry), "shares"
-
-
-def _map_path(file: str) -> Path:
-    """Return where a file of Load Head Map is: its own folders' names, and no way out of them."""
-    shipped = file.startswith(SHIPPED)
-    folder = PUBLISHED if shipped else Path(folder_paths.get_input_directory())
-    path = folder / file.removeprefix(SHIPPED)
-    if path.parent != folder or not path.is_file():
-        raise Refused(f"head_map must be a file that Load Head Map lists, got {file[:80]!r}")
-    return path
 
 
 METHOD = Question(

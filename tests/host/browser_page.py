@@ -18,6 +18,8 @@ METHOD, SAMPLER = "HeadForcingCacheMethod", "HeadForcingSampler"
 SCHEDULE = "HeadForcingPromptSchedule"
 # of a line in the console that is no fault of this pack: what the host itself does not find
 NOT_OURS = ("Failed to load resource", "Content Security Policy", "Fetch API cannot load")
+# v0.8.0's page, when a run tells of itself before the page that was loaded anew has its canvas
+TOO_EARLY = "getCanvas: canvas is null"
 WATCH = """() => {
   window.seen = {ended: [], previews: 0, said: [], progress: 0};
   for (const kind of ["execution_success", "execution_error", "execution_interrupted"])
@@ -73,12 +75,16 @@ class Page:
     def __init__(self, page, url: str, renderer: str, folder: Path):
         self.page, self.renderer, self.folder = page, renderer, folder
         self.errors: list[str] = []
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", self._thrown)
         page.on("console", self._heard)
         page.goto(url)
         page.wait_for_function("() => window.app && app.graph && app.extensionManager")
         page.wait_for_timeout(1500)
         page.evaluate(WATCH)
+
+    def _thrown(self, error):
+        if TOO_EARLY not in str(error):
+            self.errors.append(error.stack or str(error))
 
     def _heard(self, message):
         ours = message.location.get("url", "").find("/extensions/Head-Forcing/") >= 0

@@ -78,6 +78,8 @@ def reloaded(page, found):
     page.page.wait_for_timeout(1500)
     page.page.evaluate(WATCH)
     until(page, "running")
+    # the newest chunk's picture comes a moment after its numbers
+    page.page.wait_for_function(f"() => ({SAYS})().large > 0", timeout=10_000)
     found["reloaded"] = page.page.evaluate(SAYS)
     page.picture("reloaded")
     page.press_stop()

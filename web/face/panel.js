@@ -64,8 +64,11 @@ export function addPanel(node, name, { label, height, sheet = "" }) {
   fit()
   // a workflow that was saved without the panel has less room
   chain(node, "onConfigure", fit)
-  shown.set(element, node)
-  follow(node, () => element.isConnected, there => there || takePlace(node, name, element))
+  shown.set(element, { node, graph: null })
+  follow(node, () => [element.isConnected, node.graph.id], ([there, graph]) => {
+    shown.set(element, { node, graph })
+    if (!there) takePlace(node, name, element)
+  })
   return { root, element, widget, fit }
 }
 
@@ -78,9 +81,10 @@ function noted(node) {
 
 // Undo makes a node anew, under its number: where elements are drawn, the page keeps what it showed.
 function takePlace(node, name, element) {
-  for (const [other, owner] of shown) {
+  for (const [other, { node: owner, graph }] of shown) {
     if (owner === node || owner.graph?.getNodeById?.(owner.id) === owner) continue
-    const isSame = String(owner.id) === String(node.id) && other.dataset.panel === name
+    const sameNode = String(owner.id) === String(node.id) && graph === node.graph.id
+    const isSame = sameNode && other.dataset.panel === name
     if (other.isConnected && isSame) other.replaceWith(element)
     if (!other.isConnected) shown.delete(other)
   }

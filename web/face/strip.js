@@ -14,9 +14,8 @@ export const STRIP_SHEET = `
   .tile img { width: 100%; height: 100%; object-fit: cover; display: block; }
   .tile.kept::after { content: ""; position: absolute; inset: 0; border-bottom: 4px double #fff;
     background: repeating-linear-gradient(135deg, #000a 0 3px, #0000 3px 7px); }
-  .mark, .typed { position: absolute; top: 0; bottom: 0; pointer-events: none; }
+  .mark { position: absolute; top: 0; bottom: 0; pointer-events: none; }
   .mark { border: 2px solid #fff; outline: 1px solid #000; min-width: 4px; }
-  .typed { border-left: 2px dashed #fff; filter: drop-shadow(0 0 1px #000); }
   .large { display: flex; gap: 8px; align-items: center; min-height: 92px; }
   .large .frame { width: 150px; height: 92px; flex: none; display: grid; place-items: center;
     background: #000; color: #ddd; border-radius: 4px; overflow: hidden; }
@@ -104,11 +103,6 @@ function drawStrip(strip, run, at) {
     if (picture) tile.append(made("img", { alt: "", src: `data:image/jpeg;base64,${picture}` }))
     return tile
   })
-  for (const one of run.steered.filter(said => said.chunk)) {
-    const typed = made("div", { className: "typed" })
-    typed.style.left = `${(one.chunk - 1) * each}%`
-    shown.push(typed)
-  }
   if (run.done) {
     const mark = made("div", { className: "mark" })
     Object.assign(mark.style, { left: `${(at - 1) * each}%`, width: `${each}%` })
@@ -121,7 +115,7 @@ function aboutChunk(run, one, wanted) {
   const words = [
     say("run.chunk", { chunk: one.chunk, chunks: run.chunks }),
     say("run.second", { second: plain(one.second) }),
-    one.prompt === null ? say("run.typed") : say("run.prompt", { prompt: one.prompt }),
+    say("run.prompt", { prompt: one.prompt }),
   ]
   if (one.kept) words.push(say("run.kept"))
   else if (one.took !== null) words.push(say("run.took", { took: plain(one.took) }))

@@ -1,14 +1,14 @@
 // The record of a run: news merged into it, what of it is where on a strip, numbers in words.
 
 /**
- * @typedef {{chunk: number, second: number, kept: boolean, prompt: number | null,
+ * @typedef {{chunk: number, second: number, kept: boolean, prompt: number,
  *     took: number | null, picture: string | null}} Chunk
  * @typedef {{measure: string, out: boolean, left: number | null, back: number | null,
  *     said: string}} Light
  * @typedef {{run: number, prompt_id: string, node: string, workflow: string | null, state: string,
  *     said: string, chunks: number, done: number, resumed: number, every: number, step: number,
  *     steps: number | null, fps: number, speed: number | null, left: number | null,
- *     cache_bytes: number, lights: Light[], strip: Chunk[], steered: any[]}} Run
+ *     cache_bytes: number, lights: Light[], strip: Chunk[]}} Run
  */
 
 /**
@@ -28,8 +28,7 @@ export function merged(run, news) {
     // of a chunk that was let go only the picture is new
     else if ("second" in chunk) strip.push(chunk)
   }
-  const steered = same ? run.steered : []
-  return { ...now, strip: thinned(strip, now.every, now.done), steered }
+  return { ...now, strip: thinned(strip, now.every, now.done) }
 }
 
 /**
