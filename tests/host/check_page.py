@@ -92,7 +92,8 @@ def stopped(page, found):
     page.press_stop()
     page.page.get_by_text("It is not running.").first.wait_for(timeout=10_000)
     page.set(SAMPLER, "seconds", 120)
-    page.set(SAMPLER, "seed", 5)
+    # another renderer's check has left chunks of its own
+    page.set(SAMPLER, "seed", {"canvas": 5, "elements": 6}[RENDERER])
     said = page.page.evaluate("() => seen.said.length")
     page.press_run()
     page.page.wait_for_function(

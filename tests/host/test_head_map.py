@@ -59,7 +59,8 @@ def test_two_maps_lie_beside_each_other(found):
 
 
 def test_measured_heads_are_shown_edited_and_found_after_a_reload(found):
-    assert found["before"]["note"] == "Run to measure the heads."
+    # where another renderer's check has run on this host, its map is shown, and said to be old
+    assert found["before"]["note"].startswith(("Run to measure the heads.", "Of the last run: "))
     assert found["ran"] == found["ran edited"] == found["ran again"] == ["execution_success", ""]
     assert found["measured"]["kinds"][:3] == ["Lhf.local6", "Ahf.anchor6", "Mhf.memory24"]
     said = found["edited"]["said"]

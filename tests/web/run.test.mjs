@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { bytesText, chunkAt, lit, merged, nearest, plain, thinned, tiles, timeText } from "../../web/lib/run.js"
+import { bytesText, chunkAt, lit, merged, nearest, newest, plain, thinned, tiles, timeText } from "../../web/lib/run.js"
 import { namesOf, nodeNamed } from "../../web/lib/graph.js"
 
 const base = { run: 1, chunks: 10, done: 0, every: 1, lights: [] }
@@ -81,4 +81,10 @@ test("a node in a subgraph has a name for each node that the subgraph is", () =>
   assert.equal(nodeNamed(root, "5"), root.nodes[2])
   assert.equal(nodeNamed(root, "9:5"), null)
   assert.deepEqual(namesOf({ id: 1 }), [])
+})
+
+test("the newest picture is shown until there is a newer one", () => {
+  assert.equal(newest([]), null)
+  assert.equal(newest([{ chunk: 1 }, { chunk: 2 }]).chunk, 2)
+  assert.equal(newest([{ chunk: 1, picture: "x" }, { chunk: 2 }]).chunk, 1)
 })

@@ -1,6 +1,6 @@
 // The finished chunks of a run: a strip of small pictures, and one of them larger.
 
-import { chunkAt, nearest, plain, tiles } from "../lib/run.js"
+import { chunkAt, nearest, newest, plain, tiles } from "../lib/run.js"
 import { made } from "./panel.js"
 import { say } from "./words.js"
 
@@ -60,7 +60,8 @@ export function makeStrip() {
   })
 
   function draw() {
-    const at = chosen ?? run.done, one = nearest(run.strip, at)
+    const one = chosen === null ? newest(run.strip) : nearest(run.strip, chosen)
+    const at = chosen ?? one?.chunk ?? run.done
     drawStrip(strip, run, at)
     const words = one === null ? "" : aboutChunk(run, one, at)
     about.textContent = words.replaceAll(" · ", "\n")

@@ -62,6 +62,16 @@ export function nearest(strip, chunk) {
 }
 
 /**
+ * Return the newest chunk whose picture is there, which comes a moment after its numbers; while
+ * there is none, the newest.
+ * @param {Chunk[]} strip
+ * @returns {Chunk | null}
+ */
+export function newest(strip) {
+  return strip.findLast(one => one.picture) ?? strip.at(-1) ?? null
+}
+
+/**
  * Return the pictures of the strip: as many as there is room for, none over what is not made.
  * @param {Run} run
  * @param {number} width of the strip
