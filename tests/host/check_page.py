@@ -5,6 +5,7 @@ check_page.py HOST URL WORKFLOW FOLDER RENDERER
 # ruff: noqa: T201
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -30,6 +31,8 @@ DROP_VIDEO = """async () => {
   await app.handleFile(new File([blob], "dropped.mp4", {type: "video/mp4"}));
   return [before, app.graph._nodes.map(node => node.type).sort()];
 }"""
+LASTS = """seconds => [...document.querySelectorAll("video")].some(
+  video => Math.abs(video.duration - seconds) < 0.2)"""
 RELOAD = """async () => {
   await app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize())));
 }"""
@@ -103,12 +106,11 @@ def stopped(page, found):
     page.page.get_by_text("The video ends with this chunk.").first.wait_for(timeout=10_000)
     page.picture("stopping")
     found["stopped"] = page.ended(5)
-    # the video before took 15 s
-    page.page.wait_for_function(
-        "() => [...document.querySelectorAll('video')].some(video => video.duration < 14)"
-    )
-    page.picture("stopped")
     found["words stopped"] = page.page.evaluate("() => seen.said.at(-1)")
+    done = int(re.search(r"after (\d+) of", found["words stopped"])[1])
+    # a chunk is three latent frames of four pictures, but for the first; 16 in a second
+    page.page.wait_for_function(LASTS, arg=(12 * done - 3) / 16)
+    page.picture("stopped")
     found["saved"] = page.page.evaluate(SAVED, SAMPLER)
     found["sent"] = page.page.evaluate(SENT, SAMPLER)
     found["graph of the file"] = page.page.evaluate(DROP_VIDEO)
