@@ -19,6 +19,7 @@ from headforcing.headforcing_core.heads import ProfileSettings, read_profile, wr
 from headforcing.headforcing_core.models import family_named
 from headforcing.nodes import host, load_head_map, profile_heads
 from headforcing.nodes.host import HostSubject, profile_file
+from headforcing.nodes.host.map_files import SHIPPED
 
 SETTINGS = ProfileSettings(prompts=2, frames=12, chunks=1, first_chunk=1, rows=8)
 
@@ -87,7 +88,7 @@ def maps(found, inputs):
     for name in found["choices"]:
         found[name] = told(load_head_map.HeadForcingLoadHeadMap.execute, name)
     folder_paths.set_input_directory(str(inputs / "nowhere"))
-    found["without a folder"] = all(n.startswith(host.SHIPPED) for n in host.map_choices())
+    found["without a folder"] = all(n.startswith(SHIPPED) for n in host.map_choices())
 
 
 def main():
