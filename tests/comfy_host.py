@@ -16,6 +16,8 @@ HOST = next((Path(p) for p in PLACES if p and (Path(p) / "main.py").is_file()), 
 
 # another page than the host's own: the folder "static" of a comfyui-frontend-package
 PAGE = os.environ.get("COMFYUI_PAGE")
+# on a graphics card where COMFYUI_GPU says so; what is compared with the CPU then need not hold
+CPU = () if os.environ.get("COMFYUI_GPU") else ("--cpu",)
 # how pages draw the graph: on a canvas, or as elements (Nodes 2.0)
 RENDERERS = ("canvas", "elements")
 

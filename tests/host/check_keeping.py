@@ -67,7 +67,7 @@ def begun(video, chunks, die=die):
 
     def watch(done):
         follow.finished(done)
-        made.append(done.latent.clone())
+        made.append(done.latent.cpu())
         if done.chunk.index + 1 == chunks:
             die()
 

@@ -4,8 +4,10 @@ import sys
 from dataclasses import replace
 
 HOST = sys.argv[1]
-sys.argv = ["main.py", "--cpu"]
 sys.path[:0] = [HOST, str(__import__("pathlib").Path(__file__).parents[1])]
+from comfy_host import CPU  # noqa: E402
+
+sys.argv = ["main.py", *CPU]
 import comfy.options  # noqa: E402
 
 comfy.options.enable_args_parsing()

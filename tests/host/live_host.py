@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from comfy_host import HOST, PAGE, ROOT, host_python
+from comfy_host import CPU, HOST, PAGE, ROOT, host_python
 
 # no spaces: hosts do not serve the web folder of such a pack
 PACK = "Head-Forcing"
@@ -58,7 +58,7 @@ class LiveHost:
         """Start the server, and wait until it answers."""
         self.process = subprocess.Popen(
             [
-                *(host_python(), "main.py", "--cpu", "--port", str(self.port)),
+                *(host_python(), "main.py", *CPU, "--port", str(self.port)),
                 *("--disable-auto-launch", "--disable-api-nodes", "--dont-print-server"),
                 *("--base-directory", self.base),
                 *("--database-url", "sqlite:///:memory:"),
