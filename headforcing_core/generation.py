@@ -16,9 +16,9 @@ from .joint_rollout import JointRollout
 from .memory import Ahead, CacheBank, CachePlan, check_map, group_heads
 from .methods import HeadMap, Method
 from .models import Backbone, Family, WanConfig
-from .rollout import Rollout
+from .rollout import Rollout, Steer
 from .version import VERSION
-from .video import ChunkClock, PromptSchedule, Rope, SeededNoise, check_seed
+from .video import Chunk, ChunkClock, PromptSchedule, Rope, SeededNoise, check_seed
 
 # of two texts, 0 the first and 1 the second
 Mix = Callable[[Any, Any, float], object]
@@ -167,6 +167,7 @@ class VideoRequest:
         dense: Dense | None = None,
         recoder: Recoder | None = None,
         mix: Mix | None = torch.lerp,
+        steer: Steer | None = None,
     ) -> Rollout | JointRollout:
         """Allocate the caches and return the rollout, ready to run once.
 
@@ -178,20 +179,17 @@ class VideoRequest:
             dense: see ``HeadAttention``.
             recoder: for a past that is computed anew from frames encoded once more.
             mix: gives what lies between two texts; None: prompts are ``blended`` already.
+            steer: see ``Rollout``; its prompts are as ``prompts``.
         """
         if batch is None:
             (batch,) = {embedding.shape[0] for embedding in prompts.texts}
         bank = CacheBank(self.plan(model, batch), model.device)
         size = (model.config.in_dim, self.rows, self.columns)
-        if self.family.blend and mix is not None:
-            # what lies between two prompts is many, and each has keys in every layer
-            told = self.blended(prompts, mix).prepared_late(model.prepare_text)
-        else:
-            told = prompts.prepared(model.prepare_text)
         parts = {
             "backbone": model,
             "clock": self.clock,
-            "prompts": told,
+            "prompts": self._told(model, prompts, mix),
+            "steer": steer and self._steered(steer, model, mix),
             "denoising": self.family.denoising,
             "noise": SeededNoise(self.seed, batch, *size, entry),
         }
@@ -204,3 +202,19 @@ class VideoRequest:
             return JointRollout(context=past, **parts)
         first, holds = self.family.first_denoising, self.family.holds_image
         return Rollout(context=past, first=first, holds_image=holds, **parts)
+
+    def _told(self, model: VideoModel, prompts: PromptSchedule, mix: Mix | None) -> PromptSchedule:
+        """Return prompts as the model takes them."""
+        if self.family.blend and mix is not None:
+            # what lies between two prompts is many, and each has keys in every layer
+            return self.blended(prompts, mix).prepared_late(model.prepare_text)
+        return prompts.prepared(model.prepare_text)
+
+    def _steered(self, steer: Steer, model: VideoModel, mix: Mix | None) -> Steer:
+        """Return what steers with prompts as the model takes them."""
+
+        def told(chunk: Chunk) -> PromptSchedule | None:
+            said = steer(chunk)
+            return None if said is None else self._told(model, said, mix)
+
+        return told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ from .contexts import KeptContext
 from .device import send
 from .memory import CacheBank
 from .models import Backbone
-from .rollout import Begun, Drawn, FinishedChunk, check_given, predicting
+from .rollout import Begun, Drawn, FinishedChunk, Steer, check_given, predicting, steered
 from .video import Chunk, ChunkClock, Denoising, NoiseSource, PromptSchedule, add_noise
 
 
@@ -33,6 +33,8 @@ class JointRollout:
     Args:
         backbone, clock, prompts, context, noise: see ``Rollout``.
         denoising: its levels, one per chunk of a full window.
+        steer: see ``Rollout``; asked with every chunk that enters the window. Where scenes begin is
+            known from the beginning: it may not say otherwise.
 
     Source: Rolling Forcing (arXiv 2509.25161) and its code (TencentARC/RollingForcing, commit
     a1477d0). There clean calls are made of unfinished chunks too; nothing reads what they leave.
@@ -44,6 +46,7 @@ class JointRollout:
     context: KeptContext
     denoising: Denoising
     noise: NoiseSource
+    steer: Steer | None = None
 
     @property
     def bank(self) -> CacheBank:
@@ -73,10 +76,14 @@ class JointRollout:
         """Empty the window at every cut: what begins there shall see nothing of what was before."""
         chunks = list(self.clock)
         cuts = [c.index for c in chunks if c.start in self.prompts.cuts and c.index]
+        prompts = self.prompts
         for first, stop in pairwise([0, *cuts, len(chunks)]):
-            yield from self._windows(chunks[first:stop], begun)
+            prompts = yield from self._windows(chunks[first:stop], begun, prompts)
 
-    def _windows(self, chunks: Sequence[Chunk], begun: Begun | None) -> Iterator[FinishedChunk]:
+    def _windows(
+        self, chunks: Sequence[Chunk], begun: Begun | None, prompts: PromptSchedule
+    ) -> Generator[FinishedChunk, None, PromptSchedule]:
+        """Make a scene; return what is said at its end."""
         known = 0 if begun is None else begun.frames.shape[2]
         steps, number = len(self.denoising.levels), {c: i for i, c in enumerate(chunks)}
         told = 0
@@ -84,21 +91,23 @@ class JointRollout:
             behind = steps - 1 if chunk.stop > begun.given else 0
             window = chunks[: number[chunk] + behind + 1]
             for newest in window[told:]:
-                self.context.turn_to(newest, self.prompts)
+                self.context.turn_to(newest, prompts)
             told = len(window)
-            yield self._kept(chunk, self.prompts.at(window[-1].start), begun)
+            yield self._kept(chunk, prompts.at(window[-1].start), begun)
         left = [chunk for chunk in chunks if chunk.stop > known]
         # what was in flight at a cut is of the scene before
         goes_on = bool(left) and left[0] is not chunks[0]
         waiting = self._waiting(left, begun) if goes_on else {}
         if not left:
-            return
+            return prompts
         begin = number[left[0]] + (steps - 1 if waiting else 0)
         for window in range(begin, len(chunks) + steps - 1):
             oldest = max(number[left[0]], window - steps + 1)
             together = chunks[oldest : min(len(chunks), window + 1)]
-            text = self.prompts.at(together[-1].start)
-            self.context.turn_to(together[-1], self.prompts)
+            if window < len(chunks):
+                prompts = steered(self.steer, together[-1], prompts)
+            text = prompts.at(together[-1].start)
+            self.context.turn_to(together[-1], prompts)
             at = {chunk: window - number[chunk] for chunk in together}
             waiting |= self._denoised(at, waiting, text)
             if at[together[0]] == steps - 1:
@@ -107,6 +116,7 @@ class JointRollout:
                 behind = [waiting[chunk] for chunk in together[1:]]
                 ahead = torch.cat(behind, 2) if behind else None
                 yield FinishedChunk(together[0], clean, ahead)
+        return prompts
 
     def _kept(self, chunk: Chunk, text: object, begun: Begun) -> FinishedChunk:
         """Keep a chunk under what its last window was told."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -46,6 +46,11 @@ class Begun(NamedTuple):
         return self.frames.shape[2] - self.made
 
 
+# Asked before a chunk that is to be made: what is said otherwise from it on, None: nothing. What is
+# said of the chunks before stays.
+Steer = Callable[[Chunk], PromptSchedule | None]
+
+
 @dataclass(frozen=True)
 class Drawn:
     """The noise of a video, on the device of its model."""
@@ -70,6 +75,7 @@ class Rollout:
         noise: every random number of the video.
         first: how the first chunk that is not given becomes clean; None: as the others.
         holds_image: first frames that do not fill a chunk are held in it, clean.
+        steer: may say otherwise what it shall show, while it is made.
 
     Source: Self-Forcing (arXiv 2506.08009), algorithm of the autoregressive rollout.
     """
@@ -82,6 +88,7 @@ class Rollout:
     noise: NoiseSource
     first: Denoising | None = None
     holds_image: bool = False
+    steer: Steer | None = None
 
     @property
     def bank(self) -> CacheBank:
@@ -118,10 +125,12 @@ class Rollout:
             check_given(self.clock, given)
 
     def _chunks(self, begun: Begun | None) -> Iterator[FinishedChunk]:
-        known = 0 if begun is None else begun.frames.shape[2]
+        known, prompts = 0 if begun is None else begun.frames.shape[2], self.prompts
         for chunk in self.clock:
-            text = self.prompts.at(chunk.start)
-            self.context.turn_to(chunk, self.prompts)
+            if chunk.stop > known:
+                prompts = steered(self.steer, chunk, prompts)
+            text = prompts.at(chunk.start)
+            self.context.turn_to(chunk, prompts)
             given = self._given(chunk, begun) if chunk.start < known else None
             if chunk.stop <= known:
                 clean = given
@@ -140,6 +149,11 @@ class Rollout:
         denoising = self.first if begins and self.first is not None else self.denoising
         predict = predicting(self.backbone, text, self.context.open(chunk))
         return denoising.draft(chunk, predict, Drawn(self.noise, self.context), held)
+
+
+def steered(steer: Steer | None, chunk: Chunk, prompts: PromptSchedule) -> PromptSchedule:
+    """Return what is said from a chunk on that is to be made."""
+    return (steer and steer(chunk)) or prompts
 
 
 def check_given(clock: ChunkClock, given: Tensor | None) -> None:

@@ -4,6 +4,7 @@ from .clock import Chunk, ChunkClock
 from .denoising import Denoising, Multistep, Predict, Renoising
 from .drift import Drift, appearance, drift, seam_ratio
 from .geometry import LatentGrid, ModelGeometry, VideoFormat
+from .live_prompt import LivePrompt, as_ran, schedule_text
 from .noise import NoiseSource, SeededNoise, check_seed
 from .prompt_bars import prompt_bars
 from .prompt_plan import plan_text, prompts_text, schedule_of, times_text
@@ -35,6 +36,7 @@ __all__ = [
     "Denoising",
     "Drift",
     "LatentGrid",
+    "LivePrompt",
     "ModelGeometry",
     "Multistep",
     "NoiseLevel",
@@ -50,6 +52,7 @@ __all__ = [
     "VideoFormat",
     "add_noise",
     "appearance",
+    "as_ran",
     "check_seed",
     "drift",
     "each_frame",
@@ -61,6 +64,7 @@ __all__ = [
     "prompts_text",
     "remove_flow",
     "schedule_of",
+    "schedule_text",
     "seam_ratio",
     "shifted",
     "shot_texts",
