@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..files import CONTAINERS
-from .kept_chunks import PATTERN, KeptChunks
-from .made_video import SUFFIX, latents_folder
+from .kept_chunks import ENDED, PATTERN, KeptChunks
+from .made_video import latents_folder
 
 
 def collect(chunks: KeptChunks, path: Path, done: int, copied: bool = False) -> Path:
@@ -31,7 +31,7 @@ def collect(chunks: KeptChunks, path: Path, done: int, copied: bool = False) -> 
             if source.parent == folder:
                 continue
             # of an earlier video they are still needed there
-            if copied or source.parent.suffix == SUFFIX:
+            if copied or source.parent.suffix == ENDED:
                 shutil.copy2(source, folder / source.name)
             elif source.stat().st_dev == folder.stat().st_dev:
                 os.replace(source, folder / source.name)

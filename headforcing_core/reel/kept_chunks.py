@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,8 @@ LATENT, AHEAD, VIDEO = "latent", "ahead", "video"
 # what names of parts begin with
 NAME = "latent_"
 PATTERN = f"{NAME}*{PART_SUFFIX}"
+# what the folder of a video's latents ends with, beside the video
+ENDED = ".latents"
 
 
 @dataclass
@@ -39,7 +42,7 @@ class KeptChunks:
 
     def __post_init__(self) -> None:
         self.place = self.parts.folders[0]
-        self._told = False
+        self._told = self._full = False
         self._known = 0
         # of the chunk that was read last, what was known of those behind it
         self.ahead: Tensor | None = None
@@ -153,6 +156,41 @@ class KeptChunks:
                 tensors[AHEAD] = _whole(ahead)
             self._note(self.parts.write(_name(chunk), Part(tensors, {VIDEO: self.video})))
             del self.waiting[start]
+
+    def moved(self, parts: Parts, video: str, frames: int) -> KeptChunks:
+        """Move the first chunks to another video that begins with them; return what is kept of it.
+
+        What finds no room there is not removed here, and is tried again with the next chunk.
+
+        Args:
+            parts: of the other video.
+            video: its name.
+            frames: that are the same.
+        """
+        there = KeptChunks(parts, self.clock, video, dict(self.waiting))
+        kept = [chunk for chunk in self.clock if chunk.stop <= frames and self.files(chunk)]
+        for chunk in kept:
+            with suppress(ValueError):  # damaged since: made again where it is missed
+                part = self.parts.read(_name(chunk))
+                found = FinishedChunk(chunk, part.tensors[LATENT], part.tensors.get(AHEAD))
+                there.waiting.setdefault(chunk.start, found)
+                there.save_or_wait()
+        there._known = frames
+        # of a longer video, and of one that has ended, they are still needed where they are
+        if not there.waiting and not self.beyond:
+            for file in (file for chunk in kept for file in self.files(chunk)):
+                if file.parent.suffix != ENDED:
+                    file.unlink(missing_ok=True)
+        return there
+
+    def save_or_wait(self) -> None:
+        """Write what waits, if there is room; a full disk may be mended."""
+        try:
+            self.save()
+        except OSError as error:
+            if not self._full:
+                log.warning("not saved yet: %s", error)
+            self._full = True
 
     def _note(self, written: Written) -> None:
         """Tell, once, that chunks are not where they are looked for first."""

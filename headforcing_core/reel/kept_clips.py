@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from hashlib import sha256
 
@@ -100,6 +101,24 @@ class KeptClips:
         """
         tensor = torch.frombuffer(bytearray(content), dtype=torch.uint8)
         self.parts.write(self._name(clip.start), Part({CLIP: tensor}, clip.plain))
+
+    def moved(self, parts: Parts, frames: int, copied: bool = False) -> KeptClips:
+        """Move the first clips to another video that begins with them; return what is kept of it.
+
+        What finds no room there is decoded again when it is missed.
+
+        Args:
+            parts: of the other video.
+            frames: that are the same.
+            copied: they are still needed here.
+        """
+        there = KeptClips(parts, self.key)
+        with suppress(OSError, ValueError):
+            for clip in self.leading(frames):
+                there.write(clip, self.content(clip))
+                if not copied:
+                    self.parts.remove(self._name(clip.start))
+        return there
 
     def _name(self, start: int) -> str:
         return f"clip_{self.key}_{start:07d}"

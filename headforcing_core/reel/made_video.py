@@ -14,10 +14,9 @@ from ..files import Parts, as_list, as_number, as_object, as_words, entry, read_
 from ..models import video_format
 from ..rollout import Begun
 from ..video import ChunkClock, TimedPrompt, VideoFormat, parse_prompts
-from .kept_chunks import VIDEO, KeptChunks
+from .kept_chunks import ENDED, VIDEO, KeptChunks
 
 log = logging.getLogger("headforcing")
-SUFFIX = ".latents"
 # first frames that a video was given, and did not make
 GIVEN = "given_frames"
 # of a latent, and of the prompts of a video
@@ -221,7 +220,7 @@ def about_video(
 
 def latents_folder(path: Path) -> Path:
     """Return where the latents of a video are kept."""
-    return path.with_suffix(SUFFIX)
+    return path.with_suffix(ENDED)
 
 
 def _prompt(said: object) -> TimedPrompt:

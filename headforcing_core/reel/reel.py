@@ -61,7 +61,7 @@ class Reel:
         changes: frozenset[int] = frozenset(),
         seen: Callable[[Chunk, Tensor, Measures], None] | None = None,
     ):
-        self.decoder, self.film, self.kept = decoder, film, kept
+        self.decoder, self.film, self.kept, self.frames = decoder, film, kept, frames
         self.cuts, self.changes, self.seen = cuts, changes, seen
         self.telemetry = Telemetry(film.style.fps)
         self.measured: list[Measures] = []
@@ -113,7 +113,7 @@ class Reel:
             OSError: if it is not where it was meant to be; it says where it is.
             RuntimeError: if a chunk could not be encoded.
         """
-        self._drain()
+        self.settle()
         if self.video is None:
             raise RuntimeError("a video must have a chunk at least, got none")
         try:
@@ -130,6 +130,39 @@ class Reel:
             raise OSError(f"{why}; the video is in {elsewhere} instead") from error
         finally:
             self.close()
+
+    def settle(self) -> None:
+        """Wait until everything that was handed over is decoded, encoded and written.
+
+        Raises:
+            RuntimeError: if a chunk could not be.
+        """
+        while self._work:
+            self._work.popleft().result()
+
+    def turn(
+        self,
+        film: Film,
+        kept: KeptClips | None,
+        cuts: frozenset[int],
+        changes: frozenset[int],
+    ) -> None:
+        """Go on as another video that begins with the same chunks.
+
+        Args:
+            film: in the same place; the file says at once how it is made now.
+            kept, cuts, changes: see the class.
+
+        Raises:
+            RuntimeError: see ``settle``.
+        """
+        self.settle()
+        self.film, self.kept, self.cuts, self.changes = film, kept, cuts, changes
+        clips = [] if kept is None else kept.leading(self.frames)
+        # without all of them it keeps its old head until it ends
+        if clips and self.pictures == clips[-1].first + clips[-1].count:
+            self.video.close()
+            self._begin(clips[-1].width, clips[-1].height, clips)
 
     def news(self) -> list[str]:
         """Return what measures have left their bands since this was last asked, a sentence each."""
@@ -229,10 +262,6 @@ class Reel:
         if not self._told:
             log.warning("the video waits in memory: %s", error.strerror or error)
         self._told = True
-
-    def _drain(self) -> None:
-        while self._work:
-            self._work.popleft().result()
 
 
 def _as_bytes(pictures: Tensor) -> Tensor:

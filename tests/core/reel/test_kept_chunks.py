@@ -160,3 +160,44 @@ def test_a_chunk_of_another_video_is_none_of_this_one(tmp_path, caplog):
         assert len(KeptChunks(parts, clock, "two").read(SHAPE)) == 2
     assert "a chunk must be of this video, got one of 'one'" in caplog.text
     assert KeptChunks(parts, clock, "one").read(SHAPE) == []
+
+
+def named(folder, name, count=0):
+    return written(KeptChunks(Parts([folder]), CLOCK, name), count)
+
+
+def test_a_video_that_becomes_another_takes_its_chunks_along(tmp_path):
+    one = named(tmp_path / "one", "one", 3)
+    two = one.moved(Parts([tmp_path / "two"]), "two", 6)
+    assert part_of(tmp_path / "one", 6).is_file() and not part_of(tmp_path / "one", 3).exists()
+    for chunk in list(CLOCK)[1:]:  # those that were moved are not written again
+        two.write(chunk, -LATENT[:, :, chunk.start : chunk.stop])
+    again = torch.cat(named(tmp_path / "two", "two").read(SHAPE), 2)
+    assert torch.equal(again, torch.cat([LATENT[:, :, :6], -LATENT[:, :, 6:]], 2))
+    assert not named(tmp_path / "one", "one").read(SHAPE)
+
+
+def test_what_a_longer_or_an_ended_video_still_needs_is_copied(tmp_path):
+    long = KeptChunks(Parts([tmp_path / "long"]), ChunkClock(15, 3), "one")
+    long.write(list(long.clock)[4], LATENT[:, :, :3])
+    named(tmp_path / "long", "one", 2).moved(Parts([tmp_path / "two"]), "two", 6)
+    ended = tmp_path / "video.latents"
+    named(ended, "one", 2).moved(Parts([tmp_path / "three"]), "two", 6)
+    for folder, name in (
+        ("long", "one"),
+        ("video.latents", "one"),
+        ("two", "two"),
+        ("three", "two"),
+    ):
+        assert len(named(tmp_path / folder, name).read(SHAPE)) == 2
+
+
+def test_what_finds_no_room_at_another_video_stays_and_waits(tmp_path, caplog):
+    (tmp_path / "full").write_text("in the way")
+    one = named(tmp_path / "one", "one", 2)
+    two = one.moved(Parts([tmp_path / "full"]), "two", 6)
+    assert sorted(two.waiting) == [0, 3] and caplog.text.count("not saved yet") == 1
+    assert len(named(tmp_path / "one", "one").read(SHAPE)) == 2
+    (tmp_path / "full").unlink()
+    two.write(list(CLOCK)[2], LATENT[:, :, 6:9])
+    assert len(named(tmp_path / "full", "two").read(SHAPE)) == 3

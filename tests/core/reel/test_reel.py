@@ -178,7 +178,7 @@ def test_a_full_disk_is_waited_for(tmp_path, monkeypatch, caplog):
     for chunk in CLOCK:
         disk.full = chunk.index in (1, 2)
         reel.add(chunk, LATENT[:, :, chunk.start : chunk.stop])
-        reel._drain()
+        reel.settle()
         assert len(seen(reel.film.growing)) == (1 if disk.full else 12 * chunk.index + 1)
     assert reel.end().read_bytes() == whole.read_bytes()
     assert caplog.text.count("waits in memory") == 1
@@ -190,7 +190,7 @@ def test_what_finds_no_room_at_all_is_elsewhere(tmp_path, monkeypatch):
     reel = Reel(DECODER, CPU, film(tmp_path), CLOCK.total_frames)
     for chunk in CLOCK:
         reel.add(chunk, LATENT[:, :, chunk.start : chunk.stop])
-        reel._drain()
+        reel.settle()
         disk.full = True
     with pytest.raises(OSError, match=r"must be writable .* the video is in .* instead") as raised:
         reel.end()
@@ -221,7 +221,7 @@ def test_a_growing_file_that_is_taken_away_is_written_elsewhere(
     for chunk in CLOCK:
         reel.add(chunk, LATENT[:, :, chunk.start : chunk.stop])
         if chunk.index == 2:
-            reel._drain()
+            reel.settle()
             reel.film.growing.unlink()
             if how == "another":
                 reel.film.growing.write_bytes(b"of another run")
@@ -296,3 +296,29 @@ def test_a_file_says_what_it_is(tmp_path):
         VideoStyle(0.0004)
     with pytest.raises(ValueError, match=r"of 1, 2, 6 channels, got \[3, 8\]"):
         Sound(torch.zeros(3, 8), 44_100)
+
+
+def test_a_video_that_becomes_another_says_so_at_once(tmp_path):
+    """The pictures of both are those of one run, and a killed one goes on from its clips."""
+    one, two = (KeptClips(Parts([tmp_path / name]), "k") for name in ("one", "two"))
+    (tmp_path / "whole").mkdir()
+    _, whole = made(tmp_path / "whole", metadata={"prompt": "the second"})
+    reel = Reel(DECODER, CPU, film(tmp_path, metadata={"prompt": "the first"}), 13, one)
+    for chunk in list(CLOCK)[:2]:
+        reel.add(chunk, LATENT[:, :, chunk.start : chunk.stop])
+    reel.settle()
+    assert about(reel.film.growing) == "the first"
+    second = film(tmp_path, metadata={"prompt": "the second"})
+    reel.turn(second, one.moved(two.parts, 4), frozenset({4}), frozenset({0, 4}))
+    assert about(reel.film.growing) == "the second" and len(seen(reel.film.growing)) == 13
+    assert not one.leading(13) and [clip.stop for clip in two.leading(13)] == [1, 4]
+    for chunk in list(CLOCK)[2:]:
+        reel.add(chunk, LATENT[:, :, chunk.start : chunk.stop])
+    path = reel.end()
+    assert about(path) == "the second" and torch.equal(seen(path), seen(whole))
+    assert [clip.stop for clip in two.leading(13)] == [1, 4, 7, 10, 13]
+
+
+def about(path):
+    with av.open(str(path)) as file:
+        return file.metadata["prompt"]
