@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from comfy_api.latest import io
 
-from ..headforcing_core.models import WAN_VIDEO
 from ..headforcing_core.video import FORMS, Unit, times_text
 from .graph import (
     CATEGORY,
@@ -12,7 +13,6 @@ from .graph import (
     ScheduleSocket,
     Written,
     aliases,
-    shot_words_texts,
 )
 
 
@@ -49,16 +49,9 @@ class HeadForcingPromptSchedule(io.ComfyNode):
     def execute(cls, clip, text: str, prefix: str, units: str, fps: float = 0.0) -> io.NodeOutput:
         if clip is None:
             raise ValueError("clip must be a text encoder, got none; load the model's own")
-        written = Written(text, prefix, Unit(units))
-        prompts = written.prompts(fps or WAN_VIDEO.fps)
-        more = {text: _encoded(clip, text) for text in shot_words_texts(prompts)}
-        said = EncodedPrompts(
-            prompts,
-            tuple(_encoded(clip, prompt.text) for prompt in prompts),
-            written=None if fps else written,
-            more=more,
-        )
-        return io.NodeOutput(said, times_text(prompts))
+        written = Written(text, prefix, Unit(units), fps)
+        said = EncodedPrompts.of(written, partial(_encoded, clip))
+        return io.NodeOutput(said, times_text(said.prompts))
 
 
 def _encoded(clip, text: str) -> list:

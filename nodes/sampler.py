@@ -9,14 +9,13 @@ import comfy.sd
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from comfy_execution.graph_utils import ExecutionBlocker
+from comfy_execution.utils import get_executing_context
 from torch import Tensor
 
 from ..headforcing_core.files import VideoStyle
 from ..headforcing_core.generation import VideoRequest
 from ..headforcing_core.methods import HeadMap, Method, MethodSettings
 from ..headforcing_core.models import Family
-from ..headforcing_core.reel import GIVEN, about_video
-from ..headforcing_core.video import plan_text, schedule_of
 from .graph import (
     CATEGORY,
     CONTAINER,
@@ -33,23 +32,21 @@ from .graph import (
     way_widgets,
 )
 from .host import (
+    STEERED,
     FilmSettings,
     HostDecoder,
     Making,
     Screen,
-    Video,
+    Told,
     as_video,
     check_family,
     check_model,
-    check_prompts,
-    check_recoder,
     check_shift,
     check_size,
     check_start,
     core_start,
     foreseen,
     name_of,
-    names_of,
     shown,
 )
 
@@ -89,6 +86,10 @@ class HeadForcingSampler(io.ComfyNode):
                 "ksampler video",
             ),
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, **inputs: object) -> int:
+        return STEERED.count(inputs)
 
     @classmethod
     def execute(
@@ -131,46 +132,25 @@ class HeadForcingSampler(io.ComfyNode):
             head_map=_map(model, built, head_map),
         )
         decoder = None if vae is None else HostDecoder.of(vae, tile, network.in_dim)
-        said = encoded(prompts).told(chosen)
-        plan = _planned(said, request, network.text_dim)
-        video, screen = _video(model, request, said, given, decoder), None
+        context = get_executing_context()
+        node = None if context is None else context.node_id
+        told = Told(model, request, encoded(prompts), given, decoder, cls.hidden, node)
+        plan, screen = told.plan, None
+        if len(told.said.prompts) > 1:
+            log.info("Head Forcing: prompts\n%s", plan)
         if decoder is not None:
             style = VideoStyle(fps or chosen.video.fps, quality, container)
-            told = (cls.hidden, audio, _about(video, said))
-            settings = FilmSettings.of(filename_prefix, style, *told)
+            settings = FilmSettings.of(filename_prefix, style, told.metadata, audio)
             screen = Screen(decoder, settings, keep_latents)
         maps = tuple(maps_on(model).values())
-        plan += "\n\n" + foreseen(video, maps, decoder)
-        return _outputs(plan, *Making(video, screen).run())
+        plan += "\n\n" + foreseen(told.video, maps, decoder)
+        return _outputs(plan, *Making(told.video, screen, told).run())
 
 
 def _outputs(plan: str, latent: Tensor, path: Path | None) -> io.NodeOutput:
     if path is None:
         return io.NodeOutput({"samples": latent}, plan, ExecutionBlocker(NO_VAE))
     return io.NodeOutput({"samples": latent}, plan, as_video(path), ui=shown(path))
-
-
-def _about(video: Video, said: EncodedPrompts) -> dict[str, object]:
-    """Return what the file says of how it is made."""
-    request = video.request
-    texts, form = said.prompts if said.known else (), request.family.video
-    # without what the model is told in between
-    starts = schedule_of(texts, texts, request.clock, form).starts if texts else ()
-    starts = [form.moment(start) for start in starts]
-    channels = video.model.get_model_object("diffusion_model").in_dim
-    frames = request.clock.total_frames
-    given = 0 if video.start is None else video.start.shape[2]
-    settings = {**request.settings, GIVEN: given}
-    return about_video(settings, channels, frames, texts, starts, video.name)
-
-
-def _planned(said: EncodedPrompts, request: VideoRequest, text_dim: int) -> str:
-    """Say which prompt rules from when to when."""
-    check_prompts(said.conditioning, text_dim)
-    plan = plan_text(said.prompts, request.clock, request.family.video)
-    if len(said.prompts) > 1:
-        log.info("Head Forcing: prompts\n%s", plan)
-    return plan
 
 
 def _family(
@@ -203,23 +183,6 @@ def _start(model: ModelPatcher, connected: dict | None) -> dict | None:
             "model; disconnect one"
         )
     return connected if laid is None else laid
-
-
-def _video(
-    model: ModelPatcher,
-    request: VideoRequest,
-    said: EncodedPrompts,
-    start: Tensor | None,
-    decoder: HostDecoder | None,
-) -> Video:
-    check_recoder(request, decoder)
-    every = (*said.conditioning, *said.shots.values())
-    names, video = names_of(every), request.family.video
-    own, shots = names[: len(said.prompts)], names[len(said.prompts) :]
-    schedule = schedule_of(said.prompts, own, request.clock, video)
-    begins = dict(zip(said.shots, shots, strict=True))
-    schedule = schedule.with_shots(list(request.clock), begins)
-    return Video(model, request, schedule, every, start, decoder)
 
 
 def _steps(text: str) -> tuple[int, ...] | None:

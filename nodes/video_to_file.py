@@ -13,6 +13,7 @@ from .host import (
     FilmSettings,
     HostDecoder,
     as_video,
+    said_of,
     shown,
     write_latent,
 )
@@ -55,7 +56,7 @@ class HeadForcingVideoToFile(io.ComfyNode):
         latent = _checked(samples)
         decoder = HostDecoder.of(vae, tile, latent.shape[1])
         style = VideoStyle(fps or video_format(latent.shape[1]).fps, quality, container)
-        settings = FilmSettings.of(filename_prefix, style, cls.hidden, audio)
+        settings = FilmSettings.of(filename_prefix, style, said_of(cls.hidden), audio)
         path = write_latent(latent, decoder, settings)
         return io.NodeOutput(as_video(path), ui=shown(path))
 

@@ -20,8 +20,8 @@ from .sockets import (
     ScheduleSocket,
     Written,
     encoded,
-    shot_words_texts,
 )
+from .steered_graph import SteeredGraph
 
 __all__ = [
     "AUTO",
@@ -33,6 +33,7 @@ __all__ = [
     "EncodedPrompts",
     "HeadMapSocket",
     "ScheduleSocket",
+    "SteeredGraph",
     "Written",
     "aliases",
     "as_image",
@@ -48,7 +49,6 @@ __all__ = [
     "note_family",
     "note_maps",
     "settings_from",
-    "shot_words_texts",
     "shown_map",
     "size_widgets",
     "video_widgets",

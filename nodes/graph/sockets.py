@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from comfy_api.latest import io
 
-from ...headforcing_core.models import FAMILIES, Family
+from ...headforcing_core.models import WAN_VIDEO, Family
 from ...headforcing_core.video import (
+    ChunkClock,
+    LivePrompt,
     TimedPrompt,
     Unit,
+    VideoFormat,
+    as_ran,
     parse_prompts,
+    schedule_text,
     shot_texts,
     with_cuts,
     with_prefix,
@@ -26,19 +31,29 @@ ScheduleSocket = io.Custom("HEADFORCING_SCHEDULE")
 
 @dataclass(frozen=True)
 class Written:
-    """A schedule as it was typed: numbers that count pictures mean a model's own.
+    """A schedule as it was typed.
 
     Args:
         text, prefix, unit: of Prompt Schedule.
+        fps: pictures per second, for numbers that count pictures; 0: a model's own.
     """
 
     text: str
     prefix: str
     unit: Unit
+    fps: float = 0.0
 
     def prompts(self, fps: float) -> tuple[TimedPrompt, ...]:
         """Return the prompts of a video of so many pictures per second."""
-        return with_prefix(parse_prompts(self.text, fps, self.unit), self.prefix)
+        return with_prefix(self.bare(fps), self.prefix)
+
+    def bare(self, fps: float) -> tuple[TimedPrompt, ...]:
+        """Return the same without the words in front of all."""
+        return parse_prompts(self.text, self.fps or fps, self.unit)
+
+
+# the host's conditioning of a text
+Encode = Callable[[str], list]
 
 
 @dataclass(frozen=True)
@@ -48,50 +63,80 @@ class EncodedPrompts:
     Args:
         prompts: texts and when they begin; the sampler knows where chunks do.
         conditioning: as CLIP Text Encode gives it, one per prompt.
-        known: whether texts are what was encoded; of plain CONDITIONING they are not.
-        written: what is read anew for a model's pictures per second; None: times are as they are.
-        more: of further texts that a model may have to be told.
+        written: what it was read from, and is read from anew for a model's pictures per second;
+            None: of plain CONDITIONING, whose texts are not known.
+        encode: makes the conditioning of other texts.
+        texts: conditioning of every text that was encoded; it grows.
         shots: of the first chunk of a shot, by the number of its prompt.
     """
 
     prompts: tuple[TimedPrompt, ...]
     conditioning: tuple[list, ...]
-    known: bool = True
     written: Written | None = None
-    more: Mapping[str, list] = field(default_factory=dict)
+    encode: Encode | None = None
+    texts: dict[str, list] = field(default_factory=dict)
     shots: Mapping[int, list] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls, written: Written, encode: Encode, known: Mapping[str, list] | None = None
+    ) -> EncodedPrompts:
+        """Read and encode a schedule.
+
+        Args:
+            known: conditioning of texts that need not be encoded again.
+
+        Raises:
+            ValueError: if it is none.
+        """
+        prompts, known = written.prompts(WAN_VIDEO.fps), dict(known or {})
+        own = tuple(_known(prompt.text, known, encode) for prompt in prompts)
+        return cls(prompts, own, written, encode, known)
+
+    @property
+    def known(self) -> bool:
+        """Whether texts are what was encoded."""
+        return self.written is not None
+
     def told(self, family: Family) -> EncodedPrompts:
-        """Return the schedule as models of a family are told it."""
-        if not self.known:
+        """Return the schedule as models of a family are told it.
+
+        What only they are told is encoded now: not every encoder takes all words.
+        """
+        if self.written is None:
             return self
-        texts = (prompt.text for prompt in self.prompts)
-        by_text = {**self.more, **dict(zip(texts, self.conditioning, strict=True))}
-        written, words = self.written, family.shot_words
-        prompts = self.prompts if written is None else written.prompts(family.video.fps)
-        prompts = with_cuts(prompts, words)
-        shots = {number: by_text[text] for number, text in shot_texts(prompts, words).items()}
-        return replace(
-            self,
-            prompts=prompts,
-            conditioning=tuple(by_text[prompt.text] for prompt in prompts),
-            shots=shots,
-        )
+        words = family.shot_words
+        prompts = with_cuts(self.written.prompts(family.video.fps), words)
+        own = tuple(_known(prompt.text, self.texts, self.encode) for prompt in prompts)
+        begins = shot_texts(prompts, words).items()
+        shots = {number: _known(text, self.texts, self.encode) for number, text in begins}
+        return replace(self, prompts=prompts, conditioning=own, shots=shots)
+
+    def steered(
+        self, live: LivePrompt, frame: int, clock: ChunkClock, video: VideoFormat
+    ) -> EncodedPrompts:
+        """Return the schedule with a prompt that a chunk takes on the way.
+
+        Args:
+            frame: at which the chunk begins.
+
+        Raises:
+            ValueError: if no schedule can say so.
+        """
+        ran = as_ran(self.written.bare(video.fps), clock, video, frame, live)
+        written = replace(self.written, text=schedule_text(ran))
+        return self.of(written, self.encode, self.texts)
 
 
-def shot_words_texts(prompts: Sequence[TimedPrompt]) -> list[str]:
-    """Return what models may have to be told besides prompts, where shots begin."""
-    found: list[str] = []
-    for words in dict.fromkeys(family.shot_words for family in FAMILIES if family.shot_words):
-        bare = with_cuts(prompts, words)
-        found += [prompt.text for prompt in bare]
-        found += shot_texts(bare, words).values()
-    known = {prompt.text for prompt in prompts}
-    return [text for text in dict.fromkeys(found) if text not in known]
+def _known(text: str, known: dict[str, list], encode: Encode) -> list:
+    """Return the conditioning of a text, which is encoded once."""
+    if text not in known:
+        known[text] = encode(text)
+    return known[text]
 
 
 def encoded(prompts: EncodedPrompts | list) -> EncodedPrompts:
     """Return a schedule; plain CONDITIONING is one prompt for the whole video."""
     if isinstance(prompts, EncodedPrompts):
         return prompts
-    return EncodedPrompts((TimedPrompt("the prompt"),), (prompts,), known=False)
+    return EncodedPrompts((TimedPrompt("the prompt"),), (prompts,))

@@ -16,7 +16,7 @@ from .checks import (
 from .digests import digest_of
 from .fingerprint import name_of
 from .foresight import foreseen
-from .host_film import FilmSettings, as_video, shown
+from .host_film import FilmSettings, as_video, said_of, shown
 from .known_maps import KNOWN_MAPS, keep_map
 from .loading import load_model
 from .making import Making, Screen
@@ -25,15 +25,18 @@ from .model_headers import computes_in, header_of, path_of
 from .pictures import HostDecoder
 from .profiling import HostSubject, keep_profile, profile_file
 from .progress import Progress, tell
-from .recoder import check_recoder
 from .sampling import HostVideo
+from .steering import STEERED, STEERING
 from .stops import STOPS
+from .told import Told
 from .video_name import Video, names_of
 from .watched import WATCHED
 from .write_latent import write_latent
 
 __all__ = [
     "KNOWN_MAPS",
+    "STEERED",
+    "STEERING",
     "STOPS",
     "WATCHED",
     "FilmSettings",
@@ -43,12 +46,12 @@ __all__ = [
     "Making",
     "Progress",
     "Screen",
+    "Told",
     "Video",
     "as_video",
     "check_family",
     "check_model",
     "check_prompts",
-    "check_recoder",
     "check_shift",
     "check_size",
     "check_start",
@@ -67,6 +70,7 @@ __all__ = [
     "names_of",
     "path_of",
     "profile_file",
+    "said_of",
     "shown",
     "tell",
     "with_adapter",

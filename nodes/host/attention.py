@@ -107,6 +107,21 @@ def _patched(model: ModelPatcher) -> ModelPatcher:
     return clone
 
 
+def check_patched(clone: ModelPatcher) -> None:
+    """Refuse a model that was loaded without what ``patched`` has put on it.
+
+    Raises:
+        RuntimeError: if so; its calls would remember nothing.
+    """
+    name = f"{BLOCKS}.0.self_attn"
+    module = clone.model.get_submodule(name)
+    if module.forward is not clone.object_patches[f"{name}.forward"]:
+        raise RuntimeError(
+            "the host must load a model with its patches, got one without them after a prompt was "
+            "encoded; what is finished is kept: queue it again"
+        )
+
+
 def _on_one_gpu(clone: ModelPatcher) -> None:
     """Take away the copies that the host would share the guided half of a batch with: none is."""
     if clone.additional_models.pop("multigpu", None):

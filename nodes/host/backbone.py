@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import comfy.model_management
+import comfy.sampler_helpers
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy.samplers import CFGGuider, sampling_function
+from comfy.samplers import CFGGuider, process_conds, sampling_function
 from torch import Tensor
 
 from ...headforcing_core.models import Attend, WanConfig
@@ -30,6 +31,21 @@ class PromptGuider(CFGGuider):
 
     def set_prompts(self, prompts: dict[str, list]) -> None:
         self.inner_set_conds(prompts)
+
+    def say(self, prompts: Mapping[str, list], noise: Tensor, empty: Tensor) -> None:
+        """Take other prompts while the model is sampled.
+
+        The model is loaded again: for what encoded them the host may have put it aside, and with it
+        what lies on it.
+
+        Args:
+            noise, empty: as the sampler was given them.
+        """
+        said = {name: comfy.sampler_helpers.convert_cond(prompts[name]) for name in prompts}
+        _, said, self.loaded_models = comfy.sampler_helpers.prepare_sampling(
+            self.model_patcher, noise.shape, said, self.model_options
+        )
+        self.conds = process_conds(self.inner_model, noise, said, noise.device, empty)
 
     def predict_noise(
         self, x: Tensor, timestep: Tensor, model_options: dict | None = None, seed: Any = None

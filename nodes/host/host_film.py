@@ -39,7 +39,7 @@ class FilmSettings:
 
     prefix: str
     style: VideoStyle
-    metadata: dict[str, str]
+    metadata: Mapping[str, str]
     sound: Sound | None = None
 
     @classmethod
@@ -47,18 +47,14 @@ class FilmSettings:
         cls,
         prefix: str,
         style: VideoStyle,
-        hidden: object,
+        metadata: Mapping[str, str],
         audio: dict | None,
-        about: Mapping[str, object] | None = None,
     ) -> FilmSettings:
-        """Return settings with the graph and the sound that the host gives.
+        """Return settings with the sound that the host gives.
 
         Args:
-            about: how the video is made.
+            metadata: see ``said_of``.
         """
-        metadata = _metadata(hidden)
-        if about is not None and not args.disable_metadata:
-            metadata[ABOUT] = json.dumps(about)
         return cls(prefix, style, metadata, _sound(audio))
 
     @contextmanager
@@ -112,13 +108,19 @@ class FilmSettings:
             yield Path(folder) / f"{name}_{counter:05}_{suffix}"
 
 
-def _metadata(hidden: object) -> dict[str, str]:
-    """Return what Save Video writes of a graph."""
+def said_of(hidden: object, about: Mapping[str, object] | None = None) -> dict[str, str]:
+    """Return what a file says: what Save Video writes of a graph, and how the video is made.
+
+    Args:
+        hidden: of the node that saves it.
+    """
     if args.disable_metadata:
         return {}
     said = dict(hidden.extra_pnginfo or {})
     if hidden.prompt is not None:
         said["prompt"] = hidden.prompt
+    if about is not None:
+        said[ABOUT] = about
     return {name: json.dumps(value) for name, value in said.items()}
 
 

@@ -26,10 +26,14 @@ from . import unfinished
 from .host_film import FilmSettings
 from .pictures import HostDecoder
 from .progress import Progress, tell
+from .run_on_the_way import RunOnTheWay
 from .sampling import HostVideo
+from .steering import STEERING
 from .stops import STOPS
+from .told import Told
 from .unfinished import Unfinished
-from .video_name import Video, names_of
+from .video_name import Video
+from .watched import origin_of_run
 
 log = logging.getLogger("headforcing")
 
@@ -51,10 +55,15 @@ class Screen:
 
 @dataclass(frozen=True)
 class Making:
-    """A video to make, and to show if there is a screen."""
+    """A video to make, and to show if there is a screen.
+
+    Args:
+        told: where its words come from, to which others may come on the way; None: none may.
+    """
 
     video: Video
     screen: Screen | None = None
+    told: Told | None = None
 
     def run(self) -> tuple[Tensor, Path | None]:
         """Return the latent ``[1, C, F, Y, X]`` and the file of its pictures.
@@ -66,12 +75,15 @@ class Making:
         """
         context = get_executing_context()
         STOPS.begin(context and context.node_id)
+        if self.told is not None:
+            STEERING.begin(origin_of_run(), self.told.check)
         told = None
         try:
             return self._made(context and context.prompt_id)
         except comfy.model_management.OOM_EXCEPTION as error:
             told = str(error).splitlines()[0]
         finally:
+            STEERING.end()
             STOPS.end()
         # out of the block: what failed holds on to caches and weights as long as it is looked at
         comfy.model_management.soft_empty_cache()
@@ -82,14 +94,15 @@ class Making:
         )
 
     def _made(self, prompt: str | None) -> tuple[Tensor, Path | None]:
-        left = Unfinished(self.video.name)
+        video = self.video
+        left = Unfinished(video.name)
         unfinished.clear(left)
-        chunks = KeptChunks(left.parts, self.video.request.clock, self.video.name)
+        chunks = KeptChunks(left.parts, video.request.clock, video.name)
         with ExitStack() as held:
             # what a longer one has begun is still to play, and to be gone on with
             film, before = None, None if chunks.beyond else left.film
             if self.screen is not None:
-                request, decoder = self.video.request, self.screen.decoder
+                request, decoder = video.request, self.screen.decoder
                 size = decoder.size(request.rows, request.columns)
                 film = held.enter_context(self.screen.settings.holding(*size, before))
             left.begin(left.film if chunks.beyond else film and film.path)
@@ -103,60 +116,66 @@ class Making:
     def _filmed(
         self, left: Unfinished, chunks: KeptChunks, film: Film | None, prompt: str | None
     ) -> tuple[Tensor, Path | None]:
-        video, clock = self.video, self.video.request.clock
-        network = video.model.get_model_object("diffusion_model")
-        shape = (1, network.in_dim, video.request.rows, video.request.columns)
-        given = video.start
-        if given is not None:
-            given = video.model.model.process_latent_in(given.float())
-        begun = chunks.begun(shape, given)
+        video = self.video
+        clock, begun = video.request.clock, self._begun(chunks)
         if begun is not None and begun.made:
             there = sum(chunk.stop <= begun.frames.shape[2] for chunk in clock)
             log.info("Head Forcing: going on after %d chunks from %s", there, left.place)
         reel = None if film is None else self._reel(left, film)
         progress = Progress(video, begun, chunks, reel)
+        run = RunOnTheWay(video, self.told, left, chunks, reel, progress)
         latent = path = None
         with progress.watched:
             try:
-                latent = self._run(progress, begun).sample(video.model)
+                latent = self._sampled(run, begun)
                 path = None if reel is None else reel.end()
             finally:
                 if reel is not None:
                     reel.close()
                 if latent is None:
                     progress.interrupted()
-        self._collect(left, chunks, path, latent.shape[2])
+        self._collect(run, path, latent.shape[2])
         if latent.shape[2] < clock.total_frames:
             tell(f"stopped as asked after {progress.done} of {len(clock)} chunks")
-        elif not chunks.beyond:  # else a longer one has begun, which is still to be gone on with
-            left.ended(prompt)
+        elif (
+            not run.chunks.beyond
+        ):  # else a longer one has begun, which is still to be gone on with
+            run.left.ended(prompt)
         return latent.to(comfy.model_management.intermediate_device()), path
 
-    def _collect(
-        self, left: Unfinished, chunks: KeptChunks, path: Path | None, frames: int
-    ) -> None:
+    def _begun(self, chunks: KeptChunks) -> Begun | None:
+        video = self.video
+        network = video.model.get_model_object("diffusion_model")
+        given = video.start
+        if given is not None:
+            given = video.model.model.process_latent_in(given.float())
+        shape = (1, network.in_dim, video.request.rows, video.request.columns)
+        return chunks.begun(shape, given)
+
+    def _collect(self, run: RunOnTheWay, path: Path | None, frames: int) -> None:
         """Put the latents beside the video, so that it can go on."""
         if path is None or not self.screen.keep_latents:
             return
         try:
             # noted first: what is killed while it moves them is looked for in both places
-            left.collected(latents_folder(path))
-            collect(chunks, path, frames, copied=chunks.beyond)
+            run.left.collected(latents_folder(path))
+            collect(run.chunks, path, frames, copied=run.chunks.beyond)
         except OSError as error:
             log.warning("Head Forcing: not all latents are beside the video: %s", error)
 
-    def _run(self, progress: Progress, begun: Begun | None) -> HostVideo:
+    def _sampled(self, run: RunOnTheWay, begun: Begun | None) -> Tensor:
         video = self.video
-        return HostVideo(
+        of = HostVideo(
             video.request,
-            video.prompts,
-            dict(zip(names_of(video.conditioning), video.conditioning, strict=True)),
+            *run.said,
             video.start,
             begun,
-            progress.finished,
-            progress.called,
+            run.progress.finished,
+            run.progress.called,
             decoder=None if self.screen is None else self.screen.decoder,
+            steer=run.steer,
         )
+        return of.sample(video.model)
 
     def _reel(self, left: Unfinished, film: Film) -> Reel:
         decoder, prompts = self.screen.decoder, self.video.prompts

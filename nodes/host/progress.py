@@ -61,6 +61,8 @@ class Progress:
     done: int = 0
     calls: int = field(default=0, init=False)
     made: int = field(default=0, init=False)
+    # of the chunks that are finished
+    frames: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         _ = self.video.name  # now: naming a model takes off what a run has put on it
@@ -113,7 +115,7 @@ class Progress:
         new = done.chunk.stop > self.given
         if self.kept is not None:
             self._keep(done, latent)
-        self.done += 1
+        self.done, self.frames = self.done + 1, done.chunk.stop
         if self._quick is not None:  # once per chunk: a look at every call would wait for the GPU
             self._show(self._quick, latent)
         self._watch(done.chunk, latent, kept=not new)
@@ -124,6 +126,10 @@ class Progress:
         self.made += 1
         self._say((time.monotonic() - self.begin) / self.made)
         return STOPS.asked()
+
+    def turn(self, video: Video, kept: KeptChunks | None) -> None:
+        """Go on as another video that begins with the same chunks."""
+        self.video, self.kept = video, kept
 
     def interrupted(self) -> None:
         """Say on the node that and where the work is kept."""

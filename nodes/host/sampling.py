@@ -19,8 +19,8 @@ from ...headforcing_core.attention import Observer, served_by
 from ...headforcing_core.decoding import PictureRecoder
 from ...headforcing_core.generation import VideoRequest
 from ...headforcing_core.rollout import Begun, FinishedChunk
-from ...headforcing_core.video import PromptSchedule
-from .attention import KEY, patched
+from ...headforcing_core.video import Chunk, PromptSchedule
+from .attention import KEY, check_patched, patched
 from .backbone import HostBackbone, HostSizes, PromptGuider
 from .blending import Conditioning, blended
 from .checks import check_prompts
@@ -31,6 +31,8 @@ from .recoder import check_recoder, recoder_of
 log = logging.getLogger("headforcing")
 # told every finished chunk; says whether to stop there
 Watch = Callable[[FinishedChunk], bool | None]
+# names of prompts, and when they begin; conditioning of each
+Said = tuple[PromptSchedule, Conditioning]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class HostVideo:
         calls: sees what every call made, newest frame last.
         observe: sees the attention of every call.
         decoder: an autoencoder that works beside the model.
+        steer: asked before every chunk, what is said from it on; None: what was said before. Of
+            chunks before it says the same. It may have put the model aside.
     """
 
     request: VideoRequest
@@ -58,6 +62,7 @@ class HostVideo:
     calls: Callable[[Tensor], None] | None = None
     observe: Observer | None = None
     decoder: HostDecoder | None = None
+    steer: Callable[[Chunk], Said | None] | None = None
 
     def sample(self, model: ModelPatcher) -> Tensor:
         """Return the latent ``[1, C, F, Y, X]`` as the host's nodes expect it, on the CPU.
@@ -123,10 +128,21 @@ class _Rollouts(comfy.samplers.Sampler):
         extra_args: dict[str, Any],
         callback: object,
         noise: Tensor,
+        empty: Tensor,
         *rest: object,
         **options: object,
     ) -> Tensor:
         video, model = self.video, model_wrap.inner_model
+
+        def steer(chunk: Chunk) -> PromptSchedule | None:
+            said = video.steer and video.steer(chunk)
+            if said is None:
+                return None
+            schedule, words = blended(video.request, *said)
+            model_wrap.say(words, noise, empty)
+            check_patched(model_wrap.model_patcher)
+            return schedule
+
         with HostBackbone(model_wrap, extra_args, video.calls) as backbone:
             rollout = video.request.rollout(
                 *(backbone, self.prompts, video.observe),
@@ -134,6 +150,7 @@ class _Rollouts(comfy.samplers.Sampler):
                 dense=backbone.dense,
                 recoder=self._recoder(model),
                 mix=None,
+                steer=steer,
             )
             log.info(
                 "Head Forcing: caches of %.2f GiB, read by %s",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,14 @@ class Unfinished:
     def ended(self, prompt: str | None) -> None:
         """Note a run that has ended well, and the prompt it was part of."""
         self._note({**_about(self.parts), "prompt": prompt, "done": True})
+
+    def forget(self) -> None:
+        """Remove the note of a run that became one of another video; parts that stay, stay."""
+        for note in self.parts.paths(RUN):
+            note.unlink(missing_ok=True)
+        for root in roots():
+            with suppress(OSError):  # not there, or not empty
+                (root / self.name[:SHORT]).rmdir()
 
     def _note(self, about: dict[str, object]) -> None:
         parts = self.parts

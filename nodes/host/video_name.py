@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from comfy.model_patcher import ModelPatcher
@@ -41,8 +41,9 @@ class Video:
     @cached_property
     def name(self) -> str:
         """The video's digest. Its model counts by its weights, not by its file."""
-        model, request = self.model, self.request
+        request = self.request
         about = {
+            **self._model,
             "settings": request.settings,
             "method": repr(request.method),
             "map": repr(request.head_map and request.head_map.types),
@@ -50,6 +51,27 @@ class Video:
             "cuts": sorted(self.prompts.cuts),
             "said": [_digest(entry[0]) for entries in self.conditioning for entry in entries],
             "start": self.start is not None and _digest(self.start),
+        }
+        if request.recodes:
+            about["pictures"] = self.decoder and self.decoder.key
+        if request.family.joint:  # the last chunks are made without any behind them
+            about["frames"] = request.clock.total_frames
+        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+    def saying(self, prompts: PromptSchedule, conditioning: Sequence[list]) -> Video:
+        """Return the same video with other words.
+
+        Its model is not named anew: that takes off what a run has put on it.
+        """
+        other = replace(self, prompts=prompts, conditioning=conditioning)
+        vars(other)["_model"] = self._model
+        return other
+
+    @cached_property
+    def _model(self) -> dict[str, object]:
+        """What tells the model apart, and what is put on it."""
+        model = self.model
+        return {
             "model": name_of(model),
             "values": values_of(model),
             # a strength that flips no sign makes another video of the same model
@@ -59,11 +81,6 @@ class Video:
             "text": digest_of(_text_attention(model)),
             "options": digest_of(_asked(model)),
         }
-        if request.recodes:
-            about["pictures"] = self.decoder and self.decoder.key
-        if request.family.joint:  # the last chunks are made without any behind them
-            about["frames"] = request.clock.total_frames
-        return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
 
 
 def names_of(prompts: Sequence[object]) -> list[str]:

@@ -15,7 +15,7 @@ from ...headforcing_core.telemetry import Measures
 
 # of one run: beyond, every other chunk is let go, so that the strip stays even
 MOST_CHUNKS, MOST_LETTERS = 512, 2 * 1024 * 1024
-MOST_SAID = 500
+MOST_SAID, MOST_RECEIPTS = 500, 20
 # between two words on steps, in seconds
 PAUSE = 0.25
 _numbers = count(1)
@@ -59,6 +59,8 @@ class WatchedRun:
     said: str = field(default="", init=False)
     every: int = field(default=1, init=False)
     done: int = field(default=0, init=False)
+    # receipts of the prompts that were told on the way; the last has the schedule that ran
+    steered: list[dict[str, object]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.number = next(_numbers)
@@ -141,11 +143,18 @@ class WatchedRun:
                     light["back"] = round(second, 3)
                 light["out"] = out
 
+    def took(self, receipt: Mapping[str, object]) -> None:
+        """Add the receipt of a prompt that a chunk took."""
+        with self._lock:
+            before = [{**one, "schedule": None} for one in self.steered]
+            self.steered = [*before, dict(receipt)][-MOST_RECEIPTS:]
+            self._tell({"steered": list(self.steered)})
+
     def to_json(self) -> dict[str, object]:
         """Return everything, as plain values."""
         with self._lock:
             strip = [dict(self._strip[number]) for number in sorted(self._strip)]
-            return {**self._now(), "strip": strip}
+            return {**self._now(), "strip": strip, "steered": list(self.steered)}
 
     def _now(self) -> dict[str, object]:
         spent = time.monotonic() - self._begin

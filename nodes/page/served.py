@@ -6,11 +6,12 @@ from .head_maps import HEAD_MAP
 from .methods import METHOD
 from .question import Question
 from .schedules import SCHEDULE
+from .steering import STEER
 from .stopping import STOP
 from .watching import WATCH
 
 ROOT = "/head_forcing/"
-QUESTIONS: tuple[Question, ...] = (STOP, SCHEDULE, HEAD_MAP, METHOD, WATCH)
+QUESTIONS: tuple[Question, ...] = (STOP, STEER, SCHEDULE, HEAD_MAP, METHOD, WATCH)
 
 
 def serve() -> None:

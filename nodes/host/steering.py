@@ -1,0 +1,116 @@
+"""A prompt that was typed for a running video, on its way to the next chunk."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from ...headforcing_core.video import LivePrompt
+from .watched_run import Origin
+
+LATE = "the run must have a chunk left to take a live prompt, got one that has begun its last"
+REPLACED = "a live prompt must wait until a chunk takes it, got another one before that"
+# of a run: raises where it cannot take a prompt
+Check = Callable[[LivePrompt], None]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A live prompt, and who waits to hear which chunk took it."""
+
+    live: LivePrompt
+    receipt: Future[Mapping[str, Any]] = field(default_factory=Future)
+
+
+class Steering:
+    """The live prompt that waits. The page asks, in the server's thread; a run takes it before a
+    chunk.
+    """
+
+    def __init__(self) -> None:
+        self._origin: Origin | None = None
+        self._check: Check | None = None
+        self._waiting: Waiting | None = None
+        self._lock = Lock()
+
+    def begin(self, origin: Origin, check: Check) -> None:
+        """Note a run that can be told prompts."""
+        with self._lock:
+            self._origin, self._check, self._waiting = origin, check, None
+
+    def end(self) -> None:
+        """Note that it makes no more chunks."""
+        with self._lock:
+            self._origin, self._check = None, None
+            late, self._waiting = self._waiting, None
+        if late is not None:
+            late.receipt.set_exception(ValueError(LATE))
+
+    def ask(
+        self, prompt_id: str, node: str, client: str, live: LivePrompt
+    ) -> Future[Mapping[str, Any]] | None:
+        """Let the next chunk of a run take a prompt, in the place of one that waits.
+
+        Returns:
+            its receipt, when a chunk has taken it; None: this page's run of that name is not
+            being made.
+
+        Raises:
+            ValueError: if the run cannot be told.
+        """
+        with self._lock:
+            asked, runs = (prompt_id, _last(node), client), self._origin
+            if runs is None or asked != (runs.prompt_id, _last(runs.node or ""), runs.client):
+                return None
+            self._check(live)
+            before, self._waiting = self._waiting, Waiting(live)
+            found = self._waiting.receipt
+        if before is not None:
+            before.receipt.set_exception(ValueError(REPLACED))
+        return found
+
+    def taken(self) -> Waiting | None:
+        """Return what waits; it waits no longer."""
+        with self._lock:
+            found, self._waiting = self._waiting, None
+        return found
+
+
+def _last(node: str) -> str:
+    # inside of subgraphs names are paths
+    return node.split(":")[-1]
+
+
+class SteeredWidgets:
+    """How often nodes with these widgets were told prompts on the way. The host would answer the
+    same graph, queued again, with what they then made; it is not what the graph says.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, inputs: Mapping[str, Any]) -> None:
+        self._counts[_widgets(inputs)] += 1
+
+    def count(self, inputs: Mapping[str, Any]) -> int:
+        """Return it for a node.
+
+        Args:
+            inputs: by name; what is connected is a list, or None.
+        """
+        return self._counts[_widgets(inputs)]
+
+
+def _widgets(inputs: Mapping[str, Any]) -> str:
+    own = {n: value for n, value in inputs.items() if value is not None and type(value) is not list}
+    return json.dumps(own, sort_keys=True)
+
+
+STEERED = SteeredWidgets()
+# one for all: a host runs one node at a time
+STEERING = Steering()
