@@ -88,8 +88,36 @@ class HeadForcingSampler(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, **inputs: object) -> int:
-        return STEERED.count(inputs)
+    def fingerprint_inputs(
+        cls,
+        seed: int | None = None,
+        seconds: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        model: None = None,
+        prompts: None = None,
+        family: str | None = None,
+        steps: str | None = None,
+        shift: float | None = None,
+        method: None = None,
+        head_map: None = None,
+        start: None = None,
+        size: None = None,
+        sigmas: None = None,
+        vae: None = None,
+        audio: None = None,
+        filename_prefix: str | None = None,
+        container: str | None = None,
+        quality: int | None = None,
+        fps: float | None = None,
+        tile: int | None = None,
+        keep_latents: bool | None = None,
+    ) -> int:
+        """Tell the host when it may not answer with what it knows; see ``SteeredWidgets``.
+
+        All inputs are named, as the host hands them all; what is connected is None.
+        """
+        return STEERED.count(seed, seconds, width, height)
 
     @classmethod
     def execute(
@@ -132,19 +160,27 @@ class HeadForcingSampler(io.ComfyNode):
             head_map=_map(model, built, head_map),
         )
         decoder = None if vae is None else HostDecoder.of(vae, tile, network.in_dim)
-        context = get_executing_context()
-        node = None if context is None else context.node_id
+        node = get_executing_context()
+        node = node and node.node_id
         told = Told(model, request, encoded(prompts), given, decoder, cls.hidden, node)
-        plan, screen = told.plan, None
-        if len(told.said.prompts) > 1:
-            log.info("Head Forcing: prompts\n%s", plan)
+        plan, screen = _plan(told), None
         if decoder is not None:
             style = VideoStyle(fps or chosen.video.fps, quality, container)
             settings = FilmSettings.of(filename_prefix, style, told.metadata, audio)
             screen = Screen(decoder, settings, keep_latents)
-        maps = tuple(maps_on(model).values())
-        plan += "\n\n" + foreseen(told.video, maps, decoder)
         return _outputs(plan, *Making(told.video, screen, told).run())
+
+
+def _plan(told: Told) -> str:
+    """Say which prompt rules when, and what the run will take.
+
+    Raises:
+        ValueError: if it cannot fit.
+    """
+    plan = told.plan
+    if len(told.said.prompts) > 1:
+        log.info("Head Forcing: prompts\n%s", plan)
+    return f"{plan}\n\n{foreseen(told.video, tuple(maps_on(told.model).values()), told.decoder)}"
 
 
 def _outputs(plan: str, latent: Tensor, path: Path | None) -> io.NodeOutput:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+import comfy.model_management
 import comfy.samplers
 import torch
 from comfy.model_base import BaseModel
@@ -79,6 +80,7 @@ class HostVideo:
         check_prompts(self.conditioning.values(), network.text_dim)
         request, size = self.request, (self.request.rows, self.request.columns)
         schedule, said = blended(request, self.prompts, self.conditioning)
+        _leave_other_devices(clone)
         self._load_beside(clone, said)
         guider = PromptGuider(clone)
         guider.set_prompts(said)
@@ -192,6 +194,19 @@ class _Rollouts(comfy.samplers.Sampler):
         there = self.whole[:, :, : begun.frames.shape[2]]
         there.copy_(begun.frames)
         return begun._replace(frames=there)
+
+
+def _leave_other_devices(clone: ModelPatcher) -> None:
+    """Have the host take a model from where another clone of it was loaded.
+
+    A node of the host's sends a clone to another device; the weights would stay where they are.
+    """
+    host = comfy.model_management
+    for loaded in list(host.current_loaded_models):
+        elsewhere = loaded.device != clone.load_device
+        if elsewhere and loaded.model is not None and clone.is_clone(loaded.model):
+            others = [one for one in host.current_loaded_models if one is not loaded]
+            host.free_memory(1e30, loaded.device, others)
 
 
 def _reserve(frames: int, kept: int) -> Callable[..., Any]:

@@ -14,6 +14,9 @@ comfy.options.enable_args_parsing()
 import comfy.sd  # noqa: E402
 import pack  # noqa: E402, F401
 import torch  # noqa: E402
+
+# what is compared is compared in float32: on a graphics card, too
+torch.backends.cudnn.allow_tf32 = False
 from random_model import TINY, random_weights  # noqa: E402
 
 from headforcing.headforcing_core import PromptSchedule  # noqa: E402
