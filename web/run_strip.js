@@ -1,12 +1,13 @@
-// Head Forcing Sampler on the page: a run one can watch, and stop where it is.
+// Head Forcing Sampler on the page: a run one can watch, stop where it is, and steer.
 //
 //     one line: no run  [Stop here]
 //       │  head_forcing.run, chunk by chunk; after a reload POST /head_forcing/run
-//     what it does, how fast · the finished chunks · one of them larger · drift
+//     what it does, how fast · the finished chunks · one of them larger · drift · a live prompt
 
 import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
 import { ask } from "./face/ask.js"
+import { LIVE_SHEET, makeLive, write } from "./face/live_prompt.js"
 import { follow, onNode } from "./face/nodes.js"
 import { addPanel, made } from "./face/panel.js"
 import { stop } from "./face/stopping.js"
@@ -15,7 +16,7 @@ import { say } from "./face/words.js"
 import { namesOf, nodeNamed } from "./lib/graph.js"
 import { bytesText, lit, merged, plain, timeText } from "./lib/run.js"
 
-const SMALL = 30, TALL = 270
+const SMALL = 30, TALL = 330
 const SHEET = `
   .all { display: flex; flex-direction: column; gap: 5px; padding: 2px; height: 100%; }
   .head { display: flex; gap: 8px; align-items: center; min-height: 24px; }
@@ -46,7 +47,7 @@ function addRun(node) {
   let run = null
   const panel = addPanel(node, "head_forcing_run", {
     label: say("run.panel"), height: () => (run === null ? SMALL : TALL),
-    sheet: SHEET + STRIP_SHEET,
+    sheet: SHEET + STRIP_SHEET + LIVE_SHEET,
   })
   const stopIt = () => stop(run?.state === "running" ? run.node : String(node.id))
   if (panel === null) return addButton(node, stopIt)
@@ -61,8 +62,9 @@ function addRun(node) {
     news(told) {
       if (!ours(told)) return
       const now = merged(run, told)
-      if (now === null) face.load()
-      else show(now)
+      if (now === null) return face.load()
+      if (told.steered) write(told.steered.at(-1))
+      show(now)
     },
     async load() {
       const found = (await loaded(node)).filter(ours).sort((one, other) => other.run - one.run)
@@ -111,9 +113,10 @@ function makeView(panel, stopIt) {
   button.addEventListener("click", stopIt)
   const facts = made("div", { className: "facts" }), lights = made("div", { className: "lights" })
   lights.setAttribute("role", "status")
-  const strip = makeStrip()
+  const strip = makeStrip(), live = makeLive(panel)
   const head = made("div", { className: "head" }, state, button)
-  const all = made("div", { className: "all" }, head, facts, ...strip.elements, lights)
+  const all = made("div", { className: "all" },
+    head, facts, ...strip.elements, lights, ...live.elements)
   panel.root.append(all)
   return {
     show(run) {
@@ -125,6 +128,7 @@ function makeView(panel, stopIt) {
       facts.textContent = run === null ? "" : factsText(run)
       lights.replaceChildren(...(run === null ? [] : lightsOf(run)))
       strip.show(run)
+      live.show(run)
     },
   }
 }

@@ -1,4 +1,4 @@
-"""A run in the host's page: watched, scrubbed, reloaded, stopped.
+"""A run in the host's page: watched, scrubbed, reloaded, stopped, steered.
 
 check_run_strip.py HOST URL WORKFLOW FOLDER RENDERER
 """
@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from browser_page import SAMPLER, WATCH, Page, browsing
+from browser_page import SAMPLER, SCHEDULE, SETTINGS, WATCH, Page, browsing
 
 URL, WORKFLOW, FOLDER, RENDERER = sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5]
 # of videos that no other check on this host makes
@@ -17,6 +17,7 @@ PANEL = f"""(() => {{
   const node = app.graph._nodes.find(node => node.type === '{SAMPLER}');
   return node.widgets.find(widget => widget.name === 'head_forcing_run');
 }})()"""
+LIVE = "a blue square moving fast on plain grey"
 # what the panel says
 SAYS = f"""() => {{
   const widget = {PANEL}, root = widget.element.shadowRoot, said = name =>
@@ -115,6 +116,51 @@ def interrupted(page, found):
     page.picture("resumed")
 
 
+def words(page):
+    return page.page.evaluate(SETTINGS, SCHEDULE)[0]["text"]
+
+
+def receipts(page):
+    return page.page.evaluate(
+        f"() => [...{PANEL}.element.shadowRoot.querySelectorAll('.receipts > div')]"
+        ".map(one => [one.className, one.textContent])"
+    )
+
+
+def steered(page, found):
+    """Type prompts for a running video; one is none, one is taken, and written where it belongs."""
+    before = words(page)
+    page.set(SAMPLER, "seconds", 120)
+    page.set(SAMPLER, "seed", SEED + 3)
+    page.press_run()
+    reached(page, 3)
+    field = page.page.get_by_label("Live prompt").first
+    field.click()
+    field.fill("[0:3] a red ball")
+    field.press("Enter")
+    wrong = f"() => {PANEL}.element.shadowRoot.querySelector('.receipts .wrong')"
+    page.page.wait_for_function(wrong, timeout=20_000)
+    found["no prompt"] = [receipts(page), field.input_value()]
+    field.fill(LIVE)
+    field.press("Enter")
+    took = (
+        f"() => {PANEL}.element.shadowRoot.querySelector('.receipts').textContent.includes('took')"
+    )
+    page.page.wait_for_function(took, timeout=20_000)
+    page.page.wait_for_timeout(500)
+    found["taken"] = [receipts(page), field.input_value(), words(page)]
+    page.picture("steered")
+    page.press("Control+z")
+    page.page.wait_for_timeout(800)
+    found["undone"] = words(page) == before
+    page.press("Control+y")
+    page.page.wait_for_timeout(800)
+    found["done again"] = words(page) == found["taken"][2]
+    page.page.evaluate("() => app.api.interrupt()")
+    until(page, "interrupted")
+    found["too late"] = field.is_disabled()
+
+
 def main():
     found = {}
     with browsing(URL, RENDERER, 1920, 1080) as browser:
@@ -126,6 +172,7 @@ def main():
         watched(page, found)
         reloaded(page, found)
         interrupted(page, found)
+        steered(page, found)
         found["errors"] = page.errors
         other = browser.new_page()
         other.goto(URL)

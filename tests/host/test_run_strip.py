@@ -1,10 +1,13 @@
 """A run in the host's page, in a real browser; see check_run_strip.py for what is done."""
 
+import re
+
 import pytest
 from comfy_host import ROOT, needs_host
 from host_script import found_by
 from test_page import CHOSEN, reason
 
+LIVE = "a blue square moving fast on plain grey"
 WORKFLOW = ROOT / "workflows" / "demo_without_downloads.json"
 pytestmark = [*needs_host, pytest.mark.skipif(bool(reason()), reason=f"no page: {reason()}")]
 
@@ -54,6 +57,21 @@ def test_stop_here_is_in_the_panel(found):
 def test_what_an_earlier_run_made_is_shown_as_kept(found):
     resumed = found["resumed"]
     assert resumed["kept"] > 0 and "kept from an earlier run" in resumed["facts"]
+
+
+def test_a_prompt_that_is_none_is_said_to_be_none(found):
+    said, left = found["no prompt"]
+    assert said[0][0] == "wrong" and "one prompt without a time" in said[0][1]
+    assert left == "[0:3] a red ball"
+
+
+def test_a_live_prompt_has_a_receipt_and_comes_into_the_schedule(found):
+    said, left, schedule = found["taken"]
+    took = re.match(r"chunk (\d+) \(from ([\d.]+) s\) took it: (.*) · Prompt Schedule", said[0][1])
+    assert took and took[3] == LIVE and left == ""
+    assert float(took[2]) == 0.75 * (int(took[1]) - 1)
+    assert f"[{took[2]}s] {LIVE}" in schedule.split("\n")
+    assert found["undone"] and found["done again"] and found["too late"]
 
 
 def test_nobody_else_sees_it_and_the_console_is_quiet(found):

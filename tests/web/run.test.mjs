@@ -29,6 +29,16 @@ test("of a run whose beginning was missed nothing is guessed; a new one begins e
   assert.deepEqual([next.strip, next.run], [[], 2])
 })
 
+test("receipts stay until there are others, and are of their run alone", () => {
+  const one = { chunk: 2, text: "a" }, two = { chunk: 4, text: "b" }
+  let run = merged(ran(2), { ...base, done: 2, steered: [one] })
+  run = merged(run, { ...base, done: 3, chunk: chunk(3) })
+  assert.deepEqual(run.steered, [one])
+  run = merged(run, { ...base, done: 3, steered: [one, two] })
+  assert.deepEqual(run.steered, [one, two])
+  assert.deepEqual(merged(run, { ...base, run: 2, begun: true }).steered, [])
+})
+
 test("chunks are thinned evenly, the newest stays, a late picture of one let go is nobody's", () => {
   assert.deepEqual(ran(8, 4).strip.map(one => one.chunk), [1, 5, 8])
   assert.deepEqual(thinned([1, 2, 3, 4].map(chunk), 2, 4).map(one => one.chunk), [1, 3, 4])

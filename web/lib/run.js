@@ -8,13 +8,17 @@
  * @typedef {{run: number, prompt_id: string, node: string, workflow: string | null, state: string,
  *     said: string, chunks: number, done: number, resumed: number, every: number, step: number,
  *     steps: number | null, fps: number, speed: number | null, left: number | null,
- *     cache_bytes: number, lights: Light[], strip: Chunk[]}} Run
+ *     cache_bytes: number, lights: Light[], strip: Chunk[], steered: Receipt[]}} Run
+ * @typedef {{chunk: number, of: number, second: number, text: string, cut: boolean,
+ *     schedule: string | null, schedule_node: string}} Receipt of a prompt that a chunk took; the
+ *     last has the schedule that ran
  */
 
 /**
  * Return a record with a piece of news in it.
  * @param {Run | null} run
- * @param {any} news a record without strip; chunk: what is new of a chunk; begun: it is a new run
+ * @param {any} news a record without strip; chunk: what is new of a chunk; begun: it is a new run;
+ *     steered: all receipts, where one is new
  * @returns {Run | null} null: the news is of a run whose beginning is not known; ask for it
  */
 export function merged(run, news) {
@@ -28,7 +32,8 @@ export function merged(run, news) {
     // of a chunk that was let go only the picture is new
     else if ("second" in chunk) strip.push(chunk)
   }
-  return { ...now, strip: thinned(strip, now.every, now.done) }
+  const steered = now.steered ?? (same ? run.steered ?? [] : [])
+  return { ...now, steered, strip: thinned(strip, now.every, now.done) }
 }
 
 /**
