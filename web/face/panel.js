@@ -72,11 +72,17 @@ export function addPanel(node, name, { label, height, sheet = "" }) {
   return { root, element, widget, fit }
 }
 
-// Room that a panel takes is nobody's edit: were it noted later, the first undo would undo that.
-function noted(node) {
+/**
+ * Let the page know the room that a node takes. It is nobody's edit: were it noted later, the first
+ * undo would undo that.
+ * @param {any} node
+ */
+export function noted(node) {
   const { activeState } = app.extensionManager?.workflow?.activeWorkflow?.changeTracker ?? {}
   const before = activeState?.nodes?.find(one => String(one.id) === String(node.id))
-  if (before && node.graph === (app.rootGraph ?? app.graph)) before.size = Array.from(node.size)
+  if (!before || node.graph !== (app.rootGraph ?? app.graph)) return
+  before.size = Array.from(node.size)
+  if (node.showAdvanced !== undefined) before.showAdvanced = node.showAdvanced
 }
 
 // Undo makes a node anew, under its number: where elements are drawn, the page keeps what it showed.
