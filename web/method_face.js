@@ -41,6 +41,7 @@ function addFace(node) {
     const before = tall
     tall = Math.min(Math.max(heightOf(all) + 2 * (panel.widget.margin ?? 0), LEAST), MOST)
     if (tall > before) panel.fit()
+    return before - tall
   }
   new ResizeObserver(() => shown && show()).observe(all)
   follow(node, () => questionOf(node), ({ question, why }) => {
@@ -50,7 +51,8 @@ function addFace(node) {
       // an answer to an older question is none
       if (number !== asked) return
       shown = ok ? { ...said, why } : null
-      if (ok) show()
+      // room is given back to a new drawing alone, not while somebody drags the node's corner
+      if (ok) panel.giveBack(show())
       else all.replaceChildren(made("p", { className: "wrong", role: "alert" }, said.error))
     }, WAIT)
   })
@@ -165,8 +167,9 @@ function strip(row, told, x, width, colour) {
   return svg
 }
 
-function costs({ cost, why }) {
+function costs({ cost, why, undrawn }) {
   const said = []
+  if (cost?.refused && cost.refused === undrawn) cost = null
   if (cost?.refused) said.push(made("p", { className: "wrong", role: "alert" }, cost.refused))
   else if (cost) {
     const ratio = `${((100 * cost.bytes) / cost.own).toPrecision(3)} %`

@@ -38,7 +38,7 @@ function addRanks(node, defaults) {
     fold(node, line, now)
     const more = heightOf(node) - before
     // elements make room for themselves, and their rows are taller; they do not give it back
-    if (more && (now.canvas || more < 0)) setHeight(node, node.size[1] + more * (now.canvas ? 1 : TALLER))
+    if (more && (onCanvas() || more < 0)) setHeight(node, node.size[1] + more * taller())
   }
   line.callback = () => {
     node.showAdvanced = !node.showAdvanced
@@ -56,12 +56,20 @@ function configured(node, info, look) {
   const now = heightOf(node)
   // saved when all of its widgets were in view
   const spare = info.showAdvanced === undefined ? unfoldedHeight(node) - now : 0
-  setHeight(node, info.size[1] - spare)
+  setHeight(node, info.size[1] - spare * taller())
+}
+
+function onCanvas() {
+  return !globalThis.LiteGraph?.vueNodesMode
+}
+
+function taller() {
+  return onCanvas() ? 1 : TALLER
 }
 
 // What is shown of a node: canvas, whether its widgets are drawn on one.
 function stateOf(node, defaults) {
-  const canvas = !globalThis.LiteGraph?.vueNodesMode
+  const canvas = onCanvas()
   const always = app.extensionManager?.setting?.get?.(ALWAYS)
   const can = canvas || always !== undefined
   const folded = can && always !== true ? foldedOf(node) : []
