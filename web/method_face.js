@@ -36,14 +36,15 @@ function addFace(node) {
   const all = made("div", { className: "all", tabIndex: 0, role: "region", "aria-label": say("method.label") })
   panel.root.append(all)
   let asked = 0, timer, shown = null
-  const show = () => {
+  const show = fresh => {
+    // a node that somebody made taller stays so while it is made wider
+    const snug = node.size[1] <= (node.computeSize?.()[1] ?? 0) + 1, before = tall
     draw(all, shown)
-    const before = tall
     tall = Math.min(Math.max(heightOf(all) + 2 * (panel.widget.margin ?? 0), LEAST), MOST)
     if (tall > before) panel.fit()
-    return before - tall
+    else if (fresh || snug) panel.giveBack(before - tall)
   }
-  new ResizeObserver(() => shown && show()).observe(all)
+  new ResizeObserver(() => shown && show(false)).observe(all)
   follow(node, () => questionOf(node), ({ question, why }) => {
     clearTimeout(timer)
     timer = setTimeout(async () => {
@@ -51,8 +52,7 @@ function addFace(node) {
       // an answer to an older question is none
       if (number !== asked) return
       shown = ok ? { ...said, why } : null
-      // room is given back to a new drawing alone, not while somebody drags the node's corner
-      if (ok) panel.giveBack(show())
+      if (ok) show(true)
       else all.replaceChildren(made("p", { className: "wrong", role: "alert" }, said.error))
     }, WAIT)
   })

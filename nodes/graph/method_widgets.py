@@ -20,7 +20,7 @@ MOST_IN_VIEW = 5
 IN_VIEW = {
     *("window", "sink", "recent", "on_switch", "local_recent", "memory_sink", "memory_recent"),
     *("episodes.count", "cyclic.count", "stride.count", "blocks.count", "tokens", "shot_sink"),
-    *("bands.bands", "types.dummies", "averages.rates"),
+    *("bands.bands", "types.dummies", "averages.rates", "replay.count", "replay.cycle"),
 }
 
 

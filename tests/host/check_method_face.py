@@ -25,6 +25,8 @@ SHOWN = """([id, panel]) => {
     bytes: Number(all?.querySelector("[data-bytes]")?.dataset.bytes ?? 0),
     wrong: [...(all?.querySelectorAll(".wrong") ?? [])].map(one => one.textContent),
     there: widget?.element.isConnected ?? false,
+    spare: widget?.element.clientHeight - (all?.lastElementChild?.getBoundingClientRect().bottom
+      - all?.getBoundingClientRect().top) * all?.clientHeight / all?.getBoundingClientRect().height,
     cut: all ? [all.scrollHeight > all.clientHeight + 1,
       [all, ...all.querySelectorAll("div, p, span")].some(wide)] : null,
   };
@@ -53,7 +55,7 @@ PLACE = """([id, line]) => {
   return [box.left + (node.pos[0] + node.size[0] / 2 + ds.offset[0]) * ds.scale,
     box.top + (node.pos[1] + at + ds.offset[1]) * ds.scale];
 }"""
-VIEW = "() => { app.canvas.ds.scale = 0.7; app.canvas.ds.offset = [0, 60]; }"
+VIEW = "() => { app.canvas.ds.scale = 0.7; app.canvas.ds.offset = [60, 60]; }"
 NARROW = "id => { const node = app.graph.getNodeById(id); node.setSize([210, node.size[1]]); }"
 # whether the page folds elements by itself
 FOLDS = "() => app.extensionManager.setting.get('Comfy.Node.AlwaysShowAdvancedWidgets') != null"
