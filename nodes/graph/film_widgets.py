@@ -28,6 +28,12 @@ def film_widgets(vae_optional: bool = True) -> list[io.Input]:
             optional=True,
             tooltip="Of the file in the output folder, as in Save Video.",
         ),
+        *_encoding_widgets(),
+    ]
+
+
+def _encoding_widgets() -> list[io.Input]:
+    return [
         io.Combo.Input(
             "container",
             options=CONTAINERS,

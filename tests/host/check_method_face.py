@@ -50,7 +50,9 @@ SENT = "async () => (await app.graphToPrompt()).output"
 # where on the page a node's line is drawn
 PLACE = """([id, line]) => {
   const node = app.graph.getNodeById(id), {ds, canvas} = app.canvas;
-  const at = node.widgets.find(w => w.name === line).last_y + 10;
+  const widget = node.widgets.find(w => w.name === line);
+  if (!widget) return null;
+  const at = widget.last_y + 10;
   const box = canvas.getBoundingClientRect();
   return [box.left + (node.pos[0] + node.size[0] / 2 + ds.offset[0]) * ds.scale,
     box.top + (node.pos[1] + at + ds.offset[1]) * ds.scale];
@@ -83,12 +85,19 @@ class Faces:
         self.found[name] = self.page.page.evaluate(RANKS, [node, LINE])
 
     def toggle(self, node):
-        """Press what folds and unfolds: our line on the canvas, the page's button of an element."""
+        """Press what folds and unfolds: our line on the canvas, the page's button of an element.
+
+        An older host, and an older page's elements, have neither.
+        """
         if RENDERER == "canvas":
-            self.page.page.mouse.click(*self.page.page.evaluate(PLACE, [node, LINE]))
+            place = self.page.page.evaluate(PLACE, [node, LINE])
+            if place is not None:
+                self.page.page.mouse.click(*place)
             return
         drawn = self.page.page.locator(f'[data-node-id="{node}"]')
-        drawn.locator("[data-testid=advanced-inputs-button]").click()
+        button = drawn.locator("[data-testid=advanced-inputs-button]")
+        if button.count():
+            button.click()
 
     def sent(self, name):
         self.found[name] = self.page.page.evaluate(SENT)
