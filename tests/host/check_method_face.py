@@ -62,6 +62,7 @@ NARROW = "id => { const node = app.graph.getNodeById(id); node.setSize([210, nod
 # whether the page folds elements by itself
 FOLDS = "() => app.extensionManager.setting.get('Comfy.Node.AlwaysShowAdvancedWidgets') != null"
 GRAPH = "() => JSON.parse(JSON.stringify(app.graph.serialize()))"
+NOTED = "() => { app.canvas.emitBeforeChange(); app.canvas.emitAfterChange(); }"
 LOAD = "async graph => { await app.loadGraphData(graph); }"
 
 
@@ -89,6 +90,8 @@ class Faces:
 
         An older host, and an older page's elements, have neither.
         """
+        self.page.page.evaluate(VIEW)
+        self.page.page.wait_for_timeout(300)
         if RENDERER == "canvas":
             place = self.page.page.evaluate(PLACE, [node, LINE])
             if place is not None:
@@ -124,9 +127,10 @@ def drawn(page, faces):
     page.set(SAMPLER, "width", 96)
     faces.shown("wider")
     page.set(SAMPLER, "width", 64)
-    page.press("F9")  # the page notes what is there
+    # a person's edit ends with this; of a script's, not every page hears by itself
+    page.page.evaluate(NOTED)
     page.set(METHOD, "method.episodes_count", 2)
-    page.press("F9")
+    page.page.evaluate(NOTED)
     faces.shown("two episodes")
     page.press("Control+z")
     faces.shown("undone")
@@ -161,7 +165,6 @@ def folded(page, faces, sampler):
     opened = page.page.evaluate(GRAPH)
     page.page.evaluate(LOAD, opened)
     faces.ranks("sampler loaded open", sampler)
-    page.page.evaluate(VIEW)
     faces.toggle(sampler)
     faces.ranks("sampler closed", sampler)
     # as a version without ranks saved it
