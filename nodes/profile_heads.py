@@ -42,6 +42,7 @@ from .graph import (
     encoded,
     family_of,
     family_widget,
+    folded,
     shown_map,
     size_widgets,
     with_maps,
@@ -178,6 +179,7 @@ def _rules() -> list[io.Input]:
             min=0.0,
             max=1.0,
             step=0.01,
+            **folded(io.Float.Input),
             tooltip="Head Forcing: share of heads that become anchors.",
         ),
         io.Float.Input(
@@ -186,6 +188,7 @@ def _rules() -> list[io.Input]:
             min=0.0,
             max=1.0,
             step=0.01,
+            **folded(io.Float.Input),
             tooltip="Head Forcing: share of the other heads that become local.",
         ),
         io.Float.Input(
@@ -194,6 +197,7 @@ def _rules() -> list[io.Input]:
             min=0.0,
             max=1.0,
             step=0.05,
+            **folded(io.Float.Input),
             tooltip="A head whose samples agree less often than that is treated as one "
             "that remembers.",
         ),

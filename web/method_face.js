@@ -10,11 +10,13 @@ import { axisOf, boxesOf, countsOf, isFrames, sizeOf } from "./lib/reading.js"
 
 const SAMPLER = "HeadForcingSampler", DEMO = "HeadForcingLoadDemo"
 const MAP = "HeadForcingLoadHeadMap", PROFILE = "HeadForcingProfileHeads"
-const SVG = "http://www.w3.org/2000/svg", WAIT = 200, STRIP = 18
+const SVG = "http://www.w3.org/2000/svg", WAIT = 200, STRIP = 18, PAD = 6
+// in pixels: how wide a new node is, and how tall its drawing may become before it scrolls
+const WIDE = 360, LEAST = 120, MOST = 420
 const SHEET = `
-  .all { padding: 6px 8px; height: 100%; overflow: auto; }
+  .all { padding: ${PAD}px 8px; height: 100%; position: relative; overflow: auto; }
   .row { margin-bottom: 5px; } .line { display: flex; gap: 6px; align-items: baseline; }
-  .line span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  .line { flex-wrap: wrap; } .line span { overflow-wrap: anywhere; }
   .letter { flex: none; width: 15px; text-align: center; border-radius: 3px; color: #111; font-weight: 600; }
   .count { margin-left: auto; color: var(--hf-quiet); flex: none; }
   .parts, .quiet { color: var(--hf-quiet); font-size: 11px; }
@@ -27,12 +29,22 @@ const SHEET = `
 onNode("HeadForcingCacheMethod", "HeadForcing.MethodFace", addFace)
 
 function addFace(node) {
-  const panel = addPanel(node, "head_forcing_reading", { label: say("method.label"), height: 210, sheet: SHEET })
+  let tall = LEAST
+  const panel = addPanel(node, "head_forcing_reading", { label: say("method.label"), height: () => tall, sheet: SHEET })
   if (panel === null) return
+  node.setSize?.([Math.max(node.size[0], WIDE), node.size[1]])
   const all = made("div", { className: "all", tabIndex: 0, role: "region", "aria-label": say("method.label") })
   panel.root.append(all)
   let asked = 0, timer, shown = null
-  new ResizeObserver(() => shown && draw(all, shown)).observe(all)
+  const show = fresh => {
+    // a node that somebody made taller stays so while it is made wider
+    const snug = node.size[1] <= (node.computeSize?.()[1] ?? 0) + 1, before = tall
+    draw(all, shown)
+    tall = Math.min(Math.max(heightOf(all) + 2 * (panel.widget.margin ?? 0), LEAST), MOST)
+    if (tall > before) panel.fit()
+    else if (fresh || snug) panel.giveBack(before - tall)
+  }
+  new ResizeObserver(() => shown && show(false)).observe(all)
   follow(node, () => questionOf(node), ({ question, why }) => {
     clearTimeout(timer)
     timer = setTimeout(async () => {
@@ -40,10 +52,16 @@ function addFace(node) {
       // an answer to an older question is none
       if (number !== asked) return
       shown = ok ? { ...said, why } : null
-      if (ok) draw(all, shown)
+      if (ok) show(true)
       else all.replaceChildren(made("p", { className: "wrong", role: "alert" }, said.error))
     }, WAIT)
   })
+}
+
+// The height of all that is drawn, whether there is room for it or not.
+function heightOf(all) {
+  const last = all.lastElementChild
+  return last === null ? 0 : Math.ceil(last.offsetTop + last.offsetHeight + PAD)
 }
 
 // What is asked of Python; why: what the page cannot know before a run.
@@ -149,8 +167,9 @@ function strip(row, told, x, width, colour) {
   return svg
 }
 
-function costs({ cost, why }) {
+function costs({ cost, why, undrawn }) {
   const said = []
+  if (cost?.refused && cost.refused === undrawn) cost = null
   if (cost?.refused) said.push(made("p", { className: "wrong", role: "alert" }, cost.refused))
   else if (cost) {
     const ratio = `${((100 * cost.bytes) / cost.own).toPrecision(3)} %`

@@ -10,6 +10,7 @@ from .head_map_outputs import (
 )
 from .method_widgets import settings_from, widgets_of
 from .model_notes import AUTO, family_of, maps_on, note_family, note_maps, with_maps
+from .ranks import folded
 from .sampler_widgets import family_widget, size_widgets, video_widgets, way_widgets
 from .search import aliases
 from .sockets import (
@@ -42,6 +43,7 @@ __all__ = [
     "family_of",
     "family_widget",
     "film_widgets",
+    "folded",
     "head_map_output",
     "head_map_outputs",
     "keep_widget",

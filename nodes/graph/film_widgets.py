@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
+from .ranks import folded
+
 PREFIX = "video/HeadForcing"
 CONTAINERS = ["mp4", "mkv", "webm"]
 CONTAINER = CONTAINERS[0]
@@ -26,11 +28,18 @@ def film_widgets(vae_optional: bool = True) -> list[io.Input]:
             optional=True,
             tooltip="Of the file in the output folder, as in Save Video.",
         ),
+        *_encoding_widgets(),
+    ]
+
+
+def _encoding_widgets() -> list[io.Input]:
+    return [
         io.Combo.Input(
             "container",
             options=CONTAINERS,
             default=CONTAINER,
             optional=True,
+            **folded(io.Combo.Input),
             tooltip="mp4 and mkv hold H.264, webm VP9.",
         ),
         io.Int.Input(
@@ -39,6 +48,7 @@ def film_widgets(vae_optional: bool = True) -> list[io.Input]:
             min=0,
             max=51,
             optional=True,
+            **folded(io.Int.Input),
             tooltip="Of the file, as x264's crf: 0 is the best and largest, 17 nearly as decoded.",
         ),
         io.Float.Input(
@@ -48,6 +58,7 @@ def film_widgets(vae_optional: bool = True) -> list[io.Input]:
             max=120.0,
             step=0.01,
             optional=True,
+            **folded(io.Float.Input),
             tooltip="Pictures per second. 0: those the model was trained with.",
         ),
         io.Int.Input(
@@ -57,6 +68,7 @@ def film_widgets(vae_optional: bool = True) -> list[io.Input]:
             max=4096,
             step=32,
             optional=True,
+            **folded(io.Int.Input),
             tooltip="Decode in tiles of so many pixels, for small cards. 0: whole pictures.",
         ),
     ]
@@ -68,6 +80,7 @@ def keep_widget() -> io.Input:
         "keep_latents",
         default=True,
         optional=True,
+        **folded(io.Boolean.Input),
         tooltip="Keep the latents beside the file, for Continue Video: about 100 MB per minute of "
         "832 x 480.",
     )

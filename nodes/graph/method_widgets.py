@@ -9,10 +9,19 @@ from enum import Enum
 from comfy_api.latest import io
 
 from ...headforcing_core.methods import MethodSettings, setting_names, settings_named, with_values
+from .ranks import folded
 
 MOST_FRAMES = 4096
 # widgets have numbers where settings may have none
 BY_ITSELF = -1
+# a method of so many settings shows all of them
+MOST_IN_VIEW = 5
+# of a method with more settings: what people change, by how much is kept of what
+IN_VIEW = {
+    *("window", "sink", "recent", "on_switch", "local_recent", "memory_sink", "memory_recent"),
+    *("episodes.count", "cyclic.count", "stride.count", "blocks.count", "tokens", "shot_sink"),
+    *("bands.bands", "types.dummies", "averages.rates", "replay.count", "replay.cycle"),
+}
 
 
 def widget_name(setting: str) -> str:
@@ -21,8 +30,10 @@ def widget_name(setting: str) -> str:
 
 
 def widgets_of(settings: MethodSettings) -> list[io.Input]:
-    """Return a widget for everything that can be set."""
-    return [_widget(name, value, settings) for name, value in setting_names(settings)]
+    """Return a widget for everything that can be set; what is seldom changed is folded."""
+    every = list(setting_names(settings))
+    seldom = {name for name, _ in every} - IN_VIEW if len(every) > MOST_IN_VIEW else set()
+    return [_widget(name, value, settings, name in seldom) for name, value in every]
 
 
 def settings_from(name: str, widgets: Mapping[str, object]) -> MethodSettings:
@@ -47,10 +58,12 @@ def settings_from(name: str, widgets: Mapping[str, object]) -> MethodSettings:
     return with_values(settings, assignments)
 
 
-def _widget(setting: str, value: object, settings: MethodSettings) -> io.Input:
+def _widget(setting: str, value: object, settings: MethodSettings, seldom: bool) -> io.Input:
     name, tip = widget_name(setting), _tooltip(setting, settings)
     # optional, so that prompts written by programs may leave out what they do not change
     said = {"optional": True, "tooltip": tip}
+    # a host knows ranks of all kinds of widgets, or of none
+    said |= folded(io.Int.Input) if seldom else {}
     match value:
         case Enum():
             options = [choice.value for choice in type(value)]

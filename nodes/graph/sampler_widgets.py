@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ...headforcing_core.models import FAMILY_NAMES
 from .model_notes import AUTO
+from .ranks import folded
 from .sockets import CacheMethodSocket, HeadMapSocket, ScheduleSocket
 
 MOST_SEED = 0xFFFFFFFFFFFFFFFF
@@ -23,6 +24,7 @@ def family_widget() -> io.Input:
         "family",
         options=[AUTO, *FAMILY_NAMES],
         default=AUTO,
+        **folded(io.Combo.Input),
         tooltip="How the model is run. auto: as Load AR Model noted.",
     )
 
@@ -65,6 +67,7 @@ def way_widgets() -> list[io.Input]:
         io.String.Input(
             "steps",
             default="",
+            **folded(io.String.Input),
             tooltip="Denoising steps before the shift, like 1000,750,500,250. Empty: the family's.",
         ),
         io.Float.Input(
@@ -73,6 +76,7 @@ def way_widgets() -> list[io.Input]:
             min=0.0,
             max=100.0,
             step=0.1,
+            **folded(io.Float.Input),
             tooltip="Timestep shift. 0: the family's, with which it was trained.",
         ),
         CacheMethodSocket.Input(

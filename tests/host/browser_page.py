@@ -40,6 +40,19 @@ SET = """([kind, name, value, which]) => {
   widget.value = value;
   widget.callback?.(value, app.canvas, node);
 }"""
+ADD = """([kind, at, values]) => {
+  const node = LiteGraph.createNode(kind);
+  node.pos = [at, 60];
+  app.graph.add(node);
+  for (const [name, value] of Object.entries(values))
+    node.widgets.find(widget => widget.name === name).value = value;
+  return node.id;
+}"""
+LINK = """([from, slot, to, input]) => {
+  const node = app.graph.getNodeById(to);
+  const at = node.inputs.findIndex(one => one.name === input);
+  app.graph.getNodeById(from).connect(slot, node, at);
+}"""
 # what every node of a kind shows; panels and buttons are no settings
 SETTINGS = """kind => app.graph._nodes.filter(node => node.type === kind).map(
   node => Object.fromEntries(node.widgets.filter(widget => widget.serialize !== false)
@@ -111,6 +124,14 @@ class Page:
         self.page.wait_for_function(f"() => seen.ended.length >= {number}", timeout=120_000)
         kind, detail = self.page.evaluate("() => seen.ended.at(-1)")
         return kind, detail.get("exception_message", "")
+
+    def add(self, kind, at, **values):
+        """Add a node, so far to the right, with some of its widgets set; return its id."""
+        return self.page.evaluate(ADD, [kind, at, values])
+
+    def link(self, *ends):
+        """Connect a node's output to another one's input: id, slot, id, name."""
+        self.page.evaluate(LINK, list(ends))
 
     def set(self, kind, widget, value, which=0):
         self.page.evaluate(SET, [kind, widget, value, which])

@@ -13,19 +13,6 @@ from browser_page import Page, browsing
 URL, FOLDER, RENDERER = sys.argv[2], Path(sys.argv[3]), sys.argv[4]
 FILE = "published: pyramid_self_forcing.csv"
 LOAD, EDIT, PROFILE = (f"HeadForcing{n}" for n in ("LoadHeadMap", "EditHeadMap", "ProfileHeads"))
-ADD = """([kind, at, values]) => {
-  const node = LiteGraph.createNode(kind);
-  node.pos = [at, 60];
-  app.graph.add(node);
-  for (const [name, value] of Object.entries(values))
-    node.widgets.find(widget => widget.name === name).value = value;
-  return node.id;
-}"""
-LINK = """([from, slot, to, input]) => {
-  const node = app.graph.getNodeById(to);
-  const at = node.inputs.findIndex(one => one.name === input);
-  app.graph.getNodeById(from).connect(slot, node, at);
-}"""
 # what a node's panel shows
 SHOWN = """id => {
   const node = app.graph.getNodeById(id);
@@ -66,12 +53,6 @@ class Faces:
         self.page = page
         page.page.evaluate("() => app.graph.clear()")
 
-    def add(self, kind, at, **values):
-        return self.page.page.evaluate(ADD, [kind, at, values])
-
-    def link(self, *ends):
-        self.page.page.evaluate(LINK, list(ends))
-
     def undone(self, node):
         """Undo once; what a page still puts back when a key comes, it does not hear of."""
         before = self.page.page.evaluate(EDITS, node)
@@ -106,10 +87,10 @@ class Faces:
 def loaded(page, found):
     """A published map, and what stands behind it, before anything has run."""
     faces = Faces(page)
-    load = faces.add(LOAD, 100, file=FILE)
-    edit = faces.add(EDIT, 560)
+    load = page.add(LOAD, 100, file=FILE)
+    edit = page.add(EDIT, 560)
     found["nothing connected"] = faces.shown(edit)
-    faces.link(load, 0, edit, "head_map")
+    page.link(load, 0, edit, "head_map")
     page.page.evaluate("() => { app.canvas.ds.scale = 1; app.canvas.ds.offset = [0, 0]; }")
     found["loaded"] = faces.shown(load)
     page.press("F9")  # the page notes what is there
@@ -137,12 +118,12 @@ def loaded(page, found):
     page.set(EDIT, "edits", "0.0=hf.local")
     found["refused"] = faces.shown(edit)
     page.set(EDIT, "edits", "")
-    second = faces.add(LOAD, 1200, file="published: forcing_kv_self_forcing.json")
-    faces.link(second, 0, edit, "beside")
+    second = page.add(LOAD, 1200, file="published: forcing_kv_self_forcing.json")
+    page.link(second, 0, edit, "beside")
     found["another paper's"] = faces.shown(edit)
     page.picture("another")
-    third = faces.add(LOAD, 1600, file=FILE, edits="1.1=pyramid.veil, 2.2=pyramid.veil")
-    faces.link(third, 0, edit, "beside")
+    third = page.add(LOAD, 1600, file=FILE, edits="1.1=pyramid.veil, 2.2=pyramid.veil")
+    page.link(third, 0, edit, "beside")
     found["two maps"] = faces.shown(edit)
     page.picture("two")
 
@@ -150,13 +131,13 @@ def loaded(page, found):
 def measured(page, found):
     """The demo's heads, measured; edited, run again, and shown after a reload."""
     faces = Faces(page)
-    model = faces.add("HeadForcingLoadDemo", 0)
-    words = faces.add("CLIPTextEncode", 0, text="a red ball")
-    heads = faces.add(PROFILE, 400, width=64, height=64)
-    picture = faces.add("PreviewImage", 900)
+    model = page.add("HeadForcingLoadDemo", 0)
+    words = page.add("CLIPTextEncode", 0, text="a red ball")
+    heads = page.add(PROFILE, 400, width=64, height=64)
+    picture = page.add("PreviewImage", 900)
     for ends in ((model, 0, heads, "model"), (model, 1, words, "clip"),
                  (words, 0, heads, "prompts"), (heads, 2, picture, "images")):  # fmt: skip
-        faces.link(*ends)
+        page.link(*ends)
     found["before"] = faces.shown(heads)
     found["ran"] = faces.run(1)
     found["measured"] = faces.shown(heads)

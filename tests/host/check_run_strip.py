@@ -130,12 +130,14 @@ def receipts(page):
 def steered(page, found):
     """Type prompts for a running video; one is none, one is taken, and written where it belongs."""
     before = words(page)
+    page.page.set_viewport_size({"width": 1920, "height": 1080})
+    page.page.keyboard.press(".")
     page.set(SAMPLER, "seconds", 120)
     page.set(SAMPLER, "seed", SEED + 3)
     page.press_run()
     reached(page, 3)
     field = page.page.get_by_label("Live prompt").first
-    field.click()
+    field.focus()
     field.fill("[0:3] a red ball")
     field.press("Enter")
     wrong = f"() => {PANEL}.element.shadowRoot.querySelector('.receipts .wrong')"

@@ -58,6 +58,30 @@ def test_every_setting_of_every_method_is_a_widget(host):
             assert len(options["tooltip"]) > 40, (name, field)
 
 
+def seldom(inputs):
+    """Which of a node's inputs the page is told to fold."""
+    every = {name: spec for part in SHOWN for name, spec in inputs.get(part, {}).items()}
+    return {name for name, spec in every.items() if len(spec) > 1 and spec[1].get("advanced")}
+
+
+def test_what_is_seldom_changed_is_folded(host):
+    known = {name: info["input"] for name, info in host.info.items() if name.startswith(OURS)}
+    sampler = seldom(known["HeadForcingSampler"])
+    if not sampler:
+        pytest.skip("this host knows no widgets of two ranks")
+    film = {"container", "quality", "fps", "tile"}
+    assert sampler == film | {"family", "steps", "shift", "keep_latents"}
+    assert seldom(known["HeadForcingVideoToFile"]) == film
+    rules = {"family", "tau_anchor", "tau_local", "doubt"}
+    assert seldom(known["HeadForcingProfileHeads"]) == rules
+    for option in known["HeadForcingCacheMethod"]["required"]["method"][1]["options"]:
+        every = option["inputs"].get("optional", {})
+        folded = seldom(option["inputs"])
+        assert 0 < len(every) - len(folded) <= 5, option["key"]
+        # a line for one or two would take as much room
+        assert not folded or len(folded) > 1, option["key"]
+
+
 def skip_widgets_of_0_8(host, path):
     if before_0_8(host) and "HeadForcingCacheMethod" in path.read_text():
         pytest.skip("its Cache Method has widgets that this host does not know")

@@ -29,8 +29,9 @@ const SHEET = `
  * @param {string} name of its widget, of one's own
  * @param {{label: string, height: number | (() => number), sheet?: string}} how label: what it is,
  *     for those who do not see it; height: the least, in pixels; sheet: styles of what is in it
- * @returns {{root: ShadowRoot, element: HTMLElement, widget: any, fit: () => void} | null} null
- *     where a page has no such widgets; fit: call it when the height has changed
+ * @returns {{root: ShadowRoot, element: HTMLElement, widget: any, fit: () => void, giveBack: (room: number) => void} | null}
+ *     null where a page has no such widgets; fit: call it when the height has changed; giveBack:
+ *     when so many pixels are not needed any more
  */
 export function addPanel(node, name, { label, height, sheet = "" }) {
   if (typeof node.addDOMWidget !== "function") return null
@@ -61,6 +62,11 @@ export function addPanel(node, name, { label, height, sheet = "" }) {
       node.setSize?.([Math.max(width, wanted[0]), Math.max(tall, wanted[1])])
     noted(node)
   }
+  const giveBack = room => {
+    if (room <= 0) return
+    node.setSize?.([node.size[0], Math.max(node.size[1] - room, node.computeSize?.()[1] ?? 0)])
+    noted(node)
+  }
   fit()
   // a workflow that was saved without the panel has less room
   chain(node, "onConfigure", fit)
@@ -69,14 +75,20 @@ export function addPanel(node, name, { label, height, sheet = "" }) {
     shown.set(element, { node, graph })
     if (!there) takePlace(node, name, element)
   })
-  return { root, element, widget, fit }
+  return { root, element, widget, fit, giveBack }
 }
 
-// Room that a panel takes is nobody's edit: were it noted later, the first undo would undo that.
-function noted(node) {
+/**
+ * Let the page know the room that a node takes. It is nobody's edit: were it noted later, the first
+ * undo would undo that.
+ * @param {any} node
+ */
+export function noted(node) {
   const { activeState } = app.extensionManager?.workflow?.activeWorkflow?.changeTracker ?? {}
   const before = activeState?.nodes?.find(one => String(one.id) === String(node.id))
-  if (before && node.graph === (app.rootGraph ?? app.graph)) before.size = Array.from(node.size)
+  if (!before || node.graph !== (app.rootGraph ?? app.graph)) return
+  before.size = Array.from(node.size)
+  if (node.showAdvanced !== undefined) before.showAdvanced = node.showAdvanced
 }
 
 // Undo makes a node anew, under its number: where elements are drawn, the page keeps what it showed.
