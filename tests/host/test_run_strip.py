@@ -71,7 +71,7 @@ def test_a_live_prompt_has_a_receipt_and_comes_into_the_schedule(found):
     assert took and took[3] == LIVE and left == ""
     assert float(took[2]) == 0.75 * (int(took[1]) - 1)
     assert f"[{took[2]}s] {LIVE}" in schedule.split("\n")
-    assert found["undone"] and found["done again"] and found["too late"]
+    assert found["undone"] and found["written again"] and found["too late"]
 
 
 def test_nobody_else_sees_it_and_the_console_is_quiet(found):
