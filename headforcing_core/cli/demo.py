@@ -26,7 +26,7 @@ from ..generation import VideoRequest
 from ..methods import NAMES
 from ..stopping import to_the_end
 from ..video import ChunkClock, check_seed
-from .recording import Recording, record
+from .recording import Plain, Recording, record
 from .result_folder import result_folder
 from .screen import Screen, film_of
 
@@ -110,7 +110,7 @@ def _make(model: DemoModel, request: VideoRequest, story: Story, out: Path, zoom
     film = film_of(out / VIDEO_FILE, zoom)
     changes = frozenset(cut.start for cut in story)
     with Screen(model, film, request.clock.total_frames, changes) as screen:
-        recording = record(rollout, out / LATENTS, settings, VIDEO, watch=screen.show)
+        recording = record(rollout, out / LATENTS, Plain(settings), VIDEO, watch=screen.show)
     seconds = time.perf_counter() - begin
     pictures = torch.cat(screen.pictures)
     _say(_report(request, model, recording, seconds) + _seen(pictures, story))

@@ -28,13 +28,16 @@ from ..models import (
 )
 from ..reel import GIVEN, Film, KeptChunks
 from ..rollout import Begun
-from ..video import parse_prompts, schedule_of
+from ..video import PromptSchedule, parse_prompts, schedule_of
 from .earlier import Earlier, filled, is_video
 from .foresight import check_before, published_of
 from .inputs import check_inputs, names_of_inputs
+from .live import TypedPrompts, add_live_option, check_live_option
 from .loading import add_loading_options, dtype_of, load_model
+from .progress import AnyRollout
 from .recording import record
 from .request_options import add_method_options, request_of
+from .run_on_the_way import RunOnTheWay
 from .showing import (
     Showing,
     add_video_options,
@@ -81,6 +84,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--model", required=True, metavar="FILE", help=".safetensors, .pt, or a sharded folder")
     add_word_options(parser)
+    add_live_option(parser)
     add_video_options(parser)
     add("--seconds", metavar="N", type=float, help="length of the whole video (default 5)")
     add("--width", metavar="N", type=int, help=f"pixels, {SIDES} (default 832)")
@@ -111,6 +115,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     check_word_options(options, is_video(options.start))
+    check_live_option(options)
     check_video_options(options)
     out = None if options.out is None else Path(options.out).absolute()
     check_inputs(options)
@@ -152,16 +157,12 @@ def _generate(
     plan = check_before(options, request, device, len(said) or 1, batch, vae)
     if words is not None:
         prompts = words.schedule(request.clock, options.text_tokens, device)
-        words = None  # nothing of the encoder is left when the model comes
     if film is not None and batch > 1:
         raise ValueError(f"--video must come with one embedding, got {batch} side by side")
     model = load_model(options, request.family, device)
     settings = {**_settings(options, request, model, earlier), "schedule": plain(said)}
     _tell_map(request, settings)
-    size = (0 if out is None else COPIES) * batch * _size(request)
-    if model.device.type == "cpu":  # where they lie beside each other
-        size += request.plan(model, batch).bytes
-    check_room("latents and caches", size, "cpu", SHORTER)
+    _check_beside(request, model, batch, out)
     given = _given(options, request, (batch, model.config.in_dim), settings, earlier)
     # of those that were there: what the video made itself counts otherwise
     settings[GIVEN] = 0 if given is None else given.given
@@ -169,22 +170,41 @@ def _generate(
     frames = None if given is None else given.frames
     left = Unfinished.of(place, request, settings, prompts, frames, model.state_dict())
     pictures = None if film is None else vae.build(dtype_of(options, device), device)
-    rollout = request.rollout(model, prompts, recoder=_recoder(request, pictures))
+    kept, begun = _gone_on(left, request, given, (batch, model.config.in_dim))
+    typed = None if options.prompts_from is None else TypedPrompts.begin(request)
+    way = RunOnTheWay(*(options, request, model, settings, left, kept, frames, words, typed, film))
+    rollout = request.rollout(
+        model, prompts, recoder=_recoder(request, pictures), steer=typed and way.steer
+    )
     rollout.check(frames)
     log.info(plan)
-    kept, given = _gone_on(left, request, given, (batch, model.config.in_dim))
-    if film is None:
-        record(rollout, out, settings, request.family.video, given, kept=kept)
+    _record(way, rollout, out, begun, prompts, pictures)
+
+
+def _record(
+    way: RunOnTheWay,
+    rollout: AnyRollout,
+    out: Path | None,
+    begun: Begun | None,
+    prompts: PromptSchedule,
+    pictures: Autoencoder | None,
+) -> None:
+    """Run the rollout to its files."""
+    request, video = way.request, way.request.family.video
+    said = () if way.words is None else way.words.prompts
+    if way.film is None:
+        record(rollout, out, way, video, begun, way.finished)
     else:
-        frames = request.clock.total_frames
         if said:  # without what a model is told in between
-            prompts = schedule_of(said, said, request.clock, request.family.video)
-        film = titled(film, settings, said, prompts, request, left.key)
-        beside = not options.no_latents
-        with Showing(pictures, film, frames, device, prompts, kept, beside) as showing:
-            record(rollout, out, settings, request.family.video, given, showing.show, kept)
-    if not kept.beyond:  # else a longer one of this video has begun, and goes on
-        left.remove()
+            prompts = schedule_of(said, said, request.clock, video)
+        film = titled(way.film, way.settings, said, prompts, request, way.left.key)
+        frames, beside = request.clock.total_frames, not way.options.no_latents
+        shown = (pictures, film, frames, way.model.device, prompts, way.kept, beside)
+        with Showing(*shown) as way.showing:
+            record(rollout, out, way, video, begun, way.finished)
+    way.told()
+    if not way.kept.beyond:  # else a longer one of this video has begun, and goes on
+        way.left.remove()
 
 
 def _words(
@@ -251,6 +271,14 @@ def _check_together(config: WanConfig, words: Words | None, vae: PublishedVae | 
         words.check(config)
     if vae is not None:
         check_vae(vae, config)
+
+
+def _check_beside(request: VideoRequest, model: WanModel, batch: int, out: Path | None) -> None:
+    """Refuse what does not fit beside a model that is loaded."""
+    size = (0 if out is None else COPIES) * batch * _size(request)
+    if model.device.type == "cpu":  # where they lie beside each other
+        size += request.plan(model, batch).bytes
+    check_room("latents and caches", size, "cpu", SHORTER)
 
 
 def _size(request: VideoRequest) -> int:

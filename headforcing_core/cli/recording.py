@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -25,18 +26,39 @@ log = logging.getLogger("headforcing")
 SAVE_EVERY = 60.0
 
 
+class Account(Protocol):
+    """What is said of a run, and where its chunks are kept. Both change on the way, where it
+    becomes a run of another video.
+
+    Args:
+        settings: what made the latents, for the file's metadata.
+        kept: None: chunks are not kept one by one.
+    """
+
+    settings: Mapping[str, object]
+    kept: KeptChunks | None
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The account of a run that stays what it is."""
+
+    settings: Mapping[str, object]
+    kept: KeptChunks | None = None
+
+
 @dataclass
 class Recording:
     """The finished chunks of a video, and the file they are kept in.
 
     Args:
         out: a safetensors file, replaced whole; None: latents are not kept.
-        settings: what made the latents, for the file's metadata.
+        account: of the run.
         total_frames: frames of the complete video.
     """
 
     out: Path | None
-    settings: Mapping[str, object]
+    account: Account
     total_frames: int
     frames: int = 0
     latents: list[Tensor] = field(default_factory=list)
@@ -49,7 +71,7 @@ class Recording:
 
     def save(self, out: Path) -> None:
         done = {"frames": self.frames, "complete": self.frames == self.total_frames}
-        write_latents(out, torch.cat(self.latents, 2), {**self.settings, **done})
+        write_latents(out, torch.cat(self.latents, 2), {**self.account.settings, **done})
 
     def save_or_go_on(self) -> None:
         """Save while running; a full disk is no reason to stop, it may be mended meanwhile."""
@@ -77,11 +99,10 @@ class Recording:
 def record(
     rollout: AnyRollout,
     out: Path | None,
-    settings: Mapping[str, object],
+    account: Account,
     video: VideoFormat,
     given: Tensor | Begun | None = None,
     watch: Callable[[FinishedChunk], None] | None = None,
-    kept: KeptChunks | None = None,
 ) -> Recording:
     """Run a rollout and write its latents, if they are to be, every minute and however it ends.
 
@@ -96,15 +117,15 @@ def record(
     """
     chunks = progress(rollout, given)
     _announce(rollout, video)
-    recording = Recording(out, settings, rollout.clock.total_frames)
+    recording = Recording(out, account, rollout.clock.total_frames)
     before = saved = time.perf_counter()
     try:
         with closing(chunks):  # the bar ends before anything else is said
             for done in chunks:
                 _check_finite(done.latent, done.chunk.start)
                 recording.add(done.latent)
-                if kept is not None:
-                    _keep(kept, done)
+                if account.kept is not None:
+                    _keep(account.kept, done)
                 recording.chunk_seconds.append(time.perf_counter() - before)
                 if watch is not None:
                     watch(done)

@@ -77,6 +77,23 @@ class Showing:
         self._reel.add(done.chunk, self._vae.taken(done.latent))
         self._done = done.chunk.stop
 
+    def settle(self) -> None:
+        """Wait until what was handed on is written; see ``Reel``."""
+        self._reel.settle()
+
+    def turn(self, film: Film, prompts: PromptSchedule, chunks: KeptChunks, beyond: bool) -> None:
+        """Go on as another video that begins with the same chunks.
+
+        Args:
+            film: in the same place.
+            prompts: see the class.
+            chunks: that were moved.
+            beyond: a longer video still needs the clips that were.
+        """
+        self._film, self._chunks = film, chunks
+        clips = self._reel.kept.moved(chunks.parts, self._done, copied=beyond)
+        self._reel.turn(film, clips, prompts.cuts, frozenset(prompts.starts))
+
     def close(self) -> None:
         """End the file, elsewhere if the place for it is gone.
 

@@ -6,6 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -78,6 +79,12 @@ class Unfinished:
 
     def chunks(self, clock: ChunkClock) -> KeptChunks:
         return KeptChunks(self.parts, clock, self.key)
+
+    def forget(self) -> None:
+        """Remove the places of a run that became one of another video, where nothing is left."""
+        for folder in self.folders:
+            with suppress(OSError):  # not there, or not empty
+                folder.rmdir()
 
     def remove(self) -> None:
         """Remove it, and what other videos left that were to have the same name."""
