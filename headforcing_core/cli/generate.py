@@ -24,20 +24,20 @@ from ..models import (
     FAMILIES,
     WanConfig,
     WanModel,
-    fingerprint,
 )
 from ..reel import GIVEN, Film, KeptChunks
 from ..rollout import Begun
 from ..video import PromptSchedule, parse_prompts, schedule_of
 from .earlier import Earlier, filled, is_video
 from .foresight import check_before, published_of
-from .inputs import check_inputs, names_of_inputs
+from .inputs import check_inputs
 from .live import TypedPrompts, add_live_option, check_live_option
 from .loading import add_loading_options, dtype_of, load_model
 from .progress import AnyRollout
 from .recording import record
 from .request_options import add_method_options, request_of
 from .run_on_the_way import RunOnTheWay
+from .run_settings import settings_of_run, tell_map
 from .showing import (
     Showing,
     add_video_options,
@@ -47,7 +47,7 @@ from .showing import (
     titled,
     vae_of,
 )
-from .start import cut_at, read_start, settings_of
+from .start import cut_at, read_start
 from .unfinished import Unfinished
 from .words import (
     Words,
@@ -160,8 +160,8 @@ def _generate(
     if film is not None and batch > 1:
         raise ValueError(f"--video must come with one embedding, got {batch} side by side")
     model = load_model(options, request.family, device)
-    settings = {**_settings(options, request, model, earlier), "schedule": plain(said)}
-    _tell_map(request, settings)
+    settings = {**settings_of_run(options, request, model, earlier), "schedule": plain(said)}
+    tell_map(request, settings)
     _check_beside(request, model, batch, out)
     given = _given(options, request, (batch, model.config.in_dim), settings, earlier)
     # of those that were there: what the video made itself counts otherwise
@@ -218,12 +218,6 @@ def _words(
     else:
         prompts = earlier.prompts(said, clock)
     return Words.open(options, prompts, clock, video, request.family.shot_words)
-
-
-def _tell_map(request: VideoRequest, settings: Mapping[str, object]) -> None:
-    evidence = request.head_map and request.head_map.evidence
-    if evidence and evidence.fingerprint != settings["weights"]:
-        log.warning("the head map was measured on another model than this; profile this one")
 
 
 def _recoder(request: VideoRequest, pictures: Autoencoder | None) -> PictureRecoder | None:
@@ -285,27 +279,3 @@ def _size(request: VideoRequest) -> int:
     """Return the bytes of one video's latents."""
     numbers = request.clock.total_frames * request.family.channels
     return numbers * request.rows * request.columns * torch.float32.itemsize
-
-
-def _settings(
-    options: argparse.Namespace,
-    request: VideoRequest,
-    model: WanModel,
-    earlier: Earlier | None,
-) -> dict[str, object]:
-    before = None
-    if options.start is not None:
-        before = settings_of(options.start) if earlier is None else earlier.settings
-    return {
-        **request.settings,
-        # a method's name tells none of its settings
-        "asked": {"method": options.method, "set": options.set or []},
-        **names_of_inputs(options),
-        "start_settings": before,
-        "weights": fingerprint(model.state_dict()),
-        "lora_strength": options.lora_strength,
-        "text_tokens": options.text_tokens,
-        "heads": model.config.heads,
-        "dtype": str(model.dtype).removeprefix("torch."),
-        "device": str(model.device),
-    }
