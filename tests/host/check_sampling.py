@@ -11,6 +11,7 @@ from in_host import (
     CONFIG, FAMILY, SIZE, WEIGHTS, conditioning, ours, schedule, texts, theirs,
 )  # fmt: skip
 
+import comfy.model_management
 import comfy.sample
 import comfy.sd
 import comfy.utils
@@ -106,6 +107,26 @@ def with_fp8(found):
     found["error fp8"] = difference(model, build_wan(TensorDict(rounded)))
 
 
+def put_aside(found, model):
+    """A prompt on the way, for whose encoder the host has put the model aside."""
+    said, whole = conditioning(texts(2)), by_host(model, "head_forcing")
+    after, loaded = schedule((0, SWITCH), ("p0", "p1")), []
+
+    def steer(chunk):
+        if chunk.start != SWITCH:
+            return None
+        loaded.append(len(comfy.model_management.current_loaded_models))
+        comfy.model_management.unload_all_models()
+        loaded.append(len(comfy.model_management.current_loaded_models))
+        return after, said
+
+    only = {"p0": said["p0"]}
+    video = HostVideo(request("head_forcing"), schedule((0,), ("p0",)), only, steer=steer)
+    with torch.inference_mode():
+        found["put aside"] = bool(torch.equal(video.sample(model), whole))
+    found["loaded"] = loaded
+
+
 class Stop(Exception):
     pass
 
@@ -136,6 +157,7 @@ def main():
     options = model.model_options.get("transformer_options", {})
     found["left behind"] = sorted(key for key in options if "head" in key)
     found["patches left"] = len(model.object_patches)
+    put_aside(found, model)
     with_lora(found)
     with_fp8(found)
     print("FOUND", json.dumps(found))
