@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import comfy.sd
 from comfy.model_patcher import ModelPatcher
@@ -35,6 +34,7 @@ from .host import (
     STEERED,
     FilmSettings,
     HostDecoder,
+    Made,
     Making,
     Screen,
     Told,
@@ -163,30 +163,30 @@ class HeadForcingSampler(io.ComfyNode):
         node = get_executing_context()
         node = node and node.node_id
         told = Told(model, request, encoded(prompts), given, decoder, cls.hidden, node)
-        plan, screen = _plan(told), None
+        needs, screen = _foreseen(told), None
         if decoder is not None:
             style = VideoStyle(fps or chosen.video.fps, quality, container)
             settings = FilmSettings.of(filename_prefix, style, told.metadata, audio)
             screen = Screen(decoder, settings, keep_latents)
-        return _outputs(plan, *Making(told.video, screen, told).run())
+        return _outputs(Making(told.video, screen, told).run(), needs)
 
 
-def _plan(told: Told) -> str:
-    """Say which prompt rules when, and what the run will take.
+def _foreseen(told: Told) -> str:
+    """Say what the run will take, and in the log which prompt will rule when.
 
     Raises:
         ValueError: if it cannot fit.
     """
-    plan = told.plan
     if len(told.said.prompts) > 1:
-        log.info("Head Forcing: prompts\n%s", plan)
-    return f"{plan}\n\n{foreseen(told.video, tuple(maps_on(told.model).values()), told.decoder)}"
+        log.info("Head Forcing: prompts\n%s", told.plan)
+    return foreseen(told.video, tuple(maps_on(told.model).values()), told.decoder)
 
 
-def _outputs(plan: str, latent: Tensor, path: Path | None) -> io.NodeOutput:
-    if path is None:
-        return io.NodeOutput({"samples": latent}, plan, ExecutionBlocker(NO_VAE))
-    return io.NodeOutput({"samples": latent}, plan, as_video(path), ui=shown(path))
+def _outputs(made: Made, needs: str) -> io.NodeOutput:
+    plan, latent = f"{made.told.plan}\n\n{needs}", {"samples": made.latent}
+    if made.path is None:
+        return io.NodeOutput(latent, plan, ExecutionBlocker(NO_VAE))
+    return io.NodeOutput(latent, plan, as_video(made.path), ui=shown(made.path))
 
 
 def _family(

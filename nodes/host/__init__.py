@@ -19,7 +19,7 @@ from .foresight import foreseen
 from .host_film import FilmSettings, as_video, said_of, shown
 from .known_maps import KNOWN_MAPS, keep_map
 from .loading import load_model
-from .making import Making, Screen
+from .making import Made, Making, Screen
 from .map_files import listed_path, map_choices, map_path
 from .model_headers import computes_in, header_of, path_of
 from .pictures import HostDecoder
@@ -43,6 +43,7 @@ __all__ = [
     "HostDecoder",
     "HostSubject",
     "HostVideo",
+    "Made",
     "Making",
     "Progress",
     "Screen",

@@ -6,6 +6,7 @@ import logging
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import comfy.model_management
 from comfy_execution.utils import get_executing_context
@@ -53,6 +54,18 @@ class Screen:
     keep_latents: bool = True
 
 
+class Made(NamedTuple):
+    """latent: ``[1, C, F, Y, X]``.
+
+    path: the file of its pictures, if they were shown.
+    told: what it was told, on the way, too.
+    """
+
+    latent: Tensor
+    path: Path | None
+    told: Told | None
+
+
 @dataclass(frozen=True)
 class Making:
     """A video to make, and to show if there is a screen.
@@ -65,8 +78,8 @@ class Making:
     screen: Screen | None = None
     told: Told | None = None
 
-    def run(self) -> tuple[Tensor, Path | None]:
-        """Return the latent ``[1, C, F, Y, X]`` and the file of its pictures.
+    def run(self) -> Made:
+        """Make it.
 
         What is finished of an interrupted or failed run is kept, and the next one goes on from it.
 
@@ -93,7 +106,7 @@ class Making:
             f"smaller caches, or less width and height ({told})"
         )
 
-    def _made(self, prompt: str | None) -> tuple[Tensor, Path | None]:
+    def _made(self, prompt: str | None) -> Made:
         video = self.video
         left = Unfinished(video.name)
         unfinished.clear(left)
@@ -115,7 +128,7 @@ class Making:
 
     def _filmed(
         self, left: Unfinished, chunks: KeptChunks, film: Film | None, prompt: str | None
-    ) -> tuple[Tensor, Path | None]:
+    ) -> Made:
         video = self.video
         clock, begun = video.request.clock, self._begun(chunks)
         if begun is not None and begun.made:
@@ -141,7 +154,8 @@ class Making:
             not run.chunks.beyond
         ):  # else a longer one has begun, which is still to be gone on with
             run.left.ended(prompt)
-        return latent.to(comfy.model_management.intermediate_device()), path
+        latent = latent.to(comfy.model_management.intermediate_device())
+        return Made(latent, path, run.told)
 
     def _begun(self, chunks: KeptChunks) -> Begun | None:
         video = self.video

@@ -32,6 +32,7 @@ def graph(text, seed, prefix, seconds=9.0, **more):
         SCHEDULE: node("HeadForcingPromptSchedule", **schedule),
         SAMPLER: node("HeadForcingSampler", **(sampler | more)),
         "4": node("SaveLatent", samples=[SAMPLER, 0], filename_prefix=f"latents/{prefix}"),
+        "5": node("PreviewAny", source=[SAMPLER, 1]),
     }
 
 
@@ -61,6 +62,12 @@ def running(host, prompt, chunk=2, workflow=None):
     yield prompt_id
     done = host.wait(prompt_id)
     assert done["status"]["status_str"] == "success", errors_of(done)
+
+
+def plan_of(host, prompt_id):
+    """What the sampler says ruled when."""
+    (said,) = host.wait(prompt_id)["outputs"]["5"]["text"]
+    return said
 
 
 def wait_for(host, before, said):
@@ -99,6 +106,8 @@ def test_a_prompt_on_the_way_is_as_if_it_had_been_in_the_schedule(host, cut):
     mark = "#" if cut else ""
     assert f"[{receipt['second']:g}s{mark}] {GREEN}" in receipt["schedule"].split("\n")
     steered, ran = only(host, f"{name}_*.latent"), receipt["schedule"]
+    assert f"{receipt['second']:g} s to " in plan_of(host, prompt_id)
+    assert GREEN in plan_of(host, prompt_id)
 
     film = film_of(host, f"video/{name}")
     about = film[ABOUT]
@@ -183,10 +192,10 @@ def test_a_graph_that_could_not_say_what_ran_is_refused(host):
     with running(host, plain) as prompt_id:
         assert "must come from Prompt Schedule" in told(host, prompt_id, BLUE)["error"]
     shared = graph(RED, 76, "video/shared")
-    shared["5"] = node("HeadForcingSampler", **(shared[SAMPLER]["inputs"] | {"seed": 77}))
-    shared["6"] = node("SaveLatent", samples=["5", 0], filename_prefix="latents/other")
+    shared["7"] = node("HeadForcingSampler", **(shared[SAMPLER]["inputs"] | {"seed": 77}))
+    shared["6"] = node("SaveLatent", samples=["7", 0], filename_prefix="latents/other")
     with running(host, shared) as prompt_id:
-        errors = [told(host, prompt_id, BLUE, sampler=name).get("error") for name in ("3", "5")]
+        errors = [told(host, prompt_id, BLUE, sampler=name).get("error") for name in ("3", "7")]
         assert any("must feed this sampler alone" in (error or "") for error in errors), errors
 
 
