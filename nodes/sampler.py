@@ -163,24 +163,26 @@ class HeadForcingSampler(io.ComfyNode):
         node = get_executing_context()
         node = node and node.node_id
         told = Told(model, request, encoded(prompts), given, decoder, cls.hidden, node)
-        plan, screen = _plan(told), None
+        told.graph.forget_count()
+        takes, screen = _takes(told), None
         if decoder is not None:
             style = VideoStyle(fps or chosen.video.fps, quality, container)
             settings = FilmSettings.of(filename_prefix, style, told.metadata, audio)
             screen = Screen(decoder, settings, keep_latents)
-        return _outputs(plan, *Making(told.video, screen, told).run())
+        latent, path, ran = Making(told.video, screen, told).run()
+        return _outputs(f"{ran.plan}\n\n{takes}", latent, path)
 
 
-def _plan(told: Told) -> str:
-    """Say which prompt rules when, and what the run will take.
+def _takes(told: Told) -> str:
+    """Say what the run will take, and in the log which prompt is to rule when.
 
     Raises:
-        ValueError: if it cannot fit.
+        ValueError: if it cannot fit, or the prompts do not.
     """
     plan = told.plan
     if len(told.said.prompts) > 1:
         log.info("Head Forcing: prompts\n%s", plan)
-    return f"{plan}\n\n{foreseen(told.video, tuple(maps_on(told.model).values()), told.decoder)}"
+    return foreseen(told.video, tuple(maps_on(told.model).values()), told.decoder)
 
 
 def _outputs(plan: str, latent: Tensor, path: Path | None) -> io.NodeOutput:

@@ -65,8 +65,8 @@ class Making:
     screen: Screen | None = None
     told: Told | None = None
 
-    def run(self) -> tuple[Tensor, Path | None]:
-        """Return the latent ``[1, C, F, Y, X]`` and the file of its pictures.
+    def run(self) -> tuple[Tensor, Path | None, Told | None]:
+        """Return the latent ``[1, C, F, Y, X]``, the file of its pictures, and what it was told.
 
         What is finished of an interrupted or failed run is kept, and the next one goes on from it.
 
@@ -93,7 +93,7 @@ class Making:
             f"smaller caches, or less width and height ({told})"
         )
 
-    def _made(self, prompt: str | None) -> tuple[Tensor, Path | None]:
+    def _made(self, prompt: str | None) -> tuple[Tensor, Path | None, Told | None]:
         video = self.video
         left = Unfinished(video.name)
         unfinished.clear(left)
@@ -115,7 +115,7 @@ class Making:
 
     def _filmed(
         self, left: Unfinished, chunks: KeptChunks, film: Film | None, prompt: str | None
-    ) -> tuple[Tensor, Path | None]:
+    ) -> tuple[Tensor, Path | None, Told | None]:
         video = self.video
         clock, begun = video.request.clock, self._begun(chunks)
         if begun is not None and begun.made:
@@ -141,7 +141,7 @@ class Making:
             not run.chunks.beyond
         ):  # else a longer one has begun, which is still to be gone on with
             run.left.ended(prompt)
-        return latent.to(comfy.model_management.intermediate_device()), path
+        return latent.to(comfy.model_management.intermediate_device()), path, run.told
 
     def _begun(self, chunks: KeptChunks) -> Begun | None:
         video = self.video

@@ -155,7 +155,7 @@ def whole(video, so_far={}):  # noqa: B006
 
 def gone_on(video):
     """Make a video as the node does; return how it differs from one that was not interrupted."""
-    latent, _ = Making(video).run()
+    latent, *_ = Making(video).run()
     expected = video.model.model.process_latent_out(whole(video))
     return "nothing" if latent.equal(expected) else str((latent - expected).abs().max())
 
