@@ -93,7 +93,9 @@ class RunOnTheWay:
         return prompts
 
     def told(self) -> None:
-        """Say the schedule as it ran, if it is not the one that was given."""
+        """Say the schedule as it ran, if it is not the one that was given, and what came late."""
+        while self.typed is not None and (live := self.typed.next()) is not None:
+            log.warning("not taken, for no chunk is left: %s", live.text[:40])
         if not self._turned:
             return
         prompts, place = self._timed, "for --prompt"

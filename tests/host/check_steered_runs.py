@@ -115,7 +115,7 @@ def encoders(found):
 
 @contextmanager
 def failing(at, error):
-    """Let the disk fail while chunks are moved: at its n-th write or removal, or at all of these."""
+    """Let the disk fail while chunks are moved: at its n-th change, or at all removals."""
     write, unlink, move = parts.write_part, Path.unlink, RunOnTheWay._move
     count, moves = [0], []
 

@@ -156,7 +156,7 @@ def test_what_was_steered_and_interrupted_goes_on_as_the_schedule_that_ran(host)
 
 def test_who_is_not_the_page_of_a_run_cannot_reach_it(host):
     with running(host, graph(RED, 73, "video/mine")) as prompt_id:
-        for asked in ({"client": "another"}, {"sampler": "4"}):
+        for asked in ({"client": "another"}, {"sampler": "4"}, {"sampler": "9:3"}):
             answer = told(host, prompt_id, BLUE, **asked)
             assert answer["error"].startswith("prompt_id, node and client must be those"), answer
         assert "must be those" in told(host, "another", BLUE)["error"]

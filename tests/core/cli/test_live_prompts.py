@@ -122,6 +122,12 @@ def test_lines_are_taken_one_by_one_and_what_is_none_is_left_out(generate):
     assert len(chunks) == 2 and chunks[1] > chunks[0] > 1
 
 
+def test_what_comes_too_late_is_said(generate):
+    code, said, _ = generate("one.safetensors", CAT, *[(1, f"{FOX} {n}") for n in range(9)])
+    taken, late = said.count(" takes: "), said.count("not taken, for no chunk is left: a fox")
+    assert code == 0 and late and taken + late == 9, said
+
+
 def test_chunks_that_are_denoised_together_take_prompts_and_no_cuts(generate):
     lines = [(1, f"# {DOG}"), (1, FOX)]
     code, said, path = generate("one.safetensors", CAT, *lines, model="rolling_forcing")
