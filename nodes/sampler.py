@@ -163,6 +163,7 @@ class HeadForcingSampler(io.ComfyNode):
         node = get_executing_context()
         node = node and node.node_id
         told = Told(model, request, encoded(prompts), given, decoder, cls.hidden, node)
+        told.graph.forget_count()
         needs, screen = _foreseen(told), None
         if decoder is not None:
             style = VideoStyle(fps or chosen.video.fps, quality, container)
@@ -175,7 +176,7 @@ def _foreseen(told: Told) -> str:
     """Say what the run will take, and in the log which prompt will rule when.
 
     Raises:
-        ValueError: if it cannot fit.
+        ValueError: if it cannot fit, or the prompts do not.
     """
     if len(told.said.prompts) > 1:
         log.info("Head Forcing: prompts\n%s", told.plan)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TextIO
 
 from ..generation import VideoRequest
 from ..video import LivePrompt
@@ -27,27 +28,33 @@ class TypedPrompts:
         joint: chunks are denoised together: where scenes begin is known before.
     """
 
-    source: TextIO
+    source: Iterable[str]
     joint: bool = False
     _waiting: SimpleQueue[LivePrompt] = field(default_factory=SimpleQueue)
 
     @classmethod
     def begin(cls, request: VideoRequest) -> TypedPrompts:
-        """Begin to read what is typed."""
-        typed = cls(sys.stdin, request.family.joint)
+        """Begin to read what is typed; nothing is where there is no keyboard, nor a pipe."""
+        if isinstance(sys.stdin, TextIOWrapper):  # what is no text is refused with its line alone
+            sys.stdin.reconfigure(errors="surrogateescape")
+        typed = cls(sys.stdin or (), request.family.joint)
         Thread(target=typed.read, name="headforcing-prompts", daemon=True).start()
         return typed
 
     def read(self) -> None:
         """Read all lines; what is no prompt is said and left out."""
-        for line in self.source:
-            text = line.strip()
-            if not text:
-                continue
-            try:
-                self._waiting.put(self._prompt(text))
-            except ValueError as error:
-                log.warning("not taken: %s", error)
+        try:
+            for line in self.source:
+                self._take(line.strip())
+        except (OSError, ValueError) as error:  # a terminal that is gone, or closed
+            log.warning("nothing more is taken, for lines must be readable, got: %s", error)
+
+    def _take(self, line: str) -> None:
+        try:
+            if line:
+                self._waiting.put(self._prompt(line))
+        except ValueError as error:
+            log.warning("not taken: %s", error)
 
     def next(self) -> LivePrompt | None:
         """Return the prompt that waits longest, if one does; it waits no longer."""

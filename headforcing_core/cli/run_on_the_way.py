@@ -7,18 +7,19 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import Tensor
 
 from ..generation import VideoRequest
 from ..models import WanModel
 from ..reel import Film, KeptChunks
 from ..rollout import FinishedChunk
+from ..stopping import undisturbed
 from ..video import Chunk, PromptSchedule, as_ran, schedule_of, schedule_text
+from .earlier import is_video
 from .live import TypedPrompts
 from .showing import Showing, titled
 from .unfinished import Unfinished
-from .words import Words, plain
+from .words import Words, plain, words_said
 
 log = logging.getLogger("headforcing")
 
@@ -54,6 +55,7 @@ class RunOnTheWay:
     film: Film | None = None
     showing: Showing | None = None
     frames: int = field(default=0, init=False)
+    _turned: bool = field(default=False, init=False)
 
     def finished(self, done: FinishedChunk) -> None:
         """Count a chunk, and show it."""
@@ -75,12 +77,14 @@ class RunOnTheWay:
         form, clock = self.request.family.video, self.request.clock
         ran = as_ran(self.words.prompts, clock, form, chunk.start, live)
         try:
+            schedule_text(ran)  # what could not be written could not be made again
             words = Words.open(self.options, ran, clock, form, self.request.family.shot_words)
             prompts = words.schedule(clock, self.options.text_tokens, self.model.device)
-        except (ValueError, torch.OutOfMemoryError) as error:
+        except (ValueError, RuntimeError, OSError) as error:  # no room, or no encoder any more
             log.warning("chunk %d does not take %r: %s", chunk.index + 1, live.text[:40], error)
             return None
-        self._become(words, prompts)
+        with undisturbed():
+            self._become(words, prompts)
         log.info(
             "chunk %d of %d (from %g s) takes%s: %s",
             *(chunk.index + 1, len(clock), form.moment(chunk.start)),
@@ -89,9 +93,20 @@ class RunOnTheWay:
         return prompts
 
     def told(self) -> None:
-        """Say the schedule as it ran, if it is not the one that was given."""
-        if self.typed is not None:
-            log.info("the schedule as it ran, for --prompt:\n%s", schedule_text(self._timed))
+        """Say the schedule as it ran, if it is not the one that was given, and what came late."""
+        while self.typed is not None and (live := self.typed.next()) is not None:
+            log.warning("not taken, for no chunk is left: %s", live.text[:40])
+        if not self._turned:
+            return
+        prompts, place = self._timed, "for --prompt"
+        if is_video(self.options.start):
+            if words_said(self.options) is None:
+                place = "of the whole, which the video says too"
+            else:  # which is what follows
+                end = round(self.request.family.video.moment(self.given.shape[2]), 3)
+                after = [prompt for prompt in prompts if prompt.start >= end]
+                prompts = [replace(one, start=round(one.start - end, 3)) for one in after]
+        log.info("the schedule as it ran, %s:\n%s", place, schedule_text(prompts))
 
     @property
     def _timed(self) -> list:
@@ -104,7 +119,7 @@ class RunOnTheWay:
 
     def _become(self, words: Words, prompts: PromptSchedule) -> None:
         """Take what is finished along, under the name of the other video."""
-        before, weights = self.left, self.model.state_dict()
+        before, weights, self._turned = self.left, self.model.state_dict(), True
         self.words = replace(words, texts=[])
         self.settings = {**self.settings, "schedule": plain(words.prompts)}
         of = (before.place, self.request, self.settings, prompts, self.given, weights)

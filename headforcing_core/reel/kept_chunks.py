@@ -180,7 +180,8 @@ class KeptChunks:
         if not there.waiting and not self.beyond:
             for file in (file for chunk in kept for file in self.files(chunk)):
                 if file.parent.suffix != ENDED:
-                    file.unlink(missing_ok=True)
+                    with suppress(OSError):  # there twice: a run is not to end of it
+                        file.unlink(missing_ok=True)
         return there
 
     def save_or_wait(self) -> None:

@@ -13,6 +13,8 @@ from .timed_prompt import TimedPrompt, Unit, brief
 
 # numbers that count pictures are read by it; times that are written here have units
 ANY_FPS = 16.0
+# of one prompt: encoders read fewer, and who waits for it waits until all are looked through
+MOST_LETTERS = 10_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,10 @@ class LivePrompt:
         """
         if not text.strip():
             raise ValueError("a live prompt must have a text, got none")
+        if len(text) > MOST_LETTERS:
+            raise ValueError(
+                f"a live prompt must have at most {MOST_LETTERS} characters, got {len(text)}"
+            )
         prompts = parse_prompts(text, ANY_FPS)
         if len(prompts) > 1 or prompts[0].start is not None:
             raise ValueError(

@@ -7,12 +7,15 @@ in which widgets are a list and subgraphs are nodes of a kind that is defined be
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any
 
 SCHEDULE, INPUT, TEXT = "HeadForcingPromptSchedule", "prompts", "text"
 # of the widget of its text
 PLACE = 0
+# where the host notes what a node's fingerprint was
+COUNT = "is_changed"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,29 @@ class SteeredGraph:
         self._place(name)
         return name
 
+    def check(self) -> None:
+        """Refuse a graph that cannot be made to say another schedule.
+
+        Raises:
+            ValueError: if it is one.
+        """
+        tried = replace(self, prompt=deepcopy(self.prompt), page=deepcopy(self.page))
+        try:
+            tried.write("")
+        except (AttributeError, LookupError, TypeError) as error:
+            raise ValueError(
+                "the graph that came with the run must be as the page saves it for prompts to be "
+                "told on the way, got another form; queue it from the page, or without a workflow"
+            ) from error
+
+    def forget_count(self) -> None:
+        """Take out how often the sampler was told prompts when this run began.
+
+        The host notes it in the graph; in one that is read from a file and queued again it would
+        believe it, and answer with what the sampler made meanwhile.
+        """
+        (self.prompt or {}).get(self.node or "", {}).pop(COUNT, None)
+
     def write(self, text: str) -> None:
         """Let the graph say a schedule, in both of its forms; what saves it later saves that.
 
@@ -63,11 +89,15 @@ class SteeredGraph:
         place = self._place(name)
         if place is not None:
             graph, node = place
-            values = node.get("widgets_values")
-            if isinstance(values, list) and values:
-                values[PLACE] = text
-            elif isinstance(values, dict):
+            values = node.setdefault("widgets_values", [])
+            if isinstance(values, dict):
                 values[TEXT] = text
+            else:
+                node["widgets_values"] = [
+                    *(values or [])[:PLACE],
+                    text,
+                    *(values or [])[PLACE + 1 :],
+                ]
             _disconnect(graph, node)
 
     def _place(self, name: str) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -67,6 +67,11 @@ class Run:
         told = send(torch.tensor(self.timesteps, dtype=torch.float32), timestep.device)
         return told.expand(len(timestep), -1)
 
+    def forget_text(self) -> None:
+        """Names of prompts mean others from now on."""
+        self.prompt = None
+        self.text.clear()
+
     def end(self) -> None:
         self.attend = None
         self.text.clear()

@@ -150,9 +150,7 @@ class Making:
         self._collect(run, path, latent.shape[2])
         if latent.shape[2] < clock.total_frames:
             tell(f"stopped as asked after {progress.done} of {len(clock)} chunks")
-        elif (
-            not run.chunks.beyond
-        ):  # else a longer one has begun, which is still to be gone on with
+        elif not run.chunks.beyond:  # else a longer one has begun, and is to be gone on with
             run.left.ended(prompt)
         latent = latent.to(comfy.model_management.intermediate_device())
         return Made(latent, path, run.told)

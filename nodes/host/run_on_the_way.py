@@ -17,6 +17,12 @@ from .unfinished import Unfinished
 from .video_name import Video, names_of
 
 log = logging.getLogger("headforcing")
+# a prompt that is none, no room for its encoder, and what else encoders of other packs may raise: a
+# run of hours is not to end of it. What stops a run is none of these.
+REFUSED = (
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, MemoryError),
+    *(OSError, RuntimeError, TypeError, ValueError),
+)
 
 
 @dataclass
@@ -51,12 +57,15 @@ class RunOnTheWay:
         if waiting is None or self.told is None:
             return None
         try:
-            receipt = self._turn(waiting.live, chunk)
-        except (ValueError, RuntimeError) as error:  # such as no room for the encoder
-            log.warning("Head Forcing: a live prompt was not taken: %s", error)
-            waiting.receipt.set_exception(ValueError(str(error).splitlines()[0]))
-        else:
-            waiting.receipt.set_result(receipt)
+            if self.reel is not None:  # its decoder may have to give way to the text encoder
+                self.reel.settle()
+            try:
+                told = self.told.steered(waiting.live, chunk)
+            except REFUSED as error:
+                log.warning("Head Forcing: a live prompt was not taken: %s", error)
+                waiting.receipt.set_exception(ValueError(_sentence(error)))
+            else:
+                waiting.receipt.set_result(self._turn(told, waiting.live, chunk))
         finally:
             if not waiting.receipt.done():
                 waiting.receipt.set_exception(ValueError("the run must go on, got its end"))
@@ -68,12 +77,8 @@ class RunOnTheWay:
         names = names_of(video.conditioning)
         return video.prompts, dict(zip(names, video.conditioning, strict=True))
 
-    def _turn(self, live: LivePrompt, chunk: Chunk) -> Mapping[str, Any]:
-        """Become the video with a prompt; return the receipt."""
-        if self.reel is not None:  # its decoder may have to give way to the text encoder
-            self.reel.settle()
-        told = self.told.steered(live, chunk)
-        # nothing that can be refused comes after this
+    def _turn(self, told: Told, live: LivePrompt, chunk: Chunk) -> Mapping[str, Any]:
+        """Become the video with a prompt; return the receipt. Nothing is refused any more."""
         text = told.prompts.written.text
         told.turned()
         self._move(told)
@@ -106,5 +111,14 @@ class RunOnTheWay:
             clips = self.reel.kept.moved(left.parts, frames, copied=chunks.beyond)
             cuts, changes = video.prompts.cuts, frozenset(video.prompts.starts)
             self.reel.turn(film, clips, cuts, changes)
-        before.forget()
+        if not chunks.beyond:  # else a longer one is still to be gone on with
+            before.forget()
         self.progress.turn(video, self.chunks)
+
+
+def _sentence(error: BaseException) -> str:
+    """Say in a line why a prompt was not taken."""
+    line = next(iter(str(error).splitlines()), "")
+    if line and isinstance(error, (RuntimeError, ValueError)):
+        return line
+    return f"the text encoder must take a live prompt, got {type(error).__name__}: {line or 'none'}"

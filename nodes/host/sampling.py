@@ -136,16 +136,18 @@ class _Rollouts(comfy.samplers.Sampler):
     ) -> Tensor:
         video, model = self.video, model_wrap.inner_model
 
-        def steer(chunk: Chunk) -> PromptSchedule | None:
-            said = video.steer and video.steer(chunk)
-            if said is None:
-                return None
-            schedule, words = blended(video.request, *said)
-            model_wrap.say(words, noise, empty)
-            check_patched(model_wrap.model_patcher)
-            return schedule
-
         with HostBackbone(model_wrap, extra_args, video.calls) as backbone:
+
+            def steer(chunk: Chunk) -> PromptSchedule | None:
+                said = video.steer and video.steer(chunk)
+                if said is None:
+                    return None
+                schedule, words = blended(video.request, *said)
+                model_wrap.say(words, noise, empty)
+                check_patched(model_wrap.model_patcher)
+                backbone.run.forget_text()
+                return schedule
+
             rollout = video.request.rollout(
                 *(backbone, self.prompts, video.observe),
                 batch=1,

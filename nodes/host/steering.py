@@ -63,8 +63,9 @@ class Steering:
             ValueError: if the run cannot be told.
         """
         with self._lock:
-            asked, runs = (prompt_id, _last(node), client), self._origin
-            if runs is None or asked != (runs.prompt_id, _last(runs.node or ""), runs.client):
+            asked, runs = (prompt_id, node, client), self._origin
+            # of a subgraph that is used twice, two nodes differ in their paths alone
+            if runs is None or asked != (runs.prompt_id, runs.node, runs.client):
                 return None
             self._check(live)
             before, self._waiting = self._waiting, Waiting(live)
@@ -78,11 +79,6 @@ class Steering:
         with self._lock:
             found, self._waiting = self._waiting, None
         return found
-
-
-def _last(node: str) -> str:
-    # inside of subgraphs names are paths
-    return node.split(":")[-1]
 
 
 class SteeredWidgets:

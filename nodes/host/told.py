@@ -101,7 +101,7 @@ class Told:
                 f"{self.request.family.title} denoises chunks together: where scenes begin must be "
                 "known from the beginning, got a cut on the way; put it into the schedule"
             )
-        _ = self.graph.schedule
+        self.graph.check()
 
     def steered(self, live: LivePrompt, chunk: Chunk) -> Told:
         """Return the video that this one becomes with a prompt that a chunk takes.

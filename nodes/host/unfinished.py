@@ -70,7 +70,8 @@ class Unfinished:
     def forget(self) -> None:
         """Remove the note of a run that became one of another video; parts that stay, stay."""
         for note in self.parts.paths(RUN):
-            note.unlink(missing_ok=True)
+            with suppress(OSError):  # what may not be removed does no harm
+                note.unlink(missing_ok=True)
         for root in roots():
             with suppress(OSError):  # not there, or not empty
                 (root / self.name[:SHORT]).rmdir()

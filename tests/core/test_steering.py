@@ -182,6 +182,7 @@ def test_a_schedule_is_written_so_that_it_is_read(text):
         ('{"0": "a cat", "24": "a dog"}', "one prompt without a time"),
         ("a \ud83d cat", "whole characters"),
         ("cat " * 300_000, "at most"),
+        ("1 " * 20_000, "at most 10000 characters"),  # a second of the server's for each 20 000
     ],
 )
 def test_what_is_no_single_prompt_is_refused(text, why):

@@ -64,7 +64,7 @@ def main():
     network = model.model.diffusion_model
     found = {"said": [], "kept": [], "played": [], "caches": [], "whole": []}
     with torch.inference_mode():
-        latent, path = making(model, vae, "whole").run()
+        latent, path, _ = making(model, vae, "whole").run()
         whole = pictures(path)
         decoder = vae.first_stage_model.decoder
         for number in range(int(sys.argv[-1]) if sys.argv[-1].isdigit() else 2):
@@ -90,7 +90,7 @@ def main():
             (growing,) = (folder / "video").glob(f"cut{number}*unfinished.mp4")
             found["kept"].append(len(kept) >= late - 1)
             found["played"].append(len(pictures(growing)) >= 12 * (late - 2) + 1)
-            again, path = making(model, vae, f"cut{number}").run()
+            again, path, _ = making(model, vae, f"cut{number}").run()
             found["whole"].append(again.equal(latent) and pictures(path) == whole)
     print("FOUND", json.dumps(found))
 

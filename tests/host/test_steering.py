@@ -10,6 +10,7 @@ import av
 import pytest
 import torch
 from comfy_host import needs_host
+from host_script import found_by
 from live_host import errors_of
 from prompts import NOW, latents, node, only
 from safetensors import safe_open
@@ -164,7 +165,7 @@ def test_what_was_steered_and_interrupted_goes_on_as_the_schedule_that_ran(host)
 
 def test_who_is_not_the_page_of_a_run_cannot_reach_it(host):
     with running(host, graph(RED, 73, "video/mine")) as prompt_id:
-        for asked in ({"client": "another"}, {"sampler": "4"}):
+        for asked in ({"client": "another"}, {"sampler": "4"}, {"sampler": "9:3"}):
             answer = told(host, prompt_id, BLUE, **asked)
             assert answer["error"].startswith("prompt_id, node and client must be those"), answer
         assert "must be those" in told(host, "another", BLUE)["error"]
@@ -199,6 +200,55 @@ def test_a_graph_that_could_not_say_what_ran_is_refused(host):
         assert any("must feed this sampler alone" in (error or "") for error in errors), errors
 
 
+SHAPES = {
+    "nodes": {"nodes": None},
+    "another form": {"1": {"class_type": "HeadForcingSampler"}, "nodes": [None, {"type": "x"}]},
+    "subgraphs": page(RED)["workflow"] | {"definitions": {"subgraphs": [{"no": "id"}]}},
+    "sockets": page(RED, inputs=[None])["workflow"],
+    "links": page(RED, inputs=[{"name": "text", "link": 5}])["workflow"] | {"links": [None]},
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_workflow_of_another_form_is_refused_and_the_run_goes_on(host, name):
+    prompt = graph(RED, 90 + len(name), f"video/shape{len(name)}", 6.0)
+    with running(host, prompt, 1, {"workflow": SHAPES[name]}) as prompt_id:
+        assert "must be as the page saves it" in told(host, prompt_id, BLUE)["error"]
+
+
+@pytest.mark.parametrize("values", [None, [], {}, [RED, "", "auto", 0]])
+def test_the_workflow_says_what_ran_however_it_has_its_widgets(host, values):
+    name = f"video/values{len(values or '')}{type(values).__name__}"
+    prompt = graph(RED, 101, name, 6.0)
+    with running(host, prompt, 1, page(RED, widgets_values=values)) as prompt_id:
+        ran = told(host, prompt_id, BLUE)["schedule"]
+    (shown,) = film_of(host, name)["workflow"]["nodes"]
+    found = shown["widgets_values"]
+    assert found == ({"text": ran} if values == {} else [ran, *(values or [])[1:]])
+
+
+def test_a_graph_that_is_read_from_a_file_is_not_answered_with_what_came_later(host):
+    """Nor does the sampler's plan tell what did not run."""
+    prompt = graph(RED, 111, "video/read")
+    prompt["4"]["inputs"]["filename_prefix"] = "latents/read"
+    prompt["5"] = node("PreviewAny", source=[SAMPLER, 1])
+    with running(host, prompt, 1, page(RED)) as prompt_id:
+        assert "chunk" in told(host, prompt_id, BLUE)
+    (plan,) = host.wait(prompt_id)["outputs"]["5"]["text"]
+    assert BLUE in plan and RED in plan
+    first = only(host, "read_*.latent")
+    read = film_of(host, "video/read")["prompt"]
+    made_anew(host, json.loads(json.dumps(read)), "readsame")
+    host.forget()
+    shutil.rmtree(host.base / "output" / "head_forcing_unfinished")
+    read["4"]["inputs"]["filename_prefix"] = "latents/readsteered"
+    with running(host, json.loads(json.dumps(read)), 1) as prompt_id:
+        assert "chunk" in told(host, prompt_id, GREEN)
+    read["4"]["inputs"]["filename_prefix"] = "latents/readagain"
+    host.run(json.loads(json.dumps(read)))
+    assert torch.equal(only(host, "readagain_*.latent"), first)
+
+
 def test_of_two_the_later_is_taken_and_what_comes_too_late_is_said(host):
     with running(host, graph(RED, 78, "video/two")) as prompt_id, ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(told, host, prompt_id, f"{BLUE}{'!' * n}") for n in range(4)]
@@ -212,3 +262,33 @@ def test_of_two_the_later_is_taken_and_what_comes_too_late_is_said(host):
     assert (
         "chunk" in answer or "a chunk left" in answer["error"] or "must be those" in answer["error"]
     )
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return found_by("check_steered_runs.py")
+
+
+def test_prompts_that_have_other_names_now_are_not_taken_for_each_other(runs):
+    assert [runs[name] for name in ("shots 1", "shots 2", "shot words")] == [0, 0, 0]
+
+
+def test_what_an_encoder_raises_is_said_and_the_run_goes_on_as_it_was(runs):
+    found = {name: runs[f"encoder {name}"] for name in ("KeyError", "TypeError", "RuntimeError")}
+    for name, (as_it_was, said) in found.items():
+        assert as_it_was and f"take a live prompt, got {name}" in said
+    assert runs["encoder OutOfMemoryError"] == [True, "no room"]
+
+
+def test_whatever_becomes_of_a_move_both_schedules_make_what_they_say(runs):
+    for name in ("killed at 1", "killed at 6", "killed at 12", "killed at 14", "killed at 16"):
+        assert runs[name] == [True, True, True], name
+    assert runs["full"] == runs["locked"] == [False, True, True]
+
+
+def test_a_longer_video_goes_on_when_a_shorter_one_is_steered(runs):
+    assert runs["note of the longer"] == 1 and runs["longer goes on"]
+
+
+def test_a_video_that_cannot_be_written_ends_its_run_all_the_same(runs):
+    assert runs["a broken reel"] == ["not encoded", "the run must go on, got its end"]

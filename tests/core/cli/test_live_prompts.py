@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from io import BytesIO, TextIOWrapper
 
 import pytest
 import torch
@@ -54,15 +55,16 @@ class Typing:
 def generate(models, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(models)
 
-    def run(name, prompt, *lines, model="self_forcing", more=()):
+    def run(name, prompt, *lines, model="self_forcing", more=(), **typing):
         place = tmp_path / name
         place.parent.mkdir(exist_ok=True)
         typed = ("--prompts-from", "-") if lines else ()
-        monkeypatch.setattr(sys, "stdin", Typing(place, *lines))
+        monkeypatch.setattr(sys, "stdin", typing.get("stdin", Typing(place, *lines)))
         to = ("--video", place, *VIDEO) if place.suffix == ".mp4" else ("--out", place)
         line = ["generate", "--model", f"{model}.safetensors", *SMALL, *WORDS, *to, *typed, *more]
         try:
-            code = main([str(argument) for argument in (*line, "--prompt", prompt)])
+            said = () if prompt is None else ("--prompt", prompt)
+            code = main([str(argument) for argument in (*line, *said)])
         except SystemExit as stop:
             code = stop.code
         return code, capsys.readouterr().err, place
@@ -120,6 +122,12 @@ def test_lines_are_taken_one_by_one_and_what_is_none_is_left_out(generate):
     assert len(chunks) == 2 and chunks[1] > chunks[0] > 1
 
 
+def test_what_comes_too_late_is_said(generate):
+    code, said, _ = generate("one.safetensors", CAT, *[(1, f"{FOX} {n}") for n in range(9)])
+    taken, late = said.count(" takes: "), said.count("not taken, for no chunk is left: a fox")
+    assert code == 0 and late and taken + late == 9, said
+
+
 def test_chunks_that_are_denoised_together_take_prompts_and_no_cuts(generate):
     lines = [(1, f"# {DOG}"), (1, FOX)]
     code, said, path = generate("one.safetensors", CAT, *lines, model="rolling_forcing")
@@ -149,6 +157,38 @@ def test_what_was_typed_is_gone_on_with_after_a_kill(generate, monkeypatch):
     assert code == 0 and "going on after 6 chunks" in said, said
     _, _, other = generate("two.safetensors", schedule)
     assert torch.equal(latents(path)[0], latents(other)[0])
+
+
+def test_of_a_video_that_goes_on_the_schedule_is_what_follows(generate):
+    _, _, start = generate("one/a.mp4", f"[0:3] {CAT}\n[3:6] {DOG}")
+    more = ("--start", start, "--from", 3)
+    _, said, path = generate("two/a.mp4", "[0:2] a cow", (5, FOX), more=more)
+    about, schedule = read_about(path), ran(said)
+    assert "a cow" in schedule and FOX in schedule and CAT not in schedule
+    code, said, other = generate("three/a.mp4", schedule, more=more)
+    assert code == 0 and read_about(other) == about, said
+    assert other.read_bytes() == path.read_bytes()
+    _, said, path = generate("four/a.mp4", None, (5, FOX), more=more)
+    assert "the schedule as it ran, of the whole" in said
+    assert [one["text"] for one in read_about(path)["prompts"]][::2] == [CAT, FOX]
+
+
+def test_where_nothing_can_be_typed_the_video_is_made(generate):
+    """No keyboard, bytes that are no text, a terminal that goes away; what comes later is taken."""
+
+    def gone():
+        yield f"{FOX}\n"
+        raise OSError("no terminal")
+
+    takes = "chunk 1 of 8 (from 0 s) takes: a fox"
+    raw = TextIOWrapper(BytesIO(b"\xff\xfe\x80\na fox"), "utf-8")
+    for source, wanted in (
+        (None, "wrote 24 of 24"),
+        (raw, takes),
+        (gone(), "nothing more is taken"),
+    ):
+        code, said, _ = generate("one.safetensors", CAT, more=("--prompts-from", "-"), stdin=source)
+        assert code == 0 and wanted in said, said
 
 
 @pytest.mark.parametrize(
