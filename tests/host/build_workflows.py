@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from ui_workflow import CLOSED, Column, Model, build
+from ui_workflow import CLOSED, OWN, Column, Model, build
 
 OUT = Path(__file__).parents[2] / "workflows"
 RED, YELLOW = (
@@ -81,7 +81,7 @@ PLAYS = (
 )
 
 
-VIDEO = Column("3  Video", 400, {"Sampler": 840})
+VIDEO = Column("3  Video", 360, {"Sampler": OWN})
 DRIFT = {"Drift": CLOSED, "Drift over time": 380}
 RESULT = Column("4  Result", 330, DRIFT)
 STORY_RESULT = Column("4  Result", 330, {"What ruled when": 150, **DRIFT})
@@ -125,8 +125,8 @@ def demo():
         **watched("Sampler"),
     }
     columns = [
-        Column("1  Model", 360, {"Read me": 210, "Demo model": 102, "Prompts": 320}),
-        Column("2  What heads remember", 320, {"Method": 712}),
+        Column("1  Model", 360, {"Read me": 210, "Demo model": OWN, "Prompts": OWN}),
+        Column("2  What heads remember", 320, {"Method": OWN}),
         VIDEO,
         STORY_RESULT,
     ]
@@ -161,12 +161,12 @@ def minute():
     columns = [
         Column(
             *("1  Model", 370),
-            {"Read me": 270, "Model": 146, "Text encoder": 116, "VAE": 66},
+            {"Read me": 270, "Model": OWN, "Text encoder": OWN, "VAE": OWN},
         ),
         Column(
             "2  Prompt and heads",
             340,
-            {"Prompt": 130, "Heads": 346, "Method: head_forcing (open to change)": CLOSED},
+            {"Prompt": 130, "Method: head_forcing (open to change)": CLOSED, "Heads": OWN},
         ),
         VIDEO,
         Column("4  Result", 330, {"Head types": 260, **DRIFT}),
@@ -201,9 +201,9 @@ def story():
     columns = [
         Column(
             *("1  Model", 370),
-            {"Read me": 270, "Model": 146, "Text encoder": 116, "VAE": 66},
+            {"Read me": 270, "Model": OWN, "Text encoder": OWN, "VAE": OWN},
         ),
-        Column("2  Prompts and memory", 370, {"Prompts": 380, "Method": 190}),
+        Column("2  Prompts and memory", 370, {"Prompts": OWN, "Method": OWN}),
         VIDEO,
         STORY_RESULT,
     ]
@@ -234,10 +234,10 @@ def profile():
         "How sure": ("PreviewAny", {"source": ("Heads", 3)}),
     }
     columns = [
-        Column("1  Model", 360, {"Read me": 210, "Demo model": 102, "Prompts": 320}),
-        Column("2  Heads", 330, {"Heads": 346}),
+        Column("1  Model", 360, {"Read me": 210, "Demo model": OWN, "Prompts": OWN}),
+        Column("2  Heads", 330, {"Heads": OWN}),
         Column("3  What they are", 330, {"Head types": 300, "How sure": 330}),
-        Column("4  By hand", 330, {"One head changed": 130, "After the change": 300}),
+        Column("4  By hand", 330, {"One head changed": OWN, "After the change": 270}),
     ]
     graph["One head changed"][1]["head_map"] = ("Heads", 1)
     return graph, columns, {}, None
@@ -287,8 +287,8 @@ def methods():
     )
     closed = {part: {f"{part} {name}": CLOSED for name in names} for part in ("Method", "Decode")}
     columns = [
-        Column("1  Model", 320, {"Read me": 230, "Demo model": 102, "Prompt": 130}),
-        Column("2  For all three", 230, {"Seconds": 58, "Seed": 82, **closed["Method"]}),
+        Column("1  Model", 320, {"Read me": 230, "Demo model": OWN, "Prompt": 130}),
+        Column("2  For all three", 230, {"Seconds": OWN, "Seed": OWN, **closed["Method"]}),
         Column(
             *("3  Videos", 230),
             {**{f"Video of {name}": CLOSED for name in names}, **closed["Decode"]},
@@ -296,10 +296,10 @@ def methods():
         Column(
             "4  Drift",
             240,
-            {f"Drift of {name}": 140 for name in names}
+            {f"Drift of {name}": OWN for name in names}
             | {"Two beside": CLOSED, "Three beside": CLOSED},
         ),
-        Column("5  Result", 340, {"Drift": 150, "Video": 106, "Save": 330}),
+        Column("5  Result", 340, {"Drift": 150, "Video": OWN, "Save": OWN}),
     ]
     return graph, columns, {}, None
 
@@ -331,11 +331,11 @@ def image():
         **watched("Sampler"),
     }
     columns = [
-        Column("1  Model", 350, {"Read me": 210, "Demo model": 102, "Prompt": 130}),
+        Column("1  Model", 350, {"Read me": 210, "Demo model": OWN, "Prompt": 130}),
         Column(
             "2  Image",
             300,
-            {"Another video": CLOSED, "Its pictures": CLOSED, own: 82, "The image": 260,
+            {"Another video": CLOSED, "Its pictures": CLOSED, own: OWN, "The image": 270,
              "Encode": CLOSED},
 
         ),
@@ -368,7 +368,7 @@ def two_steps():
     columns = [
         Column(
             *("1  Model", 370),
-            {"Read me": 290, "Model": 146, "Text encoder": 116, "VAE": 66},
+            {"Read me": 290, "Model": OWN, "Text encoder": OWN, "VAE": OWN},
         ),
         Column("2  Prompt", 340, {"Prompt": 130}),
         VIDEO,
@@ -401,9 +401,9 @@ def krea():
     columns = [
         Column(
             *("1  Model", 370),
-            {"Read me": 310, "Model": 146, "Text encoder": 116, "VAE": 66},
+            {"Read me": 310, "Model": OWN, "Text encoder": OWN, "VAE": OWN},
         ),
-        Column("2  Prompts", 370, {"Prompts": 380}),
+        Column("2  Prompts", 370, {"Prompts": OWN}),
         VIDEO,
         STORY_RESULT,
     ]

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from node_heights import heights_of
+
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COMFY_DYNAMICCOMBO_V3"}
 
 
@@ -30,8 +32,8 @@ def nested(spec, key):
     return [*inputs.get("required", {}).items(), *inputs.get("optional", {}).items()]
 
 
-# a node of which only the title is shown
-CLOSED = None
+# a node of which only the title is shown, and one as tall as its kind is
+CLOSED, OWN = None, "own"
 TITLE, GAP, EDGE = 30, 34, 30
 CLOSED_SIZE = (225, 0)
 # of the oldest host that has been tried with these
@@ -50,7 +52,7 @@ class Model(NamedTuple):
 class Column(NamedTuple):
     """A group of nodes under each other.
 
-    heights: title of a node -> height under its title; None: closed.
+    heights: title of a node -> height under its title, OWN, or CLOSED.
     stairs: how much further right each stands than the one above, so that links run forward.
     """
 
@@ -60,17 +62,25 @@ class Column(NamedTuple):
     stairs: int = 12
 
 
-def places_of(columns):
-    """Return {title: (x, y, width, height)} and the groups around the columns."""
+def places_of(columns, graph):
+    """Return {title: (x, y, width, height)} and the groups around the columns.
+
+    A node stands below the room that the one above takes after a run; a group has room for all.
+    """
+    kinds = [described[0] for described in graph.values() if not isinstance(described, str)]
     places, groups, x = {}, [], 0
     for number, column in enumerate(columns, start=1):
         y, right = 0, x + column.width
         for step, (title, height) in enumerate(column.heights.items()):
-            at = x + step * column.stairs
-            size = CLOSED_SIZE if height is CLOSED else (column.width, height)
-            places[title] = (at, y, *size)
-            right = max(right, at + size[0])
-            y += size[1] + TITLE + GAP
+            at, width, room = x + step * column.stairs, column.width, height
+            if height is CLOSED:
+                width, height = CLOSED_SIZE
+                room = height
+            elif height is OWN:
+                height, room = heights_of(*graph[title], width, kinds)
+            places[title] = (at, y, width, height)
+            right = max(right, at + width)
+            y += room + TITLE + GAP
         bounding = [x - 10, -TITLE - 44, right - x + 20, y - GAP + 58]
         groups.append(
             {"id": number, "title": column.title, "bounding": bounding, "color": "#3f789e",
@@ -90,7 +100,7 @@ def build(graph, columns, files, app, info):
         app: ([(title, widget)], [titles]): what App mode shows and what it makes; or None.
     """
     ids = {title: number for number, title in enumerate(graph, start=1)}
-    places, groups = places_of(columns)
+    places, groups = places_of(columns, graph)
     links, nodes = [], []
     for title, described in graph.items():
         x, y, width, height = places[title]
@@ -104,9 +114,13 @@ def build(graph, columns, files, app, info):
         kind, given = described
         values, inputs = _filled(kind, given, title, graph, ids, links, info)
         if columns and height == 0:
-            common |= {"flags": {"collapsed": True}, "size": [340, 90 + 26 * len(values)]}
+            # opened, it grows to what it shows; a page counts this when it fits a graph in
+            common |= {"flags": {"collapsed": True}, "size": [340, 150]}
         properties = {"Node name for S&R": kind}
         properties |= OURS if kind.startswith("HeadForcing") else CORE
+        if kind.startswith("HeadForcing"):
+            # else the page takes its height for that of all widgets in view
+            common["showAdvanced"] = False
         if title in files:
             properties["models"] = [files[title]._asdict()]
         known = info[kind]
