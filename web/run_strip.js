@@ -26,8 +26,8 @@ const SHEET = `
   .ok::before { content: "●"; color: #5fd38a; }
   .out::before { content: "▲"; color: #ffb454; }
   .back::before { content: "◌"; color: #9ecbff; }
-  .all.light .ok::before { color: #1a7f43; } .all.light .out::before { color: #a35200; }
-  .all.light .back::before { color: #1d5fa8; } .all.light .wrong { color: #b3261e; }
+  :host(.light) .ok::before { color: #1a7f43; } :host(.light) .out::before { color: #a35200; }
+  :host(.light) .back::before { color: #1d5fa8; }
   [hidden] { display: none !important; }
 `
 /** @type {WeakMap<any, {news: (told: any) => void, load: () => void}>} */
@@ -109,7 +109,7 @@ function makeView(panel, stopIt) {
   const button = made("button", { type: "button", textContent: say("stop.button") })
   button.title = say("stop.hint")
   button.addEventListener("click", stopIt)
-  const facts = made("div", { className: "facts" }), lights = made("div", { className: "lights" })
+  const facts = made("div", { className: "facts" }), lights = made("div", { className: "lights", tabIndex: 0 })
   lights.setAttribute("role", "status")
   const strip = makeStrip()
   const head = made("div", { className: "head" }, state, button)
@@ -117,8 +117,6 @@ function makeView(panel, stopIt) {
   panel.root.append(all)
   return {
     show(run) {
-      all.classList.toggle("light", document.body.classList.contains("dark-theme") === false
-        && luminous(getComputedStyle(panel.element).color) < 0.5)
       state.textContent = run === null ? say("run.idle") : stateText(run)
       state.title = state.textContent
       for (const part of [facts, lights]) part.hidden = run === null
@@ -127,12 +125,6 @@ function makeView(panel, stopIt) {
       strip.show(run)
     },
   }
-}
-
-// Return how light a colour is, 0 to 1.
-function luminous(colour) {
-  const [red, green, blue] = colour.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255]
-  return (0.3 * red + 0.6 * green + 0.1 * blue) / 255
 }
 
 function stateText(run) {
