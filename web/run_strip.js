@@ -21,7 +21,8 @@ const SHEET = `
   .head { display: flex; gap: 8px; align-items: center; min-height: 24px; }
   .head .state { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
   .facts { color: var(--hf-text); min-height: 16px; }
-  .lights { display: flex; flex-wrap: wrap; gap: 2px 10px; max-height: 36px; overflow: auto; }
+  .lights { display: flex; flex-wrap: wrap; gap: 2px 10px; align-content: start;
+    flex: 1 1 52px; min-height: 52px; overflow: auto; }
   .light::before { display: inline-block; margin-right: 4px; }
   .ok::before { content: "●"; color: #5fd38a; }
   .out::before { content: "▲"; color: #ffb454; }

@@ -24,12 +24,16 @@ export const SHEET = `
   .bars { position: absolute; inset: 18px 0 0 0; }
   .bar { position: absolute; top: 0; bottom: 2px; overflow: hidden; padding: 3px 6px 3px 9px; color: #fff;
     background: #2c4a6e; border: 1px solid #7fa6d6; border-radius: 4px; cursor: grab; user-select: none;
-    display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; touch-action: none; }
+    touch-action: none; }
+  .bar .words { overflow: hidden; overflow-wrap: anywhere;
+    display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
   .bar.odd { background: #27566a; }
-  .bar[aria-selected=true] { border: 2px solid #fff; background: #1d3a5f; padding: 2px 5px 2px 8px; }
+  .bar[aria-selected=true] { border: 2px solid #5a9be6; background: #eef5ff; color: #0b1f38;
+    padding: 2px 5px 2px 8px; }
   .bar:focus-visible { outline-offset: -3px; }
   .bar.to { border-style: dashed; border-color: #ffd479; }
   .mark { font-weight: bold; color: #ffd479; }
+  .bar[aria-selected=true] .mark { color: #8a4b00; }
   .edge { position: absolute; top: 18px; bottom: 2px; width: 9px; margin-left: -5px; cursor: ew-resize;
     touch-action: none; }
   .edge::after { content: ""; position: absolute; inset: 6px 3px; border-radius: 2px; background: #fff; opacity: .55; }
@@ -147,8 +151,10 @@ export class TimelineView {
       "aria-selected": String(is), "aria-label": this.name(n, ends), title: one.text, "data-n": String(n),
     })
     styled(bar, { left: `${ends[n] * this.per}px`, width: `${(ends[n + 1] - ends[n]) * this.per}px` })
-    if (n && one.cuts) bar.append(made("span", { className: "mark", textContent: "# " }))
-    bar.append(made("b", { textContent: `${n + 1} ` }), one.text)
+    // clamped inside of the bar: what is clamped fills its box with the lines that it leaves out
+    const words = made("div", { className: "words" }, made("b", { textContent: `${n + 1} ` }), one.text)
+    if (n && one.cuts) words.prepend(made("span", { className: "mark", textContent: "# " }))
+    bar.append(words)
     bar.addEventListener("keydown", event => this.acts.key(event, n))
     bar.addEventListener("focus", () => n !== this.chosen && this.acts.choose(n))
     bar.addEventListener("pointerdown", event => event.button === 0 && this.hold(event, n))
@@ -247,12 +253,15 @@ export class TimelineView {
     const text = one?.text ?? ""
     if (document.activeElement !== this.field) this.field.value = text
     this.field.readOnly = this.locked || one === undefined
-    for (const button of Object.values(tools)) button.disabled = this.locked || one === undefined
-    const count = this.line.prompts.length, placed = isPlaced(this.line)
-    if (count < 2) tools.delete.disabled = true
-    if (chosen < 1) tools.earlier.disabled = true
-    if (chosen > count - 2) tools.later.disabled = true
-    if (chosen < 1 || !placed) tools.cut.disabled = true
+    const count = this.line.prompts.length, held = this.bars.getRootNode().activeElement
+    const cannot = {
+      delete: count < 2, earlier: chosen < 1, later: chosen > count - 2,
+      cut: chosen < 1 || !isPlaced(this.line),
+    }
+    for (const [name, button] of Object.entries(tools))
+      button.disabled = this.locked || one === undefined || Boolean(cannot[name])
+    // a button that cannot be pressed any more does not take the keys with it
+    if (held?.disabled) this.focus()
     tools.cut.setAttribute("aria-pressed", String(Boolean(chosen && one?.cuts)))
   }
 
