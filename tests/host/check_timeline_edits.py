@@ -17,7 +17,8 @@ NODES = f"""app.canvas.graph._nodes.filter(node => node.type === "{SCHEDULE}")""
 ROOT = f"""{NODES}[which].widgets.find(one => one.name === "prompt_timeline").element"""
 SHOWN = f"""which => {{
   const element = {ROOT}, root = element.shadowRoot, active = root.activeElement;
-  const bars = [...root.querySelectorAll(".bar")], text = name => root.querySelector(name).textContent;
+  const bars = [...root.querySelectorAll(".bar")];
+  const text = name => root.querySelector(name).textContent;
   return {{
     text: {NODES}[which].widgets.find(one => one.name === "text").value,
     bars: bars.map(bar => bar.ariaLabel), note: text(".note"), said: text(".said"),
@@ -35,6 +36,11 @@ STILL = f"""([which, was]) => {{
   const bars = [...{ROOT}.shadowRoot.querySelectorAll(".bar")].map(bar => bar.ariaLabel);
   return JSON.stringify(bars) !== JSON.stringify(was);
 }}"""
+IN_SIGHT = """bar => {
+  const at = bar.getBoundingClientRect();
+  const all = bar.getRootNode().querySelector(".scroll").getBoundingClientRect();
+  return at.left >= all.left - 1 && at.right <= all.right + 1;
+}"""
 PANEL = "[data-panel=prompt_timeline]"
 CENTRE = "() => { app.canvas.ds.scale = 1; app.canvas.ds.offset = [300, -250]; }"
 INSIDE = f"""() => {{
@@ -58,9 +64,9 @@ UNLINK = f"""() => {{
   app.graph.remove(from);
 }}"""
 LISTED = [
-    {"start": 0, "text": "a red ball", "note": "mine"},
-    {"start": 10, "text": "a blue ball"},
-    {"start": 20, "text": "a green ball"},
+    {"start": 0, "text": "a red ball", "end": 10},
+    {"start": 10, "text": "a blue ball", "end": 20},
+    {"start": 20, "text": "a green ball", "end": 30},
 ]
 
 
@@ -135,6 +141,13 @@ def edited(timelines, found):
         timelines.bar(1)
         before = timelines.shown()
         found[name] = [before, step(), timelines.undone()]
+    timelines.bar(0)
+    timelines.panel.locator("textarea").fill("a green ball")
+    timelines.bar(1)
+    found["left for a bar"] = timelines.shown()
+    timelines.panel.locator("textarea").fill("a red ball")
+    found["left for a button"] = [timelines.press("Split"), timelines.undone(), timelines.undone()]
+    timelines.undone()
     timelines.bar(1)
     found["kept"] = [timelines.press("Cut #"), timelines.press("Cut #"), timelines.undone()]
     timelines.undone()
@@ -150,6 +163,7 @@ def by_keys(timelines, found):
         found[f"key {name}"] = timelines.keys(*keys)
     # a button that can be pressed no more
     timelines.write("a red ball | a blue ball")
+    timelines.bar(0)
     timelines.panel.get_by_role("button", name="Later").focus()
     found["key exhausted"] = timelines.keys("Enter")
 
@@ -220,13 +234,11 @@ def many(timelines, found):
     page.page.keyboard.press("s")
     page.page.wait_for_function(STILL, arg=[0, was], polling=20)
     split = time.monotonic() - begun
+    bars = timelines.panel.locator(".bar")
     found["many"] = {
         "first": first, "split": timelines.shown(), "drawn": drawn, "walked": walked, "took": split,
-        "widths": timelines.panel.locator(".bar").evaluate_all("all => all.map(x => x.offsetWidth)"),
-        "seen": timelines.panel.locator(".bar").nth(21).evaluate(
-            """bar => { const at = bar.getBoundingClientRect();
-            const all = bar.getRootNode().querySelector(".scroll").getBoundingClientRect();
-            return at.left >= all.left - 1 && at.right <= all.right + 1; }"""),
+        "widths": bars.evaluate_all("all => all.map(x => x.offsetWidth)"),
+        "seen": bars.nth(21).evaluate(IN_SIGHT),
     }  # fmt: skip
     page.picture("many")
     page.set(SAMPLER, "seconds", 30)

@@ -31,7 +31,9 @@ const SHEET = `
   button, select { font: inherit; color: var(--hf-text); background: var(--hf-ground);
     border: 1px solid var(--hf-line); border-radius: 4px; padding: 2px 8px; cursor: pointer; }
   button:disabled { opacity: .6; cursor: default; }
-  :focus-visible { outline: 2px solid #6ab0ff; outline-offset: 1px; }
+  :host { --hf-focus: #6ab0ff; } :host(.light) { --hf-focus: #1d5fa8; }
+  :focus-visible, ::slotted(:focus-visible) { outline: 2px solid var(--hf-focus) !important; outline-offset: 1px; }
+  ::slotted(:focus-visible) { outline-offset: -2px !important; }
 `
 
 /**
