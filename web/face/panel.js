@@ -15,10 +15,17 @@ const shown = new Map()
 /** @type {Map<HTMLElement, (() => void) | undefined>} */
 const painted = new Map()
 const told = { attributes: true, attributeFilter: ["class", "style"] }
-const repaint = new MutationObserver(() => painted.forEach((recoloured, element) => {
-  lighten(element)
-  recoloured?.()
-}))
+let colours = ""
+const repaint = new MutationObserver(() => {
+  // they also change with every drag
+  const now = getComputedStyle(document.documentElement).getPropertyValue("--input-text")
+  if (now === colours) return
+  colours = now
+  painted.forEach((recoloured, element) => {
+    lighten(element)
+    recoloured?.()
+  })
+})
 for (const element of [document.documentElement, document.body]) repaint.observe(element, told)
 
 const SHEET = `
