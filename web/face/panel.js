@@ -16,9 +16,10 @@ const shown = new Map()
 const painted = new Map()
 const told = { attributes: true, attributeFilter: ["class", "style"] }
 let colours = ""
+const inkOfPage = () => getComputedStyle(document.documentElement).getPropertyValue("--input-text")
 const repaint = new MutationObserver(() => {
   // they also change with every drag
-  const now = getComputedStyle(document.documentElement).getPropertyValue("--input-text")
+  const now = inkOfPage()
   if (now === colours) return
   colours = now
   painted.forEach((recoloured, element) => {
@@ -67,6 +68,7 @@ export function addPanel(node, name, { label, height, sheet = "", recoloured }) 
   // a drag in it is not one of the node
   for (const kind of ["pointerdown", "dblclick", "contextmenu"])
     element.addEventListener(kind, event => event.stopPropagation())
+  colours ||= inkOfPage()
   painted.set(element, recoloured)
   const least = () => (typeof height === "function" ? height() : height)
   const widget = node.addDOMWidget(name, "HEAD_FORCING_PANEL", element, {
