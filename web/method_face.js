@@ -21,7 +21,7 @@ const SHEET = `
   .count { margin-left: auto; color: var(--hf-quiet); flex: none; }
   .parts, .quiet { color: var(--hf-quiet); font-size: 11px; }
   .wrong { color: var(--hf-text); border-left: 3px solid #e69f00; padding-left: 6px; }
-  svg { display: block; width: 100%; height: ${STRIP}px; } p { margin: 4px 0 0; }
+  svg { display: block; overflow: visible; width: 100%; height: ${STRIP}px; } p { margin: 4px 0 0; }
   .gap { stroke: var(--hf-quiet); stroke-dasharray: 2 3; }
   text { fill: var(--hf-quiet); font-size: 9px; text-anchor: middle; }
 `

@@ -27,13 +27,13 @@ class Timeline {
     this.answer = null
     this.chosen = 0
     this.asked = 0
-    this.busy = false
+    this.turns = Promise.resolve()
     this.view = new TimelineView(panel, {
       choose: n => this.choose(n),
-      edge: (n, second) => this.edit(withEdge(this.line, n, second)),
-      move: (n, to) => this.edit(moved(this.line, n, to), to),
+      edge: (n, second) => this.next(() => this.edit(withEdge(this.line, n, second))),
+      move: (n, to) => this.next(() => this.edit(moved(this.line, n, to), to)),
       key: (event, n) => this.key(event, n),
-      words: text => this.edit(withWords(this.line, this.chosen, text)),
+      words: (n, text) => this.next(() => this.edit(withWords(this.line, n, text))),
       tool: name => this.tool(name),
     })
     follow(node, () => known(node), seen => this.look(seen))
@@ -77,30 +77,39 @@ class Timeline {
     this.view.focus()
   }
 
+  // One edit after the other: words are written as their field is left, which is when a button is
+  // pressed, and what that does is done to what has become of them.
+  next(act) {
+    const turn = this.turns.then(act)
+    this.turns = turn.catch(() => {})
+    return turn
+  }
+
   // Write an edit, if it is read as it is meant; the text is as it was if not.
-  async edit(wanted, chosen = this.chosen) {
-    if (wanted === null || this.busy || this.answer === null || this.seen.linked) return this.draw()
-    this.busy = true
-    try {
-      const { question } = this.seen, { units } = question
-      const how = { units, reads: this.answer.reads, length: this.line.length }
-      for (const text of writings(wanted, question.text, how)) {
-        const { ok, said } = await ask("schedule", { ...question, text })
-        // somebody typed meanwhile
-        if (known(this.node).question.text !== question.text) return
-        if (!ok || !isAs(wanted, said.prompts)) continue
-        this.chosen = chosen
-        asOneStep(this.node, () => setWidget(this.node, "text", text))
-        this.seen = { ...this.seen, question: { ...question, text } }
-        return this.show(said, "")
-      }
-      this.draw(say("timeline.refused"))
-    } finally {
-      this.busy = false
+  async edit(wanted, chosen = null) {
+    if (wanted === null || this.answer === null || this.seen.linked) return this.draw()
+    const { question } = this.seen, { units } = question
+    const how = { units, reads: this.answer.reads, length: this.line.length }
+    for (const text of writings(wanted, question.text, how)) {
+      const { ok, said } = await ask("schedule", { ...question, text })
+      // somebody typed meanwhile
+      if (known(this.node).question.text !== question.text) return
+      if (!ok || !isAs(wanted, said.prompts)) continue
+      if (chosen !== null) this.chosen = chosen
+      // an answer to a former text is none
+      this.asked++
+      asOneStep(this.node, () => setWidget(this.node, "text", text))
+      this.seen = { ...this.seen, question: { ...question, text } }
+      return this.show(said, "")
     }
+    this.draw(say("timeline.refused"))
   }
 
   tool(name) {
+    return this.next(() => this.act(name))
+  }
+
+  act(name) {
     const { line, chosen: n } = this
     const acts = {
       add: () => this.edit(divided(line, n, say("timeline.new")), n + 1),
@@ -110,7 +119,7 @@ class Timeline {
       earlier: () => this.edit(moved(line, n, n - 1), n - 1),
       later: () => this.edit(moved(line, n, n + 1), n + 1),
     }
-    acts[name]()
+    return acts[name]()
   }
 
   key(event, n) {
@@ -120,8 +129,10 @@ class Timeline {
     const last = line.prompts.length - 1
     if (side && event.altKey) this.tool(side < 0 ? "earlier" : "later")
     else if (side && event.shiftKey) {
-      const to = stepped(line, n, side)
-      if (to !== null) this.edit(withEdge(line, n, to))
+      this.next(() => {
+        const to = stepped(this.line, n, side)
+        return to === null ? null : this.edit(withEdge(this.line, n, to))
+      })
     } else if (side) this.choose(n + side)
     else if (event.key === "Home") this.choose(0)
     else if (event.key === "End") this.choose(last)

@@ -22,13 +22,14 @@ const SHEET = `
   .head { display: flex; gap: 8px; align-items: center; min-height: 24px; }
   .head .state { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
   .facts { color: var(--hf-text); min-height: 16px; }
-  .lights { display: flex; flex-wrap: wrap; gap: 2px 10px; max-height: 36px; overflow: auto; }
+  .lights { display: flex; flex-wrap: wrap; gap: 2px 10px; align-content: start;
+    flex: 1 1 52px; min-height: 52px; overflow: auto; }
   .light::before { display: inline-block; margin-right: 4px; }
   .ok::before { content: "●"; color: #5fd38a; }
   .out::before { content: "▲"; color: #ffb454; }
   .back::before { content: "◌"; color: #9ecbff; }
-  .all.light .ok::before { color: #1a7f43; } .all.light .out::before { color: #a35200; }
-  .all.light .back::before { color: #1d5fa8; } .all.light .wrong { color: #b3261e; }
+  :host(.light) .ok::before { color: #1a7f43; } :host(.light) .out::before { color: #a35200; }
+  :host(.light) .back::before { color: #1d5fa8; }
   [hidden] { display: none !important; }
 `
 /** @type {WeakMap<any, {news: (told: any) => void, load: () => void}>} */
@@ -111,7 +112,7 @@ function makeView(panel, stopIt) {
   const button = made("button", { type: "button", textContent: say("stop.button") })
   button.title = say("stop.hint")
   button.addEventListener("click", stopIt)
-  const facts = made("div", { className: "facts" }), lights = made("div", { className: "lights" })
+  const facts = made("div", { className: "facts" }), lights = made("div", { className: "lights", tabIndex: 0 })
   lights.setAttribute("role", "status")
   const strip = makeStrip(), live = makeLive(panel)
   const head = made("div", { className: "head" }, state, button)
@@ -120,8 +121,6 @@ function makeView(panel, stopIt) {
   panel.root.append(all)
   return {
     show(run) {
-      all.classList.toggle("light", document.body.classList.contains("dark-theme") === false
-        && luminous(getComputedStyle(panel.element).color) < 0.5)
       state.textContent = run === null ? say("run.idle") : stateText(run)
       state.title = state.textContent
       for (const part of [facts, lights]) part.hidden = run === null
@@ -131,12 +130,6 @@ function makeView(panel, stopIt) {
       live.show(run)
     },
   }
-}
-
-// Return how light a colour is, 0 to 1.
-function luminous(colour) {
-  const [red, green, blue] = colour.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255]
-  return (0.3 * red + 0.6 * green + 0.1 * blue) / 255
 }
 
 function stateText(run) {

@@ -42,7 +42,9 @@ export function drawMaps(canvas, grid, maps, { differ, at, colour }) {
     )
     // above all cells: a frame lies on its neighbours
     for (const key of differ) frame(pen, grid, place, key, colour, 1.5)
-    if (at) frame(pen, grid, place, at.join("."), "#6ab0ff", 2.5)
+    // seen on every colour that a cell may have
+    if (at) frame(pen, grid, place, at.join("."), "#000", 4.5)
+    if (at) frame(pen, grid, place, at.join("."), "#fff", 2)
   })
 }
 

@@ -4,7 +4,7 @@ export const SHEET = `
   .all { padding: 4px 6px; }
   .kinds { display: flex; flex-wrap: wrap; gap: 3px; margin: 0 0 4px; }
   .kinds button { padding: 1px 6px 1px 3px; display: inline-flex; align-items: center; gap: 4px; }
-  .kinds button[aria-pressed=true] { outline: 2px solid #6ab0ff; }
+  .kinds button[aria-pressed=true] { outline: 2px solid var(--hf-focus); }
   .sign { min-width: 15px; text-align: center; border-radius: 2px; font-weight: 600; }
   .map { width: fit-content; max-width: 100%; touch-action: none; cursor: crosshair; }
   .map.fixed { cursor: default; }

@@ -21,7 +21,8 @@ export class HeadMapView {
   static on(node, edited) {
     const view = new HeadMapView(edited)
     const height = () => Math.max(30, view.all.offsetHeight || view.expected)
-    const panel = addPanel(node, "head_map_view", { label: word("label"), height, sheet: SHEET })
+    const recoloured = () => view.map && view.draw()
+    const panel = addPanel(node, "head_map_view", { label: word("label"), height, sheet: SHEET, recoloured })
     if (panel === null) return null
     panel.root.append(view.all)
     view.panel = panel

@@ -16,7 +16,7 @@ export const LIVE_SHEET = `
   .live { display: grid; grid-template-columns: 1fr auto auto; gap: 6px; align-items: center; }
   .live label { display: flex; gap: 4px; align-items: center; }
   .receipts { min-height: 17px; max-height: 52px; overflow: auto; }
-  .receipts .wrong { color: #ff9c8f; } .all.light .receipts .wrong { color: #b3261e; }
+  .receipts .wrong { color: #ff9c8f; } :host(.light) .receipts .wrong { color: #b3261e; }
 `
 // receipts that are shown, the newest first
 const SHOWN = 3

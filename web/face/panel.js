@@ -11,29 +11,52 @@ import { chain, follow } from "./nodes.js"
 /** @type {Map<HTMLElement, any>} */
 const shown = new Map()
 
+// panels, and what is done when the page has other colours: its root and its body tell of those
+/** @type {Map<HTMLElement, (() => void) | undefined>} */
+const painted = new Map()
+const told = { attributes: true, attributeFilter: ["class", "style"] }
+let colours = ""
+const inkOfPage = () => getComputedStyle(document.documentElement).getPropertyValue("--input-text")
+const repaint = new MutationObserver(() => {
+  // they also change with every drag
+  const now = inkOfPage()
+  if (now === colours) return
+  colours = now
+  painted.forEach((recoloured, element) => {
+    lighten(element)
+    recoloured?.()
+  })
+})
+for (const element of [document.documentElement, document.body]) repaint.observe(element, told)
+
 const SHEET = `
   :host { display: block; box-sizing: border-box; width: 100%; height: 100%; overflow: hidden;
     color: var(--hf-text); font: 12px/1.35 var(--hf-font, system-ui, sans-serif);
     --hf-text: var(--input-text, #ddd); --hf-ground: var(--comfy-input-bg, #222);
-    --hf-line: var(--border-color, #4e4e4e); --hf-quiet: var(--descrip-text, #aaa); }
+    --hf-line: var(--border-color, #4e4e4e);
+    --hf-quiet: color-mix(in srgb, var(--hf-text) 90%, var(--descrip-text, #aaa)); }
   *, *::before, *::after { box-sizing: border-box; }
   button, select { font: inherit; color: var(--hf-text); background: var(--hf-ground);
     border: 1px solid var(--hf-line); border-radius: 4px; padding: 2px 8px; cursor: pointer; }
   button:disabled { opacity: .6; cursor: default; }
-  :focus-visible { outline: 2px solid #6ab0ff; outline-offset: 1px; }
+  :host { --hf-focus: #6ab0ff; } :host(.light) { --hf-focus: #1d5fa8; }
+  :focus-visible, ::slotted(:focus-visible) { outline: 2px solid var(--hf-focus) !important; outline-offset: 1px; }
+  ::slotted(:focus-visible) { outline-offset: -2px !important; }
 `
 
 /**
  * Add a panel under a node's widgets; it is neither saved nor sent.
  * @param {any} node
  * @param {string} name of its widget, of one's own
- * @param {{label: string, height: number | (() => number), sheet?: string}} how label: what it is,
- *     for those who do not see it; height: the least, in pixels; sheet: styles of what is in it
+ * @param {{label: string, height: number | (() => number), sheet?: string, recoloured?: () => void}} how
+ *     label: what it is, for those who do not see it; height: the least, in pixels; sheet: styles of
+ *     what is in it, where :host(.light) has dark words; recoloured: called when the page has other
+ *     colours
  * @returns {{root: ShadowRoot, element: HTMLElement, widget: any, fit: () => void, giveBack: (room: number) => void} | null}
  *     null where a page has no such widgets; fit: call it when the height has changed; giveBack:
  *     when so many pixels are not needed any more
  */
-export function addPanel(node, name, { label, height, sheet = "" }) {
+export function addPanel(node, name, { label, height, sheet = "", recoloured }) {
   if (typeof node.addDOMWidget !== "function") return null
   const element = document.createElement("div")
   element.dataset.panel = name
@@ -46,6 +69,8 @@ export function addPanel(node, name, { label, height, sheet = "" }) {
   // a drag in it is not one of the node
   for (const kind of ["pointerdown", "dblclick", "contextmenu"])
     element.addEventListener(kind, event => event.stopPropagation())
+  colours ||= inkOfPage()
+  painted.set(element, recoloured)
   const least = () => (typeof height === "function" ? height() : height)
   const widget = node.addDOMWidget(name, "HEAD_FORCING_PANEL", element, {
     serialize: false,
@@ -70,12 +95,20 @@ export function addPanel(node, name, { label, height, sheet = "" }) {
   fit()
   // a workflow that was saved without the panel has less room
   chain(node, "onConfigure", fit)
+  chain(node, "onRemoved", () => painted.delete(element))
+  chain(node, "onAdded", () => painted.set(element, recoloured))
   shown.set(element, { node, graph: null })
   follow(node, () => [element.isConnected, node.graph.id], ([there, graph]) => {
     shown.set(element, { node, graph })
+    lighten(element)
     if (!there) takePlace(node, name, element)
   })
   return { root, element, widget, fit, giveBack }
+}
+
+function lighten(element) {
+  const [red, green, blue] = getComputedStyle(element).color.match(/[\d.]+/g)?.map(Number) ?? [255, 255, 255]
+  element.classList.toggle("light", 0.3 * red + 0.6 * green + 0.1 * blue < 128)
 }
 
 /**

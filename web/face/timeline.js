@@ -5,7 +5,7 @@ import { addField, made } from "./panel.js"
 import { say } from "./words.js"
 
 // a bar is at least so wide; a schedule of many is wider than the node, and is scrolled
-const LEAST = 26
+const LEAST = 30
 const WIDEST = 12000
 
 export const SHEET = `
@@ -22,14 +22,19 @@ export const SHEET = `
     height: 12px; white-space: nowrap; }
   .ruler i { position: absolute; bottom: 0; width: 1px; height: 5px; background: var(--hf-quiet); }
   .bars { position: absolute; inset: 18px 0 0 0; }
-  .bar { position: absolute; top: 0; bottom: 2px; overflow: hidden; padding: 3px 6px 3px 9px; color: #fff;
+  .bar { position: absolute; top: 0; bottom: 2px; overflow: hidden; padding: 3px 4px 3px 6px; color: #fff;
     background: #2c4a6e; border: 1px solid #7fa6d6; border-radius: 4px; cursor: grab; user-select: none;
-    display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; touch-action: none; }
+    touch-action: none; }
+  .bar .words { overflow: hidden; overflow-wrap: anywhere;
+    display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; }
   .bar.odd { background: #27566a; }
-  .bar[aria-selected=true] { border: 2px solid #fff; background: #1d3a5f; padding: 2px 5px 2px 8px; }
-  .bar:focus-visible { outline-offset: -3px; }
+  .bar[aria-selected=true] { border: 2px solid #5a9be6; background: #eef5ff; color: #0b1f38;
+    padding: 2px 3px 2px 5px; }
+  .bar b { white-space: nowrap; }
+  .bar:focus-visible { outline-offset: -3px; --hf-focus: #1d5fa8; }
   .bar.to { border-style: dashed; border-color: #ffd479; }
   .mark { font-weight: bold; color: #ffd479; }
+  .bar[aria-selected=true] .mark { color: #8a4b00; }
   .edge { position: absolute; top: 18px; bottom: 2px; width: 9px; margin-left: -5px; cursor: ew-resize;
     touch-action: none; }
   .edge::after { content: ""; position: absolute; inset: 6px 3px; border-radius: 2px; background: #fff; opacity: .55; }
@@ -41,7 +46,7 @@ export const SHEET = `
 /**
  * @typedef {{choose(n: number): void, edge(n: number, second: number): void,
  *     move(n: number, to: number): void, key(event: KeyboardEvent, n: number): void,
- *     words(text: string): void, tool(name: string): void}} Acts
+ *     words(n: number, text: string): void, tool(name: string): void}} Acts
  */
 
 /** A timeline in a panel. */
@@ -54,6 +59,8 @@ export class TimelineView {
     this.acts = acts
     this.line = { prompts: [], edges: null, length: null }
     this.chosen = 0
+    // whose words the field holds: a bar that is pressed is chosen before the field is left
+    this.typed = 0
     this.reads = 16
     this.tools = {}
     const tools = made("div", { className: "tools", role: "toolbar", "aria-label": say("timeline.tools") })
@@ -82,10 +89,11 @@ export class TimelineView {
   }
 
   listen() {
-    this.field.addEventListener("change", () => this.acts.words(this.field.value))
+    this.field.addEventListener("change", () => this.acts.words(this.typed, this.field.value))
+    this.field.addEventListener("blur", () => this.tell())
     this.field.addEventListener("keydown", event => {
       event.stopPropagation()
-      if (event.key === "Escape") this.field.value = this.line.prompts[this.chosen]?.text ?? ""
+      if (event.key === "Escape") this.field.value = this.line.prompts[this.typed]?.text ?? ""
       const done = event.key === "Escape" || (event.key === "Enter" && !event.shiftKey)
       if (!done || event.isComposing) return
       event.preventDefault()
@@ -147,8 +155,10 @@ export class TimelineView {
       "aria-selected": String(is), "aria-label": this.name(n, ends), title: one.text, "data-n": String(n),
     })
     styled(bar, { left: `${ends[n] * this.per}px`, width: `${(ends[n + 1] - ends[n]) * this.per}px` })
-    if (n && one.cuts) bar.append(made("span", { className: "mark", textContent: "# " }))
-    bar.append(made("b", { textContent: `${n + 1} ` }), one.text)
+    // clamped inside of the bar: what is clamped fills its box with the lines that it leaves out
+    const words = made("div", { className: "words" }, made("b", { textContent: `${n + 1} ` }), one.text)
+    if (n && one.cuts) words.prepend(made("span", { className: "mark", textContent: "# " }))
+    bar.append(words)
     bar.addEventListener("keydown", event => this.acts.key(event, n))
     bar.addEventListener("focus", () => n !== this.chosen && this.acts.choose(n))
     bar.addEventListener("pointerdown", event => event.button === 0 && this.hold(event, n))
@@ -245,14 +255,20 @@ export class TimelineView {
     const ends = bounds(this.line), one = this.line.prompts[this.chosen], { tools, chosen } = this
     this.said.textContent = one === undefined ? "" : this.name(chosen, ends)
     const text = one?.text ?? ""
-    if (document.activeElement !== this.field) this.field.value = text
+    if (document.activeElement !== this.field || this.locked) {
+      this.field.value = text
+      this.typed = chosen
+    }
     this.field.readOnly = this.locked || one === undefined
-    for (const button of Object.values(tools)) button.disabled = this.locked || one === undefined
-    const count = this.line.prompts.length, placed = isPlaced(this.line)
-    if (count < 2) tools.delete.disabled = true
-    if (chosen < 1) tools.earlier.disabled = true
-    if (chosen > count - 2) tools.later.disabled = true
-    if (chosen < 1 || !placed) tools.cut.disabled = true
+    const count = this.line.prompts.length, held = this.bars.getRootNode().activeElement
+    const cannot = {
+      delete: count < 2, earlier: chosen < 1, later: chosen > count - 2,
+      cut: chosen < 1 || !isPlaced(this.line),
+    }
+    for (const [name, button] of Object.entries(tools))
+      button.disabled = this.locked || one === undefined || Boolean(cannot[name])
+    // a button that cannot be pressed any more does not take the keys with it
+    if (held?.disabled) this.focus()
     tools.cut.setAttribute("aria-pressed", String(Boolean(chosen && one?.cuts)))
   }
 
