@@ -29,6 +29,11 @@ const repaint = new MutationObserver(() => {
 })
 for (const element of [document.documentElement, document.body]) repaint.observe(element, told)
 
+// whether somebody is dragging something, such as a node's corner
+let pressed = false
+for (const kind of ["pointerdown", "pointerup", "pointercancel"])
+  window.addEventListener(kind, () => (pressed = kind === "pointerdown"), true)
+
 const SHEET = `
   :host { display: block; box-sizing: border-box; width: 100%; height: 100%; overflow: hidden;
     color: var(--hf-text); font: 12px/1.35 var(--hf-font, system-ui, sans-serif);
@@ -103,6 +108,8 @@ export function addPanel(node, name, { label, height, sheet = "", recoloured }) 
     lighten(element)
     if (!there) takePlace(node, name, element)
   })
+  // a field that grows with its words is laid out a moment after it was edited
+  follow(node, () => Array.from(node.size), () => pressed || noted(node))
   return { root, element, widget, fit, giveBack }
 }
 
