@@ -20,6 +20,7 @@ FIXED = {
     "PrimitiveInt": 82,
     "VAELoader": 66,
 }
+SAMPLER, SAMPLER_HEIGHT, LEAST = "HeadForcingSampler", 424, 150
 METHODS = {"head_forcing:compact": 570, "sink_window": 340}
 
 
@@ -35,7 +36,7 @@ def heights_of(kind, given, width, kinds):
     rows = SMALL_MAP if of_demo else LARGE_MAP
     match kind:
         case "HeadForcingSampler":  # a strip, words and a player come with a run
-            return 424, round(max(766 + width * (SQUARE if of_demo else WIDE), 1000))
+            return SAMPLER_HEIGHT, round(max(766 + width * (SQUARE if of_demo else WIDE), 1000))
         case "HeadForcingProfileHeads":
             return 354, 522 + rows
         case "HeadForcingEditHeadMap":
@@ -45,3 +46,11 @@ def heights_of(kind, given, width, kinds):
         case "SaveVideo":
             return 126, 364
     return (FIXED[kind],) * 2
+
+
+def height_opened(kind):
+    """Return how tall a closed node is to be when somebody opens it; most grow to what they show.
+
+    A page counts this height when it fits a graph into its window.
+    """
+    return SAMPLER_HEIGHT if kind == SAMPLER else LEAST

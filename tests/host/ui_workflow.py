@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from node_heights import heights_of
+from node_heights import height_opened, heights_of
 
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", "COMFY_DYNAMICCOMBO_V3"}
 
@@ -114,8 +114,7 @@ def build(graph, columns, files, app, info):
         kind, given = described
         values, inputs = _filled(kind, given, title, graph, ids, links, info)
         if columns and height == 0:
-            # opened, it grows to what it shows; a page counts this when it fits a graph in
-            common |= {"flags": {"collapsed": True}, "size": [340, 150]}
+            common |= {"flags": {"collapsed": True}, "size": [340, height_opened(kind)]}
         properties = {"Node name for S&R": kind}
         properties |= OURS if kind.startswith("HeadForcing") else CORE
         if kind.startswith("HeadForcing"):
