@@ -160,8 +160,8 @@ class HeadForcingSampler(io.ComfyNode):
             head_map=_map(model, built, head_map),
         )
         decoder = None if vae is None else HostDecoder.of(vae, tile, network.in_dim)
-        node = get_executing_context()
-        node = node and node.node_id
+        context = get_executing_context()
+        node = context and context.node_id
         told = Told(model, request, encoded(prompts), given, decoder, cls.hidden, node)
         told.graph.forget_count()
         needs, screen = _foreseen(told), None

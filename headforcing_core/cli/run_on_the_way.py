@@ -14,7 +14,7 @@ from ..models import WanModel
 from ..reel import Film, KeptChunks
 from ..rollout import FinishedChunk
 from ..stopping import undisturbed
-from ..video import Chunk, PromptSchedule, as_ran, schedule_of, schedule_text
+from ..video import Chunk, PromptSchedule, TimedPrompt, as_ran, schedule_of, schedule_text
 from .earlier import is_video
 from .live import TypedPrompts
 from .showing import Showing, titled
@@ -109,7 +109,7 @@ class RunOnTheWay:
         log.info("the schedule as it ran, %s:\n%s", place, schedule_text(prompts))
 
     @property
-    def _timed(self) -> list:
+    def _timed(self) -> list[TimedPrompt]:
         clock, form = self.request.clock, self.request.family.video
         starts = schedule_of(self.words.prompts, self.words.prompts, clock, form).starts
         return [

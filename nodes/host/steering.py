@@ -12,7 +12,7 @@ from typing import Any
 from ...headforcing_core.video import LivePrompt
 from .watched_run import Origin
 
-LATE = "the run must have a chunk left to take a live prompt, got one that has begun its last"
+LATE = "the run must have a chunk left to begin when a live prompt comes, got its end"
 REPLACED = "a live prompt must wait until a chunk takes it, got another one before that"
 # of a run: raises where it cannot take a prompt
 Check = Callable[[LivePrompt], None]
