@@ -5,6 +5,7 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import av
 import pytest
@@ -32,7 +33,9 @@ def graph(text, seed, prefix, seconds=9.0, **more):
         "1": node("HeadForcingLoadDemo"),
         SCHEDULE: node("HeadForcingPromptSchedule", **schedule),
         SAMPLER: node("HeadForcingSampler", **(sampler | more)),
-        "4": node("SaveLatent", samples=[SAMPLER, 0], filename_prefix=f"latents/{prefix}"),
+        "4": node(
+            "SaveLatent", samples=[SAMPLER, 0], filename_prefix=f"steered/{Path(prefix).name}"
+        ),
         "5": node("PreviewAny", source=[SAMPLER, 1]),
     }
 
@@ -83,9 +86,9 @@ def made_anew(host, prompt, prefix):
     for folder in ("head_forcing_unfinished", "video"):
         shutil.rmtree(host.base / "output" / folder, ignore_errors=True)
     host.forget()
-    prompt["4"]["inputs"]["filename_prefix"] = f"latents/{prefix}"
+    prompt["4"]["inputs"]["filename_prefix"] = f"steered/{prefix}"
     host.run(prompt)
-    return only(host, f"{prefix}_*.latent")
+    return only(host, f"steered/{prefix}_*.latent")
 
 
 def film_of(host, prefix):
@@ -98,7 +101,7 @@ def film_of(host, prefix):
 def test_a_prompt_on_the_way_is_as_if_it_had_been_in_the_schedule(host, cut):
     name = f"steer{cut}"
     prompt = graph(f"[0:6] {RED}\n[6:9] {BLUE}", 61 + cut, f"video/{name}")
-    prompt["4"]["inputs"]["filename_prefix"] = f"latents/{name}"
+    prompt["4"]["inputs"]["filename_prefix"] = f"steered/{name}"
     with running(host, prompt, 3, page(prompt[SCHEDULE]["inputs"]["text"])) as prompt_id:
         receipt = told(host, prompt_id, GREEN, cut)
     assert "error" not in receipt, receipt
@@ -106,7 +109,7 @@ def test_a_prompt_on_the_way_is_as_if_it_had_been_in_the_schedule(host, cut):
     assert receipt["second"] == 0.75 * (receipt["chunk"] - 1) and receipt["cut"] == cut
     mark = "#" if cut else ""
     assert f"[{receipt['second']:g}s{mark}] {GREEN}" in receipt["schedule"].split("\n")
-    steered, ran = only(host, f"{name}_*.latent"), receipt["schedule"]
+    steered, ran = only(host, f"steered/{name}_*.latent"), receipt["schedule"]
     assert f"{receipt['second']:g} s to " in plan_of(host, prompt_id)
     assert GREEN in plan_of(host, prompt_id)
 
@@ -115,7 +118,7 @@ def test_a_prompt_on_the_way_is_as_if_it_had_been_in_the_schedule(host, cut):
     assert [one["text"] for one in about["prompts"]] == [RED, GREEN, BLUE]
     assert film["prompt"][SCHEDULE]["inputs"]["text"] == ran
     assert film["workflow"]["nodes"][0]["widgets_values"] == [ran]
-    (saved,) = (host.base / "output" / "latents").glob(f"{name}_*.latent")
+    (saved,) = (host.base / "output" / "steered").glob(f"{name}_*.latent")
     with safe_open(saved, "pt") as file:  # by a node of the host's that runs later
         assert json.loads(file.metadata()["prompt"])[SCHEDULE]["inputs"]["text"] == ran
 
@@ -131,14 +134,14 @@ def test_a_prompt_on_the_way_is_as_if_it_had_been_in_the_schedule(host, cut):
 def test_the_host_does_not_answer_the_old_graph_with_the_new_video(host):
     prompt = graph(RED, 71, "video/old")
     text = prompt[SCHEDULE]["inputs"]["text"]
-    prompt["4"]["inputs"]["filename_prefix"] = "latents/old"
+    prompt["4"]["inputs"]["filename_prefix"] = "steered/old"
     with running(host, prompt) as prompt_id:
         assert "chunk" in told(host, prompt_id, BLUE)
-    steered = only(host, "old_*.latent")
+    steered = only(host, "steered/old_*.latent")
     prompt[SCHEDULE]["inputs"]["text"] = text
-    prompt["4"]["inputs"]["filename_prefix"] = "latents/oldagain"
+    prompt["4"]["inputs"]["filename_prefix"] = "steered/oldagain"
     host.run(prompt)
-    assert not torch.equal(only(host, "oldagain_*.latent"), steered)
+    assert not torch.equal(only(host, "steered/oldagain_*.latent"), steered)
 
 
 def test_what_was_steered_and_interrupted_goes_on_as_the_schedule_that_ran(host):
@@ -151,7 +154,7 @@ def test_what_was_steered_and_interrupted_goes_on_as_the_schedule_that_ran(host)
     host.wait(prompt_id)
     said = len(host.said())
     again = graph(receipt["schedule"], 72, "video/on", 0.75 * receipt["chunk"] + 1.5)
-    again["4"]["inputs"]["filename_prefix"] = "latents/on"
+    again["4"]["inputs"]["filename_prefix"] = "steered/on"
     host.run(again)
     gone_on = host.said()[said:].split("going on after ")[1].split()[0]
     assert int(gone_on) >= receipt["chunk"]
@@ -159,7 +162,7 @@ def test_what_was_steered_and_interrupted_goes_on_as_the_schedule_that_ran(host)
     said = len(host.said())
     host.run(graph(RED, 72, "video/first", 3.0))
     assert "going on after" not in host.said()[said:]
-    on = only(host, "on_*.latent")
+    on = only(host, "steered/on_*.latent")
     assert torch.equal(made_anew(host, again, "onagain"), on)
 
 
@@ -170,7 +173,7 @@ def test_who_is_not_the_page_of_a_run_cannot_reach_it(host):
             assert answer["error"].startswith("prompt_id, node and client must be those"), answer
         assert "must be those" in told(host, "another", BLUE)["error"]
     assert "must be those" in told(host, prompt_id, BLUE)["error"]  # it has ended
-    latent = latents(host, "mine_*.latent")
+    latent = latents(host, "steered/mine_*.latent")
     assert len(latent) == 1 and not host.said().count(f"takes the prompt: {BLUE} of mine")
 
 
@@ -194,7 +197,7 @@ def test_a_graph_that_could_not_say_what_ran_is_refused(host):
         assert "must come from Prompt Schedule" in told(host, prompt_id, BLUE)["error"]
     shared = graph(RED, 76, "video/shared")
     shared["7"] = node("HeadForcingSampler", **(shared[SAMPLER]["inputs"] | {"seed": 77}))
-    shared["6"] = node("SaveLatent", samples=["7", 0], filename_prefix="latents/other")
+    shared["6"] = node("SaveLatent", samples=["7", 0], filename_prefix="steered/other")
     with running(host, shared) as prompt_id:
         errors = [told(host, prompt_id, BLUE, sampler=name).get("error") for name in ("3", "7")]
         assert any("must feed this sampler alone" in (error or "") for error in errors), errors
@@ -230,23 +233,23 @@ def test_the_workflow_says_what_ran_however_it_has_its_widgets(host, values):
 def test_a_graph_that_is_read_from_a_file_is_not_answered_with_what_came_later(host):
     """Nor does the sampler's plan tell what did not run."""
     prompt = graph(RED, 111, "video/read")
-    prompt["4"]["inputs"]["filename_prefix"] = "latents/read"
+    prompt["4"]["inputs"]["filename_prefix"] = "steered/read"
     prompt["5"] = node("PreviewAny", source=[SAMPLER, 1])
     with running(host, prompt, 1, page(RED)) as prompt_id:
         assert "chunk" in told(host, prompt_id, BLUE)
     (plan,) = host.wait(prompt_id)["outputs"]["5"]["text"]
     assert BLUE in plan and RED in plan
-    first = only(host, "read_*.latent")
+    first = only(host, "steered/read_*.latent")
     read = film_of(host, "video/read")["prompt"]
     made_anew(host, json.loads(json.dumps(read)), "readsame")
     host.forget()
     shutil.rmtree(host.base / "output" / "head_forcing_unfinished")
-    read["4"]["inputs"]["filename_prefix"] = "latents/readsteered"
+    read["4"]["inputs"]["filename_prefix"] = "steered/readsteered"
     with running(host, json.loads(json.dumps(read)), 1) as prompt_id:
         assert "chunk" in told(host, prompt_id, GREEN)
-    read["4"]["inputs"]["filename_prefix"] = "latents/readagain"
+    read["4"]["inputs"]["filename_prefix"] = "steered/readagain"
     host.run(json.loads(json.dumps(read)))
-    assert torch.equal(only(host, "readagain_*.latent"), first)
+    assert torch.equal(only(host, "steered/readagain_*.latent"), first)
 
 
 def test_of_two_the_later_is_taken_and_what_comes_too_late_is_said(host):
