@@ -545,7 +545,7 @@ def test_a_folder_that_is_taken_away_loses_nothing(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize("chunks", [1, 2])
 def test_a_stop_on_the_way_leaves_a_video_that_plays(chunks, tmp_path):
     process = subprocess.Popen(
-        [*COMMAND, "demo", "--seconds", "60", "--zoom", "4", "--out", "out"],
+        [*COMMAND, "demo", "--seconds", "600", "--zoom", "4", "--out", "out"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
