@@ -7,7 +7,7 @@
 import { api } from "../../scripts/api.js"
 import { app } from "../../scripts/app.js"
 import { ask } from "./face/ask.js"
-import { LIVE_SHEET, makeLive, write } from "./face/live_prompt.js"
+import { LIVE_SHEET, makeLive, saySchedule } from "./face/live_prompt.js"
 import { follow, onNode } from "./face/nodes.js"
 import { addPanel, made } from "./face/panel.js"
 import { stop } from "./face/stopping.js"
@@ -64,7 +64,7 @@ function addRun(node) {
       if (!ours(told)) return
       const now = merged(run, told)
       if (now === null) return face.load()
-      if (told.steered) write(told.steered.at(-1))
+      if (told.steered) saySchedule(told.steered.at(-1))
       show(now)
     },
     async load() {

@@ -14,7 +14,7 @@ from ..models import WanModel
 from ..reel import Film, KeptChunks
 from ..rollout import FinishedChunk
 from ..stopping import undisturbed
-from ..video import Chunk, PromptSchedule, TimedPrompt, as_ran, schedule_of, schedule_text
+from ..video import Chunk, PromptSchedule, as_ran, schedule_of, schedule_text
 from .earlier import is_video
 from .live import TypedPrompts
 from .showing import Showing, titled
@@ -98,7 +98,7 @@ class RunOnTheWay:
             log.warning("not taken, for no chunk is left: %s", live.text[:40])
         if not self._turned:
             return
-        prompts, place = self._timed, "for --prompt"
+        prompts, place = self.words.prompts, "for --prompt"
         if is_video(self.options.start):
             if words_said(self.options) is None:
                 place = "of the whole, which the video says too"
@@ -107,15 +107,6 @@ class RunOnTheWay:
                 after = [prompt for prompt in prompts if prompt.start >= end]
                 prompts = [replace(one, start=round(one.start - end, 3)) for one in after]
         log.info("the schedule as it ran, %s:\n%s", place, schedule_text(prompts))
-
-    @property
-    def _timed(self) -> list[TimedPrompt]:
-        clock, form = self.request.clock, self.request.family.video
-        starts = schedule_of(self.words.prompts, self.words.prompts, clock, form).starts
-        return [
-            replace(prompt, start=round(form.moment(start), 3))
-            for prompt, start in zip(self.words.prompts, starts, strict=True)
-        ]
 
     def _become(self, words: Words, prompts: PromptSchedule) -> None:
         """Take what is finished along, under the name of the other video."""

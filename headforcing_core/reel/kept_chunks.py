@@ -42,7 +42,7 @@ class KeptChunks:
 
     def __post_init__(self) -> None:
         self.place = self.parts.folders[0]
-        self._told = self._full = False
+        self._told = False
         self._known = 0
         # of the chunk that was read last, what was known of those behind it
         self.ahead: Tensor | None = None
@@ -167,14 +167,19 @@ class KeptChunks:
             video: its name.
             frames: that are the same.
         """
-        there = KeptChunks(parts, self.clock, video, dict(self.waiting))
+        there, full = KeptChunks(parts, self.clock, video, dict(self.waiting)), ""
         kept = [chunk for chunk in self.clock if chunk.stop <= frames and self.files(chunk)]
         for chunk in kept:
             with suppress(ValueError):  # damaged since: made again where it is missed
                 part = self.parts.read(_name(chunk))
                 found = FinishedChunk(chunk, part.tensors[LATENT], part.tensors.get(AHEAD))
                 there.waiting.setdefault(chunk.start, found)
-                there.save_or_wait()
+            try:
+                there.save()
+            except OSError as error:
+                full = str(error)
+        if full:
+            log.warning("not saved yet: %s", full)
         there._known = frames
         # of a longer video, and of one that has ended, they are still needed where they are
         if not there.waiting and not self.beyond:
@@ -183,15 +188,6 @@ class KeptChunks:
                     with suppress(OSError):  # there twice: a run is not to end of it
                         file.unlink(missing_ok=True)
         return there
-
-    def save_or_wait(self) -> None:
-        """Write what waits, if there is room; a full disk may be mended."""
-        try:
-            self.save()
-        except OSError as error:
-            if not self._full:
-                log.warning("not saved yet: %s", error)
-            self._full = True
 
     def _note(self, written: Written) -> None:
         """Tell, once, that chunks are not where they are looked for first."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 SCHEDULE, INPUT, TEXT = "HeadForcingPromptSchedule", "prompts", "text"
-# of the widget of its text
-PLACE = 0
+# widgets once more, by name: newer pages save them beside the list, and may believe them first
+NAMED = "widgets_values_named"
 # where the host notes what a node's fingerprint was
 COUNT = "is_changed"
 
@@ -89,15 +89,13 @@ class SteeredGraph:
         place = self._place(name)
         if place is not None:
             graph, node = place
-            values = node.setdefault("widgets_values", [])
+            values = node.get("widgets_values")
             if isinstance(values, dict):
                 values[TEXT] = text
-            else:
-                node["widgets_values"] = [
-                    *(values or [])[:PLACE],
-                    text,
-                    *(values or [])[PLACE + 1 :],
-                ]
+            else:  # the text comes first
+                node["widgets_values"] = [text, *(values or [])[1:]]
+            if node.get(NAMED) is not None:
+                node[NAMED][TEXT] = text
             _disconnect(graph, node)
 
     def _place(self, name: str) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -79,7 +79,7 @@ class RunOnTheWay:
 
     def _turn(self, told: Told, live: LivePrompt, chunk: Chunk) -> Mapping[str, Any]:
         """Become the video with a prompt; return the receipt. Nothing is refused any more."""
-        text = told.prompts.written.text
+        text, planned = told.prompts.written.text, self.told.prompts.written.text
         told.turned()
         self._move(told)
         form, clock = told.request.family.video, told.request.clock
@@ -90,6 +90,7 @@ class RunOnTheWay:
             "text": live.text,
             "cut": chunk.start in told.video.prompts.cuts,
             "schedule": text,
+            "planned": planned,
             "schedule_node": told.graph.schedule,
         }
         log.info(

@@ -146,7 +146,7 @@ class WatchedRun:
     def took(self, receipt: Mapping[str, object]) -> None:
         """Add the receipt of a prompt that a chunk took."""
         with self._lock:
-            before = [{**one, "schedule": None} for one in self.steered]
+            before = [{**one, "schedule": None, "planned": None} for one in self.steered]
             self.steered = [*before, dict(receipt)][-MOST_RECEIPTS:]
             self._tell({"steered": list(self.steered)})
 

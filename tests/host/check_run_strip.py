@@ -120,6 +120,19 @@ def words(page):
     return page.page.evaluate(SETTINGS, SCHEDULE)[0]["text"]
 
 
+# widgets are restored by name, where a page can do so
+NAMED = """on => app.extensionManager.setting.set("Comfy.Workflow.NamedValuesRestore", on)"""
+# the newest file of the sampler, opened as one that is dropped on the page
+OPEN_FILM = """async kind => {
+  const node = app.graph._nodes.find(node => node.type === kind);
+  const {filename, subfolder, type} = (kept => window.film = kept)(
+    app.nodeOutputs[node.id]?.images[0] ?? window.film);
+  const at = new URLSearchParams({filename, subfolder, type});
+  const film = await (await app.api.fetchApi(`/view?${at}`)).blob();
+  await app.handleFile(new File([film], filename, {type: "video/mp4"}));
+}"""
+
+
 def receipts(page):
     return page.page.evaluate(
         f"() => [...{PANEL}.element.shadowRoot.querySelectorAll('.receipts > div')]"
@@ -132,7 +145,7 @@ def steered(page, found):
     before = words(page)
     page.page.set_viewport_size({"width": 1920, "height": 1080})
     page.page.keyboard.press(".")
-    page.set(SAMPLER, "seconds", 120)
+    page.set(SAMPLER, "seconds", 90)
     page.set(SAMPLER, "seed", SEED + 3)
     page.press_run()
     reached(page, 3)
@@ -145,10 +158,8 @@ def steered(page, found):
     found["no prompt"] = [receipts(page), field.input_value()]
     field.fill(LIVE)
     field.press("Enter")
-    took = (
-        f"() => {PANEL}.element.shadowRoot.querySelector('.receipts').textContent.includes('took')"
-    )
-    page.page.wait_for_function(took, timeout=20_000)
+    taken = f"{PANEL}.element.shadowRoot.querySelector('.receipts').textContent.split('took it')"
+    page.page.wait_for_function(f"() => {taken}.length === 2", timeout=20_000)
     page.page.wait_for_timeout(500)
     found["taken"] = [receipts(page), field.input_value(), words(page)]
     page.picture("steered")
@@ -157,12 +168,28 @@ def steered(page, found):
     page.press("Control+z")
     page.page.wait_for_timeout(800)
     found["undone"] = words(page) == before
+    # what somebody has made of the text meanwhile is not thrown away
+    field.fill(LIVE)
+    field.press("Enter")
+    page.page.wait_for_function(f"() => {taken}.length === 3", timeout=20_000)
+    found["left alone"] = words(page) == before
     page.page.get_by_role("button", name="Write into Prompt Schedule").first.dispatch_event("click")
     page.page.wait_for_timeout(300)
-    found["written again"] = words(page) == found["taken"][2]
-    page.page.evaluate("() => app.api.interrupt()")
-    until(page, "interrupted")
+    ran = words(page)
+    found["written again"] = ran.count(LIVE)
+    until(page, "done")
     found["too late"] = field.is_disabled()
+    page.page.wait_for_timeout(1000)
+    # from the file itself, in a graph that says something else; whichever of both the page believes
+    for named in (False, True):
+        page.set(SCHEDULE, "text", "a red ball")
+        page.page.evaluate(NAMED, named)
+        page.page.evaluate(OPEN_FILM, SAMPLER)
+        page.page.wait_for_function(
+            f"([kind, text]) => ({SETTINGS})(kind)[0]?.text === text",
+            arg=[SCHEDULE, ran],
+            timeout=15_000,
+        )
 
 
 def main():

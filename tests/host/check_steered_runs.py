@@ -6,6 +6,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from inspect import signature
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -24,6 +25,8 @@ from headforcing.nodes.host import STEERING, Making, Told
 from headforcing.nodes.host.run_on_the_way import RunOnTheWay
 from headforcing.nodes.host.steering import Waiting
 from headforcing.nodes.host.unfinished import RUN, Unfinished
+from headforcing.nodes.host.watched_run import Origin
+from headforcing.nodes.sampler import HeadForcingSampler
 
 STEER = RunOnTheWay.steer
 SAMPLER, SCHEDULE = "3", "2"
@@ -213,8 +216,27 @@ def longer(found):
     found["longer goes on"] = torch.equal(made(long)[0], whole)
 
 
+def ends(found):
+    """A prompt that no chunk takes hears of it, whatever ends the run."""
+    run = Origin("a prompt", SAMPLER, "a page")
+    STEERING.begin(run, lambda live: None)
+    receipt = STEERING.ask("a prompt", SAMPLER, "a page", LivePrompt("a fox"))
+    STEERING.end()
+    found["late"] = str(receipt.exception(0))
+    found["over"] = STEERING.ask("a prompt", SAMPLER, "a page", LivePrompt("a fox")) is None
+
+
+def named(found):
+    """The host hands all inputs to what it asks for a fingerprint: one more would be refused."""
+    own = {one.id for one in HeadForcingSampler.define_schema().inputs}
+    asked = set(signature(HeadForcingSampler.fingerprint_inputs).parameters)
+    found["inputs without a name"] = sorted(own ^ asked)
+
+
 def main():
     found = {}
+    ends(found)
+    named(found)
     shots(found)
     encoders(found)
     moves(found)

@@ -4,9 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from host_script import found_by
-from test_page import CHOSEN, WORKFLOW
-from test_page import pytestmark as needs_page
+from on_page import WORKFLOW, needs_page, seen_by
 
 FOUND = find_spec("axe_playwright_python")
 # what needs no Python: it is the page that runs it
@@ -24,11 +22,7 @@ PLANTED = {
 }
 
 
-@pytest.fixture(scope="module", params=CHOSEN)
-def found(request, host, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(f"axe_{request.param}")
-    url = f"http://127.0.0.1:{host.port}"
-    return found_by("check_axe.py", url, WORKFLOW, folder, request.param, AXE)
+found = seen_by("check_axe.py", WORKFLOW, after=(AXE,))
 
 
 def test_the_panels_are_there(found):

@@ -1,19 +1,12 @@
 """Head maps looked at and painted in the host's page; see check_head_map.py for what is done."""
 
-import pytest
-from comfy_host import needs_host
-from host_script import found_by
-from test_page import CHOSEN, reason
+from on_page import CHOSEN, needs_page, seen_by
 
-pytestmark = [*needs_host, pytest.mark.skipif(bool(reason()), reason=f"no page: {reason()}")]
+pytestmark = needs_page
 PUBLISHED = ["Wpyramid.wave156", "Apyramid.anchor172", "Vpyramid.veil32"]
 
 
-@pytest.fixture(scope="module", params=CHOSEN)
-def found(request, host, tmp_path_factory):
-    url = f"http://127.0.0.1:{host.port}"
-    folder = tmp_path_factory.mktemp(request.param)
-    return {**found_by("check_head_map.py", url, folder, request.param), "asked": request.param}
+found = seen_by("check_head_map.py")
 
 
 def test_a_chosen_map_is_shown_before_any_run(found):

@@ -5,8 +5,8 @@ from itertools import combinations
 import pytest
 from comfy_host import RENDERERS, ROOT
 from host_script import found_by
+from on_page import needs_page
 from test_nodes import WORKFLOWS, seldom
-from test_page import pytestmark as needs_page
 
 pytestmark = [*needs_page, pytest.mark.whole]
 NAMES = [path.stem for path in WORKFLOWS]

@@ -2,9 +2,7 @@
 
 import pytest
 import torch
-from comfy_host import needs_host
-from host_script import found_by
-from test_page import CHOSEN, reason
+from on_page import needs_page, seen_by
 
 from headforcing.headforcing_core.demo.networks import CONFIG, FAMILY
 from headforcing.headforcing_core.demo.profiles import MAPS
@@ -12,7 +10,7 @@ from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.inspection import Forecast, ModelSizes
 from headforcing.headforcing_core.methods import read_head_map, settings_named, with_values
 
-pytestmark = [*needs_host, pytest.mark.skipif(bool(reason()), reason=f"no page: {reason()}")]
+pytestmark = needs_page
 ROWS = ["1 last + 3 now", "1 first + 3 now", "3 first + 6 kept + 9 last + 3 now"]
 METHOD_IN_VIEW = {"local_recent", "memory_sink", "memory_recent", "episodes_count", "on_switch"}
 SAMPLER_IN_VIEW = ["seed", "control_after_generate", "seconds", "width", "height"]
@@ -20,13 +18,13 @@ SAMPLER_IN_VIEW = ["seed", "control_after_generate", "seconds", "width", "height
 ROW = 28
 
 
-@pytest.fixture(scope="module", params=CHOSEN)
-def found(request, host, tmp_path_factory):
-    url = f"http://127.0.0.1:{host.port}"
-    folder = tmp_path_factory.mktemp(request.param)
+seen = seen_by("check_method_face.py")
+
+
+@pytest.fixture(scope="module")
+def found(seen, host):
     known = host.info["HeadForcingSampler"]["input"]["required"]["steps"][1]
-    seen = found_by("check_method_face.py", url, folder, request.param)
-    return {**seen, "asked": request.param, "ranks": known.get("advanced") is True}
+    return {**seen, "ranks": known.get("advanced") is True}
 
 
 def bytes_of(name, *values):

@@ -1,48 +1,23 @@
 """The demo workflow in the host's page, in a real browser; see check_page.py for what is done."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
 
 import numpy as np
 import pytest
-from comfy_host import HOST, RENDERERS, ROOT, host_python, needs_host
-from host_script import found_by
+from on_page import WORKFLOW, needs_page, seen_by
 from PIL import Image
 from ui_workflow import fields, is_widget
 
-WORKFLOW = ROOT / "workflows" / "demo_without_downloads.json"
 METHOD = "HeadForcingCacheMethod"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+pytestmark = needs_page
+seen = seen_by("check_page.py", WORKFLOW)
 
 
-def reason():
-    """Why no browser can be used here; None if one can."""
-    if HOST is None:
-        return "no ComfyUI"
-    if not any(map(shutil.which, BROWSERS)):
-        return "no Chromium"
-    known = [host_python(), "-c", "import playwright"]
-    return subprocess.run(known, capture_output=True, check=False).returncode and (
-        "the host's python has no playwright"
-    )
-
-
-# all with COMFYUI_RENDERERS=all, which make test-hosts sets: a renderer takes a minute and a half
-CHOSEN = RENDERERS if os.environ.get("COMFYUI_RENDERERS") == "all" else RENDERERS[:1]
-pytestmark = [*needs_host, pytest.mark.skipif(bool(reason()), reason=f"no page: {reason()}")]
-
-
-@pytest.fixture(scope="module", params=CHOSEN)
-def found(request, host, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    url = f"http://127.0.0.1:{host.port}"
-    seen = found_by("check_page.py", url, WORKFLOW, folder, request.param)
+@pytest.fixture(scope="module")
+def found(seen, host):
     options = host.info[METHOD]["input"]["required"]["method"][1]["options"]
-    own = {option["key"]: own_settings(option) for option in options}
-    return {**seen, "folder": folder, "asked": request.param, "own": own}
+    return {**seen, "own": {option["key"]: own_settings(option) for option in options}}
 
 
 def own_settings(option):

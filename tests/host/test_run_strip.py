@@ -2,21 +2,13 @@
 
 import re
 
-import pytest
-from comfy_host import ROOT, needs_host
-from host_script import found_by
-from test_page import CHOSEN, reason
+from on_page import WORKFLOW, needs_page, seen_by
 
 LIVE = "a blue square moving fast on plain grey"
-WORKFLOW = ROOT / "workflows" / "demo_without_downloads.json"
-pytestmark = [*needs_host, pytest.mark.skipif(bool(reason()), reason=f"no page: {reason()}")]
+pytestmark = needs_page
 
 
-@pytest.fixture(scope="module", params=CHOSEN)
-def found(request, host, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(f"strip_{request.param}")
-    url = f"http://127.0.0.1:{host.port}"
-    return found_by("check_run_strip.py", url, WORKFLOW, folder, request.param)
+found = seen_by("check_run_strip.py", WORKFLOW)
 
 
 def test_without_a_run_the_panel_is_a_line(found):
@@ -71,7 +63,8 @@ def test_a_live_prompt_has_a_receipt_and_comes_into_the_schedule(found):
     assert took and took[3] == LIVE and left == ""
     assert float(took[2]) == 0.75 * (int(took[1]) - 1)
     assert f"[{took[2]}s] {LIVE}" in schedule.split("\n")
-    assert found["undone"] and found["written again"] and found["too late"]
+    assert found["undone"] and found["left alone"] and found["too late"]
+    assert found["written again"] == 2
 
 
 def test_nobody_else_sees_it_and_the_console_is_quiet(found):

@@ -1,17 +1,11 @@
 """The timeline of Prompt Schedule in a real browser; see check_timeline.py for what is done."""
 
-import pytest
-from host_script import found_by
-from test_page import CHOSEN, WORKFLOW, pytestmark
+from on_page import WORKFLOW, needs_page, seen_by
 
-__all__ = ["pytestmark"]
+pytestmark = needs_page
 
 
-@pytest.fixture(scope="module", params=CHOSEN)
-def found(request, host, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    url = f"http://127.0.0.1:{host.port}"
-    return found_by("check_timeline.py", url, WORKFLOW, folder, request.param)
+found = seen_by("check_timeline.py", WORKFLOW)
 
 
 def test_an_edge_is_dragged_and_sent(found):

@@ -3,18 +3,13 @@
 import json
 
 import pytest
-from host_script import found_by
-from test_page import CHOSEN, WORKFLOW, pytestmark
+from on_page import WORKFLOW, needs_page, seen_by
 
-__all__ = ["pytestmark"]
+pytestmark = needs_page
 MINE = " and a blue square moving slowly on striped olive"
 
 
-@pytest.fixture(scope="module", params=CHOSEN)
-def found(request, host, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(f"edits_{request.param}")
-    url = f"http://127.0.0.1:{host.port}"
-    return found_by("check_timeline_edits.py", url, WORKFLOW, folder, request.param)
+found = seen_by("check_timeline_edits.py", WORKFLOW)
 
 
 def lines(shown):

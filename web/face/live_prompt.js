@@ -1,7 +1,8 @@
 // A prompt typed while a video is made: sent, waited for, and its receipt.
 //
 //     text, cut   ──>   POST /head_forcing/steer   ──>   answered when a chunk has taken it
-//     head_forcing.run, with what was taken   ──>   Prompt Schedule says what really ran
+//     head_forcing.run, with what was taken   ──>   Prompt Schedule says what really ran, or a
+//                                                   button lets it
 
 import { app } from "../../../scripts/app.js"
 import { api } from "../../../scripts/api.js"
@@ -88,7 +89,7 @@ function receipt(one, last) {
   const line = made("div", {}, `${word}: ${text}`)
   const node = last ? scheduleOf(one) : null
   if (!node) return line
-  if (widgetOf(node, "text").value === one.schedule) line.append(` · ${say("run.steer.wrote")}`)
+  if (linkedText(node) < 0 && widgetOf(node, "text").value === one.schedule) line.append(` · ${say("run.steer.wrote")}`)
   else {
     const button = made("button", { type: "button", textContent: say("run.steer.write") })
     button.addEventListener("click", () => {
@@ -108,16 +109,27 @@ function scheduleOf(told) {
 }
 
 /**
- * Let Prompt Schedule say what really ran, as one step of undo: queued again, it is the same video.
+ * Let Prompt Schedule say what ran, where it still says what was planned: what somebody has made of
+ * it meanwhile stays, and so does what is connected in its place. The receipt has a button for those.
  * @param {any} told a receipt
  */
-export function write(told) {
+export function saySchedule(told) {
+  const node = scheduleOf(told)
+  if (node && linkedText(node) < 0 && widgetOf(node, "text").value === told.planned) write(told)
+}
+
+// As one step of undo: queued again, it is the same video.
+function write(told) {
   const node = scheduleOf(told)
   if (!node) return
   asOneStep(node, () => {
-    // what is connected in its place said what was planned
-    const slot = node.inputs?.findIndex(one => one.name === "text" && one.link != null) ?? -1
+    const slot = linkedText(node)
     if (slot >= 0) node.disconnectInput?.(slot)
     setWidget(node, "text", told.schedule)
   })
+}
+
+// Return the input in whose place something is connected; -1: the widget says the text.
+function linkedText(node) {
+  return node.inputs?.findIndex(one => one.name === "text" && one.link != null) ?? -1
 }

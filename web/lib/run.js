@@ -10,8 +10,8 @@
  *     steps: number | null, fps: number, speed: number | null, left: number | null,
  *     cache_bytes: number, lights: Light[], strip: Chunk[], steered: Receipt[]}} Run
  * @typedef {{chunk: number, of: number, second: number, text: string, cut: boolean,
- *     schedule: string | null, schedule_node: string}} Receipt of a prompt that a chunk took; the
- *     last has the schedule that ran
+ *     schedule: string | null, planned: string | null, schedule_node: string}} Receipt of a prompt that a
+ *     chunk took; the last has the schedule that ran, and the one before it
  */
 
 /**
