@@ -163,7 +163,7 @@ class HeadForcingSampler(io.ComfyNode):
         context = get_executing_context()
         node = context and context.node_id
         told = Told(model, request, encoded(prompts), given, decoder, cls.hidden, node)
-        told.graph.forget_count()
+        told.begin()
         needs, screen = _foreseen(told), None
         if decoder is not None:
             style = VideoStyle(fps or chosen.video.fps, quality, container)

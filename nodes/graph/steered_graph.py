@@ -70,13 +70,22 @@ class SteeredGraph:
                 "told on the way, got another form; queue it from the page, or without a workflow"
             ) from error
 
-    def forget_count(self) -> None:
-        """Take out how often the sampler was told prompts when this run began.
+    def begin(self, text: str | None) -> None:
+        """Let the graph say what a run begins with, whatever was told on the way before it.
 
-        The host notes it in the graph; in one that is read from a file and queued again it would
-        believe it, and answer with what the sampler made meanwhile.
+        A sampler that is run for each of a list has one graph for all. And the host notes in it
+        how often the sampler was told prompts: in one that is read from a file and queued again it
+        would believe that, and answer with what the sampler made meanwhile.
+
+        Args:
+            text: the schedule as it was typed; None: it is not known.
         """
-        (self.prompt or {}).get(self.node or "", {}).pop(COUNT, None)
+        nodes = self.prompt or {}
+        own = nodes.get(self.node or "", {})
+        own.pop(COUNT, None)
+        said = nodes.get(_origin(own, INPUT) or "", {}).get("inputs", {}).get(TEXT)
+        if text is not None and isinstance(said, str) and said != text:
+            self.write(text)
 
     def write(self, text: str) -> None:
         """Let the graph say a schedule, in both of its forms; what saves it later saves that.

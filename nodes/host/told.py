@@ -85,6 +85,11 @@ class Told:
     def graph(self) -> SteeredGraph:
         return SteeredGraph(self.hidden.prompt, self.hidden.extra_pnginfo, self.node)
 
+    def begin(self) -> None:
+        """See ``SteeredGraph``."""
+        written = self.prompts.written
+        self.graph.begin(None if written is None else written.text)
+
     def check(self, live: LivePrompt) -> None:
         """Refuse a prompt that cannot be told on the way.
 

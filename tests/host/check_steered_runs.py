@@ -216,6 +216,20 @@ def longer(found):
     found["longer goes on"] = torch.equal(made(long)[0], whole)
 
 
+def listed(found):
+    """A sampler that is run for each of two seeds: the graph of the second is not the first's."""
+    model = loaded(written(family_named("self_forcing")), family_named("self_forcing"))
+    request = CASES["self_forcing"].request(family_named("self_forcing"))
+    first = told_of(model, request, "a cat")
+    second = replace(first, request=replace(request, seed=9))
+    places(Path(tempfile.mkdtemp()))
+    _, receipts = made(first, {2: LivePrompt("a fox")})
+    said = first.hidden.prompt[SCHEDULE]["inputs"]
+    steered = said["text"]
+    second.begin()
+    found["listed"] = [steered == receipts[0].result()["schedule"], said["text"]]
+
+
 def ends(found):
     """A prompt that no chunk takes hears of it, whatever ends the run."""
     run = Origin("a prompt", SAMPLER, "a page")
@@ -235,6 +249,7 @@ def named(found):
 
 def main():
     found = {}
+    listed(found)
     ends(found)
     named(found)
     shots(found)

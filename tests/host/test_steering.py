@@ -273,6 +273,10 @@ def test_prompts_that_have_other_names_now_are_not_taken_for_each_other(runs):
     assert [runs[name] for name in ("shots 1", "shots 2", "shot words")] == [0, 0, 0]
 
 
+def test_of_a_list_the_second_run_says_what_it_is_told(runs):
+    assert runs["listed"] == [True, "a cat"]
+
+
 def test_what_comes_too_late_is_said(runs):
     assert "must have a chunk left" in runs["late"] and runs["over"]
 

@@ -100,6 +100,13 @@ def test_what_is_typed_is_as_if_the_schedule_had_said_so(generate, cut):
     assert not torch.equal(latents(plain)[0], found)
 
 
+def test_chunks_of_two_sizes_take_prompts_too(generate):
+    code, said, path = generate("one.safetensors", CAT, (2, FOX), more=("--first-chunk", 1))
+    assert code == 0 and f"takes: {FOX}" in said, said
+    _, _, other = generate("two.safetensors", ran(said), more=("--first-chunk", 1))
+    assert torch.equal(latents(path)[0], latents(other)[0])
+
+
 def test_a_video_says_how_it_was_made_and_is_the_same_again(generate):
     code, said, path = generate("one/a.mp4", CAT, (2, FOX), (5, DOG))
     assert code == 0 and said.count(" takes: ") == 2, said
