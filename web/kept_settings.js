@@ -9,6 +9,8 @@
 // Values come back where somebody chooses a method, never where a workflow is loaded.
 
 import { app } from "../../scripts/app.js"
+import { chain } from "./face/nodes.js"
+import { defaultsOf } from "./lib/ranks.js"
 
 const NODE = "HeadForcingCacheMethod"
 const CHOICE = "method"
@@ -22,8 +24,9 @@ app.registerExtension({
   name: "HeadForcing.CacheMethod",
   beforeRegisterNodeDef(nodeType, nodeData) {
     if (nodeData?.name !== NODE) return
-    const defaults = defaultsOf(nodeData.input?.required?.[CHOICE]?.[1]?.options)
-    if (defaults === null) return
+    // {method: {setting: its default}}, where the page is told of settings by method
+    const defaults = defaultsOf(nodeData.input)[CHOICE]?.under
+    if (defaults === undefined) return
     chain(nodeType.prototype, "onNodeCreated", node => {
       const choice = node.widgets?.find(widget => widget.name === CHOICE)
       if (choice === undefined) return
@@ -35,27 +38,6 @@ app.registerExtension({
     chain(nodeType.prototype, "onConfigure", look)
   },
 })
-
-// Return {method: {setting: default}}; null where the page is not told of settings by method.
-function defaultsOf(options) {
-  if (!Array.isArray(options) || options.some(option => option?.inputs === undefined)) return null
-  return Object.fromEntries(
-    options.map(({ key, inputs }) => {
-      const settings = Object.entries({ ...inputs.required, ...inputs.optional })
-      return [key, Object.fromEntries(settings.map(([name, spec]) => [name, spec?.[1]?.default]))]
-    }),
-  )
-}
-
-// Do something after what a function does already.
-function chain(owner, name, then) {
-  const before = owner[name]
-  owner[name] = function (...given) {
-    const result = before?.apply(this, given)
-    then(this)
-    return result
-  }
-}
 
 function look(node) {
   const choice = node.widgets?.find(widget => widget.name === CHOICE)
@@ -86,7 +68,7 @@ function changed(node, defaults) {
 // Return {setting: value} of what differs from the method's own values.
 function edits({ method, settings }, defaults) {
   const values = Array.from(settings, ([name, widget]) => [name, widget.value])
-  return Object.fromEntries(values.filter(([name, value]) => value !== defaults[method]?.[name]))
+  return Object.fromEntries(values.filter(([name, value]) => value !== defaults[method]?.[name]?.first))
 }
 
 // Properties can be edited by hand.
