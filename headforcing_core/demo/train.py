@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,19 +19,26 @@ from torch import Tensor
 from ..bounds import check_within, read_numbers
 from ..device import check_room, choose_device
 from ..files import claimed, replacing, write_text
-from .networks import CONFIG, FAMILY, LATENT_SIDE, Autoencoder, save_model
+from .networks import CONFIG, FAMILY, LATENT_SIDE, Autoencoder, DemoModel, save_model
 from .training import (
+    REMEMBERED_FROM,
+    RETURNING,
     TRAINED_ON,
     Clips,
-    Recipe,
     Training,
     check_optimisers,
+    learning,
     make_clips,
+    random_clip,
+    remembering,
+    returning_clip,
     train_autoencoder,
 )
-from .world import HELD_OUT
+from .world import HELD_OUT, Clip
 
 log = logging.getLogger("headforcing")
+# the trainings that follow each other, by what a model learns in them
+LEARNING, REMEMBERING = "drawing", "remembering"
 # each step draws with a seed of its own, a thousand million of them between two trainings
 MOST_SEED = 10**10
 # a week, at about a second each
@@ -49,6 +56,17 @@ class Workplace:
     @property
     def autoencoder(self) -> Path:
         return self.folder / "autoencoder.safetensors"
+
+    def of(self, part: str) -> Part:
+        """Return the place of one of the trainings that follow each other."""
+        return Part(self.folder / part)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The same of one training."""
+
+    folder: Path
 
     @property
     def clips(self) -> Path:
@@ -97,35 +115,69 @@ def train(options: argparse.Namespace) -> None:
 
 
 def _train(place: Workplace, options: argparse.Namespace, device: torch.device) -> None:
+    if options.start is None:
+        begin = _learn(place, options, device)
+    else:
+        begin = Path(options.start)
+    _remember(place, options, device, begin)
+
+
+def _learn(place: Workplace, options: argparse.Namespace, device: torch.device) -> Path:
+    """Train a model that draws; return the folder of its weights."""
+    part = place.of(LEARNING)
+    part.folder.mkdir(exist_ok=True)
     autoencoder = _autoencoder(place, options, device)
-    clips = _clips(place, options, autoencoder)
-    training = Training(CONFIG, Recipe(options.steps, options.seed), clips, device, options.threads)
-    if place.state.exists():
-        training.load(place.state)
-        log.info("going on from step %d", training.step)
-    for line in training.run(place.state, place.log):
+    clips = _clips(part, options, autoencoder, options.clips, 0, random_clip)
+    recipe = learning(options.steps, options.seed)
+    _run(part, Training(CONFIG, recipe, clips, device, options.threads), autoencoder)
+    return part.result
+
+
+def _remember(
+    place: Workplace, options: argparse.Namespace, device: torch.device, begin: Path
+) -> None:
+    """Train a model that draws to remember, from weights as they ship."""
+    part = place.of(REMEMBERING)
+    part.folder.mkdir(exist_ok=True)
+    model = DemoModel.load(begin)
+    known = {f"model.{name}": w for name, w in model.wan.state_dict().items()}
+    known |= {f"text_encoder.{name}": w for name, w in model.text_encoder.state_dict().items()}
+    count = options.recall_clips
+    clips = _clips(part, options, model.autoencoder, count, RETURNING, returning_clip)
+    recipe = remembering(options.recall_steps, options.seed)
+    training = Training(CONFIG, recipe, clips, device, options.threads, known)
+    _run(part, training, model.autoencoder)
+    log.info("wrote %s", part.result)
+
+
+def _run(part: Part, training: Training, autoencoder: Autoencoder) -> None:
+    """Run what is not yet done of one training, and write the model it gives."""
+    if part.state.exists():
+        training.load(part.state)
+        log.info("going on from step %d of %s", training.step, part.folder.name)
+    for line in training.run(part.state, part.log):
         log.debug("%s", line)
     weights = training.networks.state_dict() | training.average
     parts = {
-        part: {n.removeprefix(part + "."): w for n, w in weights.items() if n.startswith(part)}
-        for part in ("model", "text_encoder")
+        name: {n.removeprefix(name + "."): w for n, w in weights.items() if n.startswith(name)}
+        for name in ("model", "text_encoder")
     }
-    save_model(
-        place.result, parts["model"], parts["text_encoder"], autoencoder.state_dict(), CONFIG
-    )
+    save_model(part.result, parts["model"], parts["text_encoder"], autoencoder.state_dict(), CONFIG)
     made = {**asdict(training.recipe), "seconds": round(training.seconds)}
-    write_text(place.result / "recipe.json", json.dumps(made, indent=1))
-    log.info("wrote %s", place.result)
+    write_text(part.result / "recipe.json", json.dumps(made, indent=1))
 
 
 def _check(options: argparse.Namespace) -> None:
     check_within("--seed", options.seed, 0, MOST_SEED)
     check_within("--steps", options.steps, 1, MOST_STEPS)
     check_within("--autoencoder-steps", options.autoencoder_steps, 1, MOST_STEPS)
-    check_within("--clips", options.clips, 1, HELD_OUT)
+    check_within("--recall-steps", options.recall_steps, 1, MOST_STEPS)
+    check_within("--clips", options.clips, 1, RETURNING)
+    check_within("--recall-clips", options.recall_clips, 1, HELD_OUT - RETURNING)
     # each is a process while clips are drawn
     check_within("--threads", options.threads, 1, os.cpu_count() or 1)
-    check_room("the clips", 2 * options.clips * CLIP_BYTES, "cpu", "use fewer --clips")
+    most = max(options.clips, options.recall_clips)
+    check_room("the clips", 2 * most * CLIP_BYTES, "cpu", "use fewer --clips or --recall-clips")
 
 
 def _autoencoder(
@@ -142,12 +194,19 @@ def _autoencoder(
     return model
 
 
-def _clips(place: Workplace, options: argparse.Namespace, autoencoder: Autoencoder) -> Clips:
-    made_with = {"clips": options.clips}
-    if not place.clips.exists():
-        made = make_clips(autoencoder, options.clips, options.threads)
-        _save(made._asdict(), place.clips, made_with)
-    return Clips(**_load(place.clips, made_with))
+def _clips(
+    part: Part,
+    options: argparse.Namespace,
+    autoencoder: Autoencoder,
+    count: int,
+    first_seed: int,
+    draw_clip: Callable[[int], Clip],
+) -> Clips:
+    made_with = {"clips": count}
+    if not part.clips.exists():
+        made = make_clips(autoencoder, count, options.threads, first_seed, draw_clip)
+        _save(made._asdict(), part.clips, made_with)
+    return Clips(**_load(part.clips, made_with))
 
 
 def _save(tensors: Mapping[str, Tensor], path: Path, made_with: Mapping[str, int]) -> None:
@@ -185,6 +244,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", type=int, default=7_500, metavar="N", help="of the video model, in all")
     add("--autoencoder-steps", type=int, default=2000, metavar="N", help="of the autoencoder")
     add("--clips", type=int, default=TRAINED_ON, metavar="N", help="clips to learn from")
+    more = "steps in which the model that draws learns to remember"
+    add("--recall-steps", type=int, default=2400, metavar="N", help=more)
+    more = "clips to remember from"
+    add("--recall-clips", type=int, default=REMEMBERED_FROM, metavar="N", help=more)
+    more = "weights of a model that draws: it only learns to remember"
+    add("--from", dest="start", metavar="FOLDER", help=more)
     add("--seed", type=int, default=0, metavar="N", help="same seed, same model on one machine")
     add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
     add("--threads", type=int, default=torch.get_num_threads(), metavar="N", help="CPU threads")

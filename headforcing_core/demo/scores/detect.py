@@ -20,6 +20,7 @@ from ..world import (
     SIDE,
     TEXTURES,
     TINTS,
+    WIDE,
     lit,
     outline,
     pixel_centres,
@@ -27,6 +28,8 @@ from ..world import (
 
 # a whole thing has 220 pixels or more; less than a quarter of that is no thing
 LEAST_PIXELS = 55
+# lit navy has the hue of blue, and lit olive that of yellow, but not their brightness
+BRIGHT = torch.tensor([{"blue": 0.68, "yellow": 0.63}.get(name, 0.55) for name in COLOURS])
 # pixels of a thing lie together: within its size of their middle, and most of their colour there
 SIZE, TOGETHER = 14.0, 0.6
 # a mask must cover this share of (mask or shape) to be that shape
@@ -34,6 +37,8 @@ LEAST_OVERLAP = 0.6
 RADII = torch.linspace(8.0, 12.0, 9)
 EDGE_PIXELS = 2
 PARTS_OF_A_PIXEL = (0.0, 0.5, 1.0)
+# of two tints that a shade could be of, it is the one whose own hue is nearer
+TIE = 1e-3
 # things nearer than this may cover each other: two radii
 REACH = 22.0
 
@@ -124,9 +129,7 @@ def colour_map(video: Tensor) -> Tensor:
         "pcyx,kc->pkyx", normalize(video, dim=1), normalize(torch.from_numpy(PALETTE), dim=1)
     )
     best, index = likeness.max(1)
-    # a lit navy ground has the hue of blue, but not its brightness
-    bright = torch.where(index == COLOURS.index("blue"), 0.62, 0.55)
-    vivid = (high - low > 0.35) & (high > bright) & (best > 0.96)
+    vivid = (high - low > 0.35) & (high > BRIGHT[index]) & (best > 0.96)
     return torch.where(vivid, index, torch.full_like(index, -1))
 
 
@@ -199,20 +202,30 @@ def ground_of(sight: Sight) -> Tensor:
 def name_ground(picture: Tensor) -> tuple[int, int]:
     """Return (tint, texture) of the ground that ``ground_of`` fits best, (-1, -1) if none is seen.
 
-    The brightness of the ground is free: shades differ from clip to clip.
+    Its shade is free within those a clip can have.
     """
     best, found = float("inf"), (-1, -1)
     seen = ~picture.isnan().any(0)
     if not seen.any():
         return found
+    pixels = picture[:, seen]
     for texture, name in enumerate(TEXTURES):
         pattern = (1 + RELIEF * lit(name))[seen]
+        shade = (pixels * pattern).sum(1) / (pattern * pattern).sum()
         for tint in range(len(TINTS)):
-            base = torch.from_numpy(GROUNDS[tint])
-            pixels = picture[:, seen]
-            # least squares within the shades a clip can have
-            shade = ((pixels * pattern).sum(1) / (pattern * pattern).sum() / base).clamp(0.8, 1.2)
-            error = float((pixels - (base * shade)[:, None] * pattern).square().mean())
+            near, off = _nearest_shade(shade, tint)
+            error = float((pixels - near[:, None] * pattern).square().mean()) + TIE * off
             if error < best:
                 best, found = error, (tint, texture)
     return found
+
+
+def _nearest_shade(shade: Tensor, tint: int) -> tuple[Tensor, float]:
+    """Return the shade of a tint that is nearest to one that was seen, ``[3]``, and its tone.
+
+    The tone is how far it is from the tint's own hue: squares of what channels have by themselves.
+    """
+    base = torch.from_numpy(GROUNDS[tint])
+    brightness = (shade - base).mean().clamp(-WIDE.brightness, WIDE.brightness)
+    tone = (shade - base - brightness).clamp(-WIDE.tone, WIDE.tone)
+    return base + brightness + tone, float(tone.square().sum())

@@ -35,12 +35,13 @@ def shade_changes(first: Sight, last: Sight, scene: Scene) -> list[float]:
     """
     colours = [index_of(thing)[0] for thing in scene.things]
     return [
-        float((_shade(first.things[colour]) - _shade(last.things[colour])).norm())
+        float((shade_of(first.things[colour]) - shade_of(last.things[colour])).norm())
         for colour in colours
     ]
 
 
-def _shade(thing: Found) -> Tensor:
+def shade_of(thing: Found) -> Tensor:
+    """Return the RGB of a thing, ``[3]``; NaN where it is not in most of the pictures."""
     if thing.present.float().mean() <= MOST:
         return torch.full((3,), math.nan)
     # pictures in which it is whole: a part of a thing has more edge

@@ -43,6 +43,8 @@ class Recipe:
         decay: share of all steps, at the end, in which the rate falls to nothing.
         average: decay of the running average of the weights, which is what is kept.
         used: share of noise levels drawn from those the model is run with.
+        unseen: share of chunks of which nothing is seen but noise, before all other draws: a noisy
+            chunk gives its shades away, and whoever sees them needs no memory.
         shift: of all noise levels.
         run_at: the steps the model is run with.
     """
@@ -54,6 +56,7 @@ class Recipe:
     decay: float = 0.4
     average: float = 0.998
     used: float = 0.7
+    unseen: float = 0.0
     shift: float = FAMILY.shift
     run_at: tuple[int, ...] = FAMILY.steps
     stages: tuple[Stage, ...] = (Stage(0.6, 4, 12), Stage(1.0, 7, 8))
@@ -72,4 +75,17 @@ class Recipe:
         low = LEAST_SIGMA / (self.shift - (self.shift - 1) * LEAST_SIGMA)
         even = low + (1 - low) * torch.rand(shape, generator=rng)
         spread = shifted(even, self.shift)
-        return torch.where(torch.rand(shape, generator=rng) < self.used, used, spread)
+        drawn = torch.where(torch.rand(shape, generator=rng) < self.used, used, spread)
+        if not self.unseen:
+            return drawn
+        return torch.where(torch.rand(shape, generator=rng) < self.unseen, levels[0], drawn)
+
+
+def learning(steps: int, seed: int) -> Recipe:
+    """Return how a model learns to draw."""
+    return Recipe(steps, seed)
+
+
+def remembering(steps: int, seed: int) -> Recipe:
+    """Return how a model that draws learns to remember what no prompt says."""
+    return Recipe(steps, seed, rate=1e-3, decay=0.6, unseen=0.25, stages=(Stage(1.0, 7, 8),))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -33,12 +33,13 @@ PART = 4
 class Batch(NamedTuple):
     """Clips of n chunks, and the noise that is put on m copies of them.
 
-    clean: ``[B, C, F, Y, X]``. words: ``[B, n, TOKENS]``. sigma: ``[B, m F]``.
-    noise: ``[B, C, m F, Y, X]``.
+    clean: ``[B, C, F, Y, X]``. words: ``[B, n, TOKENS]``. weights: ``[B, n]``, how much a chunk
+    counts. sigma: ``[B, m F]``. noise: ``[B, C, m F, Y, X]``.
     """
 
     clean: Tensor
     words: Tensor
+    weights: Tensor
     sigma: Tensor
     noise: Tensor
 
@@ -79,6 +80,7 @@ class Training:
         recipe: everything else that decides what is learned.
         clips: what it is learned from.
         threads: on a CPU, parts of a batch that are worked on at the same time.
+        begin: weights of ``Trained`` that it begins with; None: random ones.
     """
 
     def __init__(
@@ -88,9 +90,12 @@ class Training:
         clips: Clips,
         device: torch.device,
         threads: int = 1,
+        begin: Mapping[str, Tensor] | None = None,
     ):
         self.config, self.recipe, self.clips, self.device = config, recipe, clips, device
         self.networks = fresh(config, recipe.seed).to(device)
+        if begin is not None:
+            self.networks.load_state_dict(begin)
         self.average = {n: w.detach().clone() for n, w in self.networks.named_parameters()}
         self.step, self.seconds = 0, 0.0
         self.threads = None
@@ -162,6 +167,7 @@ class Training:
         batch = Batch(
             clean=clean,
             words=self.clips.words[pick, : stage.chunks].long(),
+            weights=self.clips.weights[pick, : stage.chunks],
             sigma=levels.repeat_interleave(CHUNK, 1),
             noise=torch.randn(clean.repeat(1, 1, stage.copies, 1, 1).shape, generator=rng),
         )
@@ -182,12 +188,12 @@ class Training:
 
     def _gradients(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
         errors = self._errors(batch)
-        total = errors.mean(1).sum()
+        total = (batch.weights * errors).mean(1).sum()
         return errors.detach(), torch.autograd.grad(total, list(self.networks.parameters()))
 
     def _errors(self, batch: Batch) -> Tensor:
         """Return the error of the flow for every clip and chunk, ``[B, chunks]``."""
-        clean, words, sigma, noise = batch
+        clean, words, _, sigma, noise = batch
         frames = clean.shape[2]
         copies = sigma.shape[1] // frames
         mix = sigma[:, None, :, None, None]

@@ -1,6 +1,8 @@
 """The demo's world, whose truth is known: what prompts say, where things are, how they look."""
 
+from .look import GROUNDS, NARROW, PALETTE, WIDE, Look, Shades, generator
 from .pictures import draw, lit, outline, pixel_centres
+from .returns import returning_story, returns_at
 from .scene import (
     COLOURS,
     MOST_THINGS,
@@ -19,18 +21,14 @@ from .scene import (
     scene_at,
 )
 from .world import (
-    GROUNDS,
     HELD_OUT,
     PACE,
-    PALETTE,
     RELIEF,
     SIDE,
     SPACE_STRIDE,
     STRIDE,
     VIDEO,
     Clip,
-    Look,
-    generator,
     ground_index,
     index_of,
 )
@@ -40,6 +38,7 @@ __all__ = [
     "GROUNDS",
     "HELD_OUT",
     "MOST_THINGS",
+    "NARROW",
     "PACE",
     "PALETTE",
     "RELIEF",
@@ -50,11 +49,13 @@ __all__ = [
     "TEXTURES",
     "TINTS",
     "VIDEO",
+    "WIDE",
     "WORDS",
     "Clip",
     "Cut",
     "Look",
     "Scene",
+    "Shades",
     "Story",
     "Thing",
     "draw",
@@ -68,5 +69,7 @@ __all__ = [
     "pixel_centres",
     "random_scene",
     "random_story",
+    "returning_story",
+    "returns_at",
     "scene_at",
 ]

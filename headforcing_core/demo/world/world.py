@@ -7,23 +7,12 @@ from dataclasses import dataclass
 from math import pi
 
 import numpy as np
-from numpy.random import Generator, Philox, SeedSequence
 
 from ...video import VideoFormat
+from .look import WIDE, Look, Shades, generator
 from .scene import COLOURS, SHAPES, TEXTURES, TINTS, Scene, Story, Thing, scene_at
 
 SIDE = 64
-PALETTE = np.array(
-    [
-        *([0.95, 0.12, 0.10], [0.12, 0.85, 0.15], [0.15, 0.30, 1.00]),
-        *([0.97, 0.93, 0.12], [0.95, 0.15, 0.90], [0.10, 0.90, 0.95]),
-    ],
-    dtype=np.float32,
-)
-GROUNDS = np.array(
-    [[0.32, 0.32, 0.34], [0.10, 0.13, 0.34], [0.26, 0.30, 0.10], [0.34, 0.20, 0.10]],
-    dtype=np.float32,
-)
 # how much brighter the lit part of a texture is
 RELIEF = 0.35
 # pixels per picture
@@ -36,32 +25,6 @@ VIDEO = VideoFormat(time_stride=STRIDE, space_stride=SPACE_STRIDE, fps=16)
 ROOM = 24.0
 # no clip with a seed from here on is trained on
 HELD_OUT = 5_000_000
-
-
-def generator(*key: int) -> Generator:
-    """Return a generator whose draws depend on the whole key."""
-    return Generator(Philox(SeedSequence(list(key))))
-
-
-@dataclass(frozen=True)
-class Look:
-    """What no prompt says and a good memory keeps: the shades and sizes of one clip.
-
-    Args:
-        colours: ``[6, 3]`` the RGB of each colour name, 0 to 1.
-        grounds: ``[4, 3]`` the RGB of each tint.
-    """
-
-    colours: np.ndarray
-    grounds: np.ndarray
-
-    @classmethod
-    def of(cls, seed: int) -> Look:
-        rng = generator(seed, 1)
-        return cls(
-            colours=PALETTE * rng.uniform(0.8, 1.0, PALETTE.shape).astype(np.float32),
-            grounds=GROUNDS * rng.uniform(0.8, 1.2, GROUNDS.shape).astype(np.float32),
-        )
 
 
 @dataclass(frozen=True)
@@ -86,15 +49,17 @@ class Clip:
 
     Args:
         frames: latent frames.
+        shades: that its look is drawn from.
     """
 
     seed: int
     story: Story
     frames: int
+    shades: Shades = WIDE
 
     @property
     def look(self) -> Look:
-        return Look.of(self.seed)
+        return Look.of(self.seed, self.shades)
 
     @property
     def tracks(self) -> list[Track]:
