@@ -14,26 +14,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from ..bounds import check_within, read_numbers
 from ..device import choose_device
 from ..files import check_place, save_or_rescue, write_text
-from ..methods import Rolling, SwitchRule
 from ..stopping import stop_if_asked, stopping_once, to_the_end
 from ..streams import sturdy_streams
 from ..video import check_seed
-from .comparison import request_for, schedule
-from .comparison.methods import Compared
-from .networks import FAMILY, SHIPPED, DemoModel
-from .scores import HIDDEN, Hidden, Recollection, Sight, absence, look_at, sampled
-from .world import HELD_OUT, Clip, Look, Story, draw
+from .absence import AWAY, CHUNK, Absence, sights, window
+from .networks import SHIPPED, DemoModel
+from .scores import HIDDEN, Hidden, look_at, sampled
 
-CHUNK = FAMILY.frames_per_chunk
-# frames away: as long as it is back within the horizon
-AWAY = tuple(range(CHUNK, FAMILY.horizon - CHUNK, CHUNK))
 MOST_PROMPTS, MOST_FIRST = 10**5, 10**9
 MODEL, CUT_OFF, NEVER = "model", "model, its frames cut off", "model, never seen"
 TRUTH, ROUND_TRIP = "truth", "autoencoder"
@@ -106,81 +98,20 @@ def recall(
         numbers: of held-out stories.
         away: frames, whole chunks.
     """
-    back = CHUNK + away
-    # two take its place, one after the other, where there is room
-    between = [CHUNK, CHUNK + away // CHUNK // 2 * CHUNK][: 1 + (away > CHUNK)]
-    cuts, others = (0, *between, back), (1, 2)[: len(between)]
-    seen = _Past.of(model, [absence(hidden, n, cuts, (0, *others, 0)) for n in numbers], numbers)
-    never = _Past.of(model, [absence(hidden, n, cuts, (3, *others, 0)) for n in numbers], numbers)
-    whole = back + CHUNK
+    seen = Absence.of(model, hidden, numbers, away)
+    never = Absence.of(model, hidden, numbers, away, seen=False)
     back_in = {
-        TRUTH: [look_at(sampled(video)[back:]) for video in seen.videos],
-        ROUND_TRIP: _sights(model, seen.coded[:, :, back:]),
-        MODEL: _sights(model, _made(model, seen, back, seed, whole)),
-        CUT_OFF: _sights(model, _made(model, seen, back, seed, away + CHUNK)),
-        NEVER: _sights(model, _made(model, never, back, seed, whole)),
+        TRUTH: [look_at(sampled(video)[seen.back :]) for video in seen.videos],
+        ROUND_TRIP: sights(model, seen.coded[:, :, seen.back :]),
+        MODEL: seen.shown(model, window(seen.frames), seed),
+        CUT_OFF: seen.shown(model, window(away + CHUNK), seed),
+        NEVER: never.shown(model, window(seen.frames), seed),
     }
-    scenes = [story[0].scene for story in seen.stories]
-    before = [
-        hidden.seen(look_at(sampled(video)[:CHUNK]), scene)
-        for video, scene in zip(seen.videos, scenes, strict=True)
-    ]
-    found = {
-        who: Recollection.of(
-            [
-                (was, hidden.seen(sight, scene), hidden.middle(scene))
-                for was, sight, scene in zip(before, sights, scenes, strict=True)
-            ]
-        )
-        for who, sights in back_in.items()
-    }
+    found = {who: seen.recollection(shown) for who, shown in back_in.items()}
     known = {who: Recalled(r.error, r.slope, r.lost) for who, r in found.items()}
-    return known | _who_remembers_nothing(hidden, numbers, seen.stories, found[TRUTH])
-
-
-@dataclass(frozen=True)
-class _Past:
-    """Stories as the world shows them, as pictures and as latents ``[B, C, F, Y, X]``."""
-
-    stories: list[Story]
-    videos: list[Tensor]
-    coded: Tensor
-
-    @classmethod
-    def of(cls, model: DemoModel, stories: list[Story], numbers: Sequence[int]) -> _Past:
-        frames = stories[0][-1].start + CHUNK
-        pairs = zip(numbers, stories, strict=True)
-        videos = [draw(Clip(HELD_OUT + number, story, frames)) for number, story in pairs]
-        return cls(stories, videos, model.encode(torch.stack(videos)))
-
-
-def _who_remembers_nothing(
-    hidden: Hidden, numbers: Sequence[int], stories: Sequence[Story], truth: Recollection
-) -> dict[str, Recalled]:
-    off = []
-    for number, story in zip(numbers, stories, strict=True):
-        look = Look.of(HELD_OUT + number)
-        own, last = (hidden.true(look, cut.scene) for cut in (story[0], story[-2]))
-        off.append(float((own - last).abs().mean()))
-    return {
-        GUESS: Recalled(truth.guess),
-        LAST: Recalled(sum(off) / len(off) if hidden.replaced else None),
-        STRANGER: Recalled(truth.stranger),
-    }
-
-
-def _made(model: DemoModel, past: _Past, back: int, seed: int, window: int) -> Tensor:
-    """Return the chunk that follows ``back`` frames of a past, ``[B, C, CHUNK, Y, X]``."""
-    # what was said then stays with what was seen then, as in training
-    method = Rolling(window, on_switch=SwitchRule.KEEP).build(CHUNK)
-    request = request_for(Compared("window", method), back + CHUNK, seed)
-    rollout = request.rollout(model.wan, schedule(model, past.stories))
-    *_, last = rollout.run(past.coded[:, :, :back])
-    return last.latent.cpu()
-
-
-def _sights(model: DemoModel, latents: Tensor) -> list[Sight]:
-    return [look_at(model.snapshots(latent)) for latent in latents]
+    truth, last = found[TRUTH], seen.last_seen if hidden.replaced else None
+    nobody = {GUESS: truth.guess, LAST: last, STRANGER: truth.stranger}
+    return known | {who: Recalled(error) for who, error in nobody.items()}
 
 
 def as_text(result: Mapping[str, Mapping[str, Mapping[str, Recalled]]]) -> str:

@@ -2,7 +2,7 @@
 
 from .comparison import AWAY, Comparison, check_size
 from .contact_sheet import contact_sheet
-from .methods import Spec, without_map
+from .methods import Compared, Spec, without_map
 from .report import LEGEND, Row, as_json, pictures_of, plot, rows_of, tables
 from .rollouts import finished, request_for, roll_side_by_side, schedule
 from .strips import under_each_other
@@ -10,6 +10,7 @@ from .strips import under_each_other
 __all__ = [
     "AWAY",
     "LEGEND",
+    "Compared",
     "Comparison",
     "Row",
     "Spec",
