@@ -61,3 +61,71 @@ def planted_profile(shifts=(0, 1)) -> HeadProfile:
             attend(layer, q, k, k)
         bank.commit(chunk)
     return HeadProfile(GEOMETRY, "planted", {}, tuple(profiler.samples))
+
+
+# what heads of a subject look at while scenes take turns; "mixed" does it a little, beside the first
+TURNING = ("recalls", "first", "uniform", "present", "mixed", "before")
+PROMPTS = 5
+
+
+class PlantedSubject:
+    """A model whose heads look where they were planted, by what is said and by where frames are.
+
+    Told of as ``profiling.Profiled``; it makes nothing, its calls are made up.
+
+    Args:
+        mixing: how much the mixed head looks for what is said.
+    """
+
+    prompts = PROMPTS
+    size = (2, 3)
+
+    def __init__(self, family, mixing: float = 0.3):
+        self.family, self.mixing = family, mixing
+        self.stories: list[tuple] = []
+
+    def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
+        return HeadProfile(GEOMETRY, "planted", settings.plain, ())
+
+    def roll(self, request, story, observe, watch, last) -> None:
+        self.stories.append((story.starts, story.texts, request.seed))
+        rope = Rope(GEOMETRY.head_dim, GRID)
+        rule = request.fitted_method.rules["all"]
+        frames, size = request.frames, request.family.frames_per_chunk
+        bank = CacheBank(plan_of(GEOMETRY, rope, rule.policy, rule.positions, size, frames))
+        for chunk in ChunkClock(frames, size):
+            attend = HeadAttention(bank.open(chunk), observe)
+            for layer in range(GEOMETRY.layers):
+                q, k = self._looks(chunk, story.at(chunk.start), layer)
+                attend(layer, q, k, k)
+            bank.commit(chunk)
+            watch(len(chunk))
+            if chunk.index == last:
+                return
+
+    def _looks(self, chunk, said: int, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return queries and keys of a chunk: a prompt is a direction, likeness is its cosine."""
+        angle = torch.tensor(2 * math.pi * said / PROMPTS)
+        direction = torch.stack([angle.cos(), angle.sin()])
+        first = torch.tensor([[1.0, 0.0]]) * (torch.arange(chunk.start, chunk.stop) == 0)[:, None]
+        late = torch.tensor([0.0, 0.05]) * chunk.index
+        frames = len(chunk)
+        q, k = torch.zeros(2, frames, len(TURNING), 2)
+        q[:], k[:] = torch.tensor([1.0, 0.0]), 0
+        for head, name in enumerate(TURNING):
+            if name == "recalls":
+                q[:, head], k[:, head] = 30 * direction, direction
+            elif name == "mixed":
+                q[:, head], k[:, head] = self.mixing * direction, direction
+            elif name == "first":
+                k[:, head] = 30 * first
+            elif name == "before":  # the later the more, whatever is said
+                q[:, head], k[:, head] = torch.tensor([0.0, 20.0]), late
+        shape = (1, frames * GRID.tokens_per_frame, len(TURNING), GEOMETRY.head_dim)
+        wide = []
+        for each, scale in ((q, GEOMETRY.head_dim**0.5), (k, 1.0)):
+            tensor = torch.zeros(shape)
+            rows = (scale * each).roll(layer, 1).repeat_interleave(GRID.tokens_per_frame, 0)
+            tensor[..., STEADY : STEADY + 2] = rows[None]
+            wide.append(tensor)
+        return wide[0], wide[1]

@@ -12,9 +12,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..bounds import check_within
-from ..demo.networks import SHIPPED, DemoModel
+from ..demo.networks import FAMILY, SHIPPED, DemoModel
 from ..demo.profiles import demo_subject
-from ..demo.world import VIDEO
 from ..device import choose_device
 from ..files import read_text_embedding, save_all, save_or_rescue, shown
 from ..heads import (
@@ -29,6 +28,7 @@ from ..heads import (
     Subject,
     as_text,
     frames_to_make,
+    possible_returns,
     preset_named,
     profiled,
     read_profile,
@@ -78,6 +78,8 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--rows", type=int, metavar="N", help="query rows per call; 0: all (default 256)")
     add("--keep-first", type=int, metavar="N", help="first frames that stay in the window")
     add("--seed", type=int, metavar="N", help="of everything drawn (default 0)")
+    more = "pasts after which something comes back; 0: as in the paper (full 8, quick 4)"
+    add("--returns", type=int, metavar="N", help=more)
     add("--set", action="append", metavar="NAME=VALUE", help="a threshold of a rule, see below")
     add("--aggregate", choices=[how.value for how in Aggregate], help="default: as each paper does")
     add("--doubt", type=float, default=DOUBT, metavar="N", help=f"least vote (default {DOUBT})")
@@ -146,7 +148,8 @@ def _classifiers(options: argparse.Namespace) -> list[Classifier]:
 
 
 def _settings(options: argparse.Namespace) -> ProfileSettings:
-    video = VIDEO if options.model == DEMO else _family(options).video
+    family = FAMILY if options.model == DEMO else _family(options)
+    video = family.video
     chosen = {
         field.name: value
         for field in fields(ProfileSettings)
@@ -162,7 +165,10 @@ def _settings(options: argparse.Namespace) -> ProfileSettings:
                 f"{shown(options.prompts)}"
             )
         chosen["prompts"] = given
-    return replace(preset_named(options.preset, video), **chosen)
+    preset = preset_named(options.preset, video)
+    prompts = chosen.get("prompts", preset.prompts)
+    chosen.setdefault("returns", possible_returns(preset.returns, prompts, family))
+    return replace(preset, **chosen)
 
 
 def _family(options: argparse.Namespace) -> Family:
@@ -227,8 +233,10 @@ def _measured(subject: Subject, settings: ProfileSettings, file: Path) -> HeadPr
         finally:
             if waits is not None:
                 to_the_end(lambda: _rescue(file, profile))
-    wanted = set(settings.videos)
-    return profile.where(lambda sample: (sample.prompt, sample.seed) in wanted)
+    wanted, back = set(settings.videos), set(settings.returning)
+    part = profile.where(lambda sample: (sample.prompt, sample.seed) in wanted)
+    returns = tuple(each for each in part.returns if (each.prompt, each.seed) in back)
+    return replace(part, returns=returns)
 
 
 def _refusal(file: Path, profile: HeadProfile) -> OSError | None:

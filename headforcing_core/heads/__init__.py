@@ -10,6 +10,7 @@ from .profile_file import read_profile, write_profile
 from .profile_report import PAGE, report_files, report_names
 from .profile_settings import FULL, PRESETS, QUICK, ProfileSettings, preset_named
 from .profiling import Profiled, Subject, Watch, frames_to_make, profiled
+from .returns import NEEDED, possible_returns
 from .voting import DOUBT, classify
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "COLOURS",
     "DOUBT",
     "FULL",
+    "NEEDED",
     "PAGE",
     "PRESETS",
     "QUICK",
@@ -38,6 +40,7 @@ __all__ = [
     "edits_in",
     "frames_to_make",
     "letter_of",
+    "possible_returns",
     "preset_named",
     "profiled",
     "read_profile",

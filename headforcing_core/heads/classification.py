@@ -42,17 +42,21 @@ class Classifier(Protocol):
     scheme: whose types they are.
     unsure: the type of a head in doubt, one that forgets least; None: it keeps its own.
     aggregate: as the paper does it.
+    recalls: the type of heads that turn to what comes back; None: it does not tell them apart.
+    tau_return: least shift of attention that makes one; see ``Recalling``.
     """
 
     scheme: ClassVar[str]
     unsure: ClassVar[str | None]
     aggregate: ClassVar[Aggregate]
+    recalls: ClassVar[str | None]
+    tau_return: float
 
     def statistics(self, sample: Sample) -> dict[str, Tensor]:
         """Return what it looks at, each ``[L, H]`` or, per past frame, ``[L, H, F]``."""
 
     def types(self, statistics: Statistics) -> Types:
-        """Return the type of every head."""
+        """Return the type of every head. Of returns it says nothing: see ``voting``."""
 
 
 def mean(statistics: Sequence[Statistics]) -> dict[str, Tensor]:
@@ -75,6 +79,8 @@ class HeadForcingTypes:
         absolute: both are masses, 0 to 1. Any type may then be empty.
         per_layer: ranked within each layer, not over all heads.
         sink_frames: oldest frames that count as the sink; inferred, as ``per_layer`` is.
+        tau_return: least share of attention that a head turns to what comes back, if that was
+            measured, to be one that recalls, whatever else it is; 1: none is, as in the paper.
 
     Source: Head Forcing (arXiv 2605.14487); shares and ranking as third parties report them.
     """
@@ -82,14 +88,17 @@ class HeadForcingTypes:
     scheme: ClassVar[str] = head_forcing.SCHEME
     unsure: ClassVar[str] = head_forcing.MEMORY
     aggregate: ClassVar[Aggregate] = Aggregate.MEAN
+    recalls: ClassVar[str] = head_forcing.RECALL
     tau_anchor: float = 0.25
     tau_local: float = 0.2
     absolute: bool = False
     per_layer: bool = False
     sink_frames: int = 1
+    tau_return: float = 0.1
 
     def __post_init__(self) -> None:
         check_within("tau_anchor", self.tau_anchor, 0, 1)
+        check_within("tau_return", self.tau_return, 0, 1)
         check_within("tau_local", self.tau_local, 0, 1)
         check_frames("sink_frames", self.sink_frames, 1)
 
@@ -152,6 +161,8 @@ class ForcingKVTypes:
     scheme: ClassVar[str] = forcing_kv.SCHEME
     unsure: ClassVar[str] = forcing_kv.DYNAMIC
     aggregate: ClassVar[Aggregate] = Aggregate.MEAN
+    recalls: ClassVar[None] = None
+    tau_return: ClassVar[float] = 1.0
     threshold: float = 0.8
     last: int = 4
     sink_frames: int = 1
@@ -192,6 +203,8 @@ class PyramidTypes:
     scheme: ClassVar[str] = pyramid.SCHEME
     unsure: ClassVar[str] = pyramid.ANCHOR
     aggregate: ClassVar[Aggregate] = Aggregate.PROMPTS
+    recalls: ClassVar[None] = None
+    tau_return: ClassVar[float] = 1.0
     agreeing: float = 0.8
     longest_wave: float = 6.4
     harmonics: int = 4
@@ -234,6 +247,8 @@ class DummyHeads:
     scheme: ClassVar[str] = "dummy"
     unsure: ClassVar[None] = None
     aggregate: ClassVar[Aggregate] = Aggregate.MEAN
+    recalls: ClassVar[None] = None
+    tau_return: ClassVar[float] = 1.0
     rule: DummyTypes = field(default_factory=DummyTypes)
 
     def statistics(self, sample: Sample) -> dict[str, Tensor]:

@@ -16,6 +16,7 @@ COLOURS = {
     head_forcing.LOCAL: SKY,
     head_forcing.ANCHOR: ORANGE,
     head_forcing.MEMORY: GREEN,
+    head_forcing.RECALL: PINK,
     pyramid.WAVE: SKY,
     pyramid.ANCHOR: ORANGE,
     pyramid.VEIL: PINK,

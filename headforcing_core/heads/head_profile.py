@@ -41,6 +41,20 @@ class Sample:
 
 
 @dataclass(frozen=True, eq=False)
+class Return:
+    """How much more heads look at what comes back than if it did not, in one past.
+
+    Args:
+        prompt, seed: of the videos.
+        shifts: ``[scenes, L, H]`` float32, on the CPU: shares of attention, -1 to 1.
+    """
+
+    prompt: int
+    seed: int
+    shifts: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class HeadProfile:
     """Samples of one model, in the order of prompts, seeds, chunks and steps.
 
@@ -48,13 +62,15 @@ class HeadProfile:
         geometry: of the model.
         fingerprint: of the model.
         parameters: how it was measured, as plain values.
-        samples: what was measured.
+        samples: what was measured under steady prompts.
+        returns: what was measured when something came back.
     """
 
     geometry: ModelGeometry
     fingerprint: str
     parameters: dict[str, object]
     samples: tuple[Sample, ...]
+    returns: tuple[Return, ...] = ()
 
     def where(self, wanted: Callable[[Sample], bool]) -> HeadProfile:
         """Return the part whose samples are wanted."""
@@ -64,6 +80,11 @@ class HeadProfile:
     def videos(self) -> set[tuple[int, int]]:
         """All (prompt, seed) that were measured."""
         return {(sample.prompt, sample.seed) for sample in self.samples}
+
+    @property
+    def returning(self) -> set[tuple[int, int]]:
+        """All (prompt, seed) of whose past something was let come back."""
+        return {(back.prompt, back.seed) for back in self.returns}
 
     @property
     def prompts(self) -> list[int]:
@@ -96,4 +117,8 @@ def joined(parts: Iterable[HeadProfile]) -> HeadProfile:
     if len(set(names)) < len(names):
         raise ValueError("parts of a profile must be of different videos, got one of them twice")
     order = sorted(range(len(samples)), key=names.__getitem__)
-    return replace(first, samples=tuple(samples[at] for at in order))
+    back = [each for part in (first, *others) for each in part.returns]
+    if len({(each.prompt, each.seed) for each in back}) < len(back):
+        raise ValueError("parts of a profile must be of different returns, got one of them twice")
+    back.sort(key=lambda each: (each.prompt, each.seed))
+    return replace(first, samples=tuple(samples[at] for at in order), returns=tuple(back))

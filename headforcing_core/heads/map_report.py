@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..methods import HeadMap
 from .classification import Aggregate, Classifier
 from .head_profile import HeadProfile
+from .returns import NEEDED
 from .stability import Comparison, Stability, compare, stability_of
 from .voting import classify
 
@@ -52,7 +53,7 @@ def as_text(report: MapReport) -> str:
         halves = report.stability.halves
         same = "" if halves is None else f"   two halves agree on {halves.get(kind, 1.0):.2f}"
         lines.append(f"  {kind:18}{count:4} heads, {count / total:4.0%}{same}")
-    lines += [f"  {name}: {value}" for name, value in agreements(report.stability).items()]
+    lines += [f"  {name}: {value}" for name, value in agreements(report).items()]
     for name, compared in report.comparisons.items():
         same = compared.agreeing
         lines.append(f"  against {name}" + ("" if same is None else f": {same:.2f} alike"))
@@ -61,8 +62,9 @@ def as_text(report: MapReport) -> str:
     return "\n".join(lines) + "\n"
 
 
-def agreements(stability: Stability) -> dict[str, str]:
+def agreements(report: MapReport) -> dict[str, str]:
     """Return what a report tells of stability, in words."""
+    stability, known = report.stability, report.head_map.evidence.parameters
     parts = (("prompts", stability.prompts), ("seeds", stability.seeds), ("steps", stability.steps))
     said = {
         f"heads typed alike by two {name}": "there is one only" if v is None else f"{v:.2f}"
@@ -71,4 +73,7 @@ def agreements(stability: Stability) -> dict[str, str]:
     said["samples that say a head's type, on average"] = f"{stability.votes:.2f}"
     heads = ", ".join(f"layer {layer} head {head}" for layer, head in stability.doubted)
     said["heads in doubt"] = f"{len(stability.doubted)}" + (f" ({heads})" if heads else "")
+    if report.classifier.recalls is not None:
+        unknown = f"none: heads that recall are not known, {NEEDED} prompts or more tell them"
+        said["pasts after which something came back"] = str(known.get("returns", unknown))
     return said

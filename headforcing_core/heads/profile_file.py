@@ -26,7 +26,8 @@ from ..files import (
     shown,
 )
 from ..video import ModelGeometry
-from .head_profile import HeadProfile, Sample
+from .head_profile import HeadProfile, Return, Sample
+from .returns import MISSED
 
 KEY, VERSION = "headforcing.profile", 1
 # far beyond any model, and any video
@@ -48,12 +49,15 @@ def write_profile(path: str | Path, profile: HeadProfile) -> None:
         tensors[f"scores.{number}"] = sample.scores.contiguous()
         names = ("prompt", "seed", "chunk", "step", "frames", "current")
         listed.append({name: getattr(sample, name) for name in names})
+    for number, back in enumerate(profile.returns):
+        tensors[f"returns.{number}"] = back.shifts.contiguous()
     about = {
         "version": VERSION,
         "geometry": asdict(profile.geometry),
         "fingerprint": profile.fingerprint,
         "parameters": profile.parameters,
         "samples": listed,
+        "returns": [{"prompt": back.prompt, "seed": back.seed} for back in profile.returns],
     }
     with replacing(Path(path)) as partial:
         save_file(tensors, partial, {KEY: json.dumps(about)})
@@ -86,9 +90,12 @@ def _profile(about: Mapping[str, object], source: TensorSource) -> HeadProfile:
     fingerprint = as_words(entry(about, "fingerprint"), "fingerprint")
     parameters = as_object(entry(about, "parameters"), "parameters")
     listed = as_list(entry(about, "samples"), "samples", len(source.shapes) // 2)
-    if not listed or len(source.shapes) != 2 * len(listed):
+    # files of an earlier version have none
+    back = as_list(about.get("returns", []), "returns", len(source.shapes))
+    if not listed or len(source.shapes) != 2 * len(listed) + len(back):
         raise ValueError(
-            f"it must have two tensors of each sample, got {len(source.shapes)} of {len(listed)}"
+            f"it must have two tensors of each sample and one of each return, got "
+            f"{len(source.shapes)} of {len(listed)} and {len(back)}"
         )
     samples = tuple(
         _sample(as_object(told, "a sample"), geometry, source, number)
@@ -97,7 +104,23 @@ def _profile(about: Mapping[str, object], source: TensorSource) -> HeadProfile:
     calls = {(s.prompt, s.seed, s.chunk, s.step) for s in samples}
     if len(calls) < len(samples):
         raise ValueError("samples must be of different calls, got one of them twice")
-    return HeadProfile(geometry, fingerprint, parameters, samples)
+    returns = tuple(
+        _return(as_object(told, "a return"), geometry, source, number)
+        for number, told in enumerate(back)
+    )
+    if len({(each.prompt, each.seed) for each in returns}) < len(returns):
+        raise ValueError("returns must be of different videos, got one of them twice")
+    return HeadProfile(geometry, fingerprint, parameters, samples, returns)
+
+
+def _return(
+    told: Mapping[str, object], geometry: ModelGeometry, source: TensorSource, number: int
+) -> Return:
+    prompt, seed = (as_number(entry(told, name), name, MOST_NUMBER) for name in ("prompt", "seed"))
+    shifts = _measured(source, f"returns.{number}", (MISSED, geometry.layers, geometry.heads))
+    if (shifts.abs() > 1 + ROUNDED).any():
+        raise ValueError(f"returns.{number} must be differences of shares, -1 to 1, got others")
+    return Return(prompt, seed, shifts)
 
 
 def _sample(

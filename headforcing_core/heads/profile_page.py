@@ -87,7 +87,7 @@ def _section(report: MapReport, pictures: Mapping[str, bytes]) -> str:
     )
     rule = _plain(head_map.evidence.parameters["rule"])
     return (
-        f"<h2>{escape(head_map.scheme)}</h2>\n{counts}\n{_facts(agreements(report.stability))}\n"
+        f"<h2>{escape(head_map.scheme)}</h2>\n{counts}\n{_facts(agreements(report))}\n"
         f"<p>rule: {escape(rule)}</p>\n{figures}{compared}\n"
     )
 

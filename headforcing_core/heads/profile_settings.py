@@ -37,6 +37,8 @@ class ProfileSettings:
         keep_first: as many first frames as this stay in the window; 0: the model runs as it does,
             and its oldest frames stand for the first.
         seed: of everything drawn, and of the videos' noise.
+        returns: prompts after which something comes back, in videos of their own, of each seed; 0:
+            none, as in the paper.
 
     Source: the protocol of Head Forcing (arXiv 2605.14487) as third parties report it: 20 prompts,
     30 s, 3 chunks after the third, all noisy steps. ``rows``, ``clean`` and ``keep_first`` are
@@ -53,6 +55,7 @@ class ProfileSettings:
     rows: int = 256
     keep_first: int = 0
     seed: int = 0
+    returns: int = 0
 
     def __post_init__(self) -> None:
         for name in ("prompts", "seeds", "chunks"):
@@ -72,6 +75,7 @@ class ProfileSettings:
         check_within("rows", self.rows, 0, MOST_ROWS)
         check_frames("keep_first", self.keep_first)
         check_seed(self.seed)
+        check_within("returns", self.returns, 0, self.prompts)
 
     def method(self, family: Family) -> Method:
         """Return how the past is kept while the model is watched."""
@@ -109,14 +113,19 @@ class ProfileSettings:
         return [(p, s) for p in range(self.prompts) for s in range(self.seeds)]
 
     @property
+    def returning(self) -> list[tuple[int, int]]:
+        """All (prompt, seed) after which something comes back."""
+        return [(p, s) for p in range(self.returns) for s in range(self.seeds)]
+
+    @property
     def plain(self) -> dict[str, object]:
         """All of it but how many videos: those may be measured in parts."""
-        parts = ("prompts", "seeds")
+        parts = ("prompts", "seeds", "returns")
         return {name: value for name, value in asdict(self).items() if name not in parts}
 
 
-FULL = ProfileSettings()
-QUICK = ProfileSettings(prompts=4, frames=40)
+FULL = ProfileSettings(returns=8)
+QUICK = ProfileSettings(prompts=4, frames=40, returns=4)
 # and seconds of their videos, whatever a family's frames are: those frames at 16 pictures a second
 PRESETS = {"quick": (QUICK, 10.0), "full": (FULL, 30.0)}
 

@@ -14,8 +14,9 @@ from ..attention import Observer, Read
 from ..generation import VideoRequest
 from ..models import Family, WanModel, fingerprint
 from ..video import ChunkClock, PromptSchedule
-from .head_profile import HeadProfile, Sample, joined
+from .head_profile import HeadProfile, Return, Sample, joined
 from .profile_settings import ProfileSettings, number_from
+from .returns import NEEDED, frames_of_return, measure_return
 
 Watch = Callable[[int], None]
 
@@ -97,9 +98,14 @@ class Profiled(Protocol):
         """Return the profile of this model before anything is measured."""
 
     def roll(
-        self, request: VideoRequest, prompt: int, observe: Observer, watch: Watch, last: int
+        self,
+        request: VideoRequest,
+        story: PromptSchedule,
+        observe: Observer,
+        watch: Watch,
+        last: int,
     ) -> None:
-        """Make a video up to chunk number ``last``."""
+        """Make a video up to chunk number ``last``. The story's prompts are their numbers."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +134,14 @@ class Subject:
         return HeadProfile(self.model.config.geometry, name, parameters, ())
 
     def roll(
-        self, request: VideoRequest, prompt: int, observe: Observer, watch: Watch, last: int
+        self,
+        request: VideoRequest,
+        story: PromptSchedule,
+        observe: Observer,
+        watch: Watch,
+        last: int,
     ) -> None:
-        text = PromptSchedule.constant(self.texts[prompt])
+        text = PromptSchedule(story.starts, tuple(self.texts[number] for number in story.texts))
         for done in request.rollout(self.model, text, observe).run():
             watch(len(done.chunk))
             if done.chunk.index == last:
@@ -143,11 +154,14 @@ def frames_to_make(
     """Return the frames of all videos that are still to be made."""
     clock = ChunkClock.covering(settings.frames, subject.family.frames_per_chunk)
     chunks = list(clock)
-    return sum(
+    steady = sum(
         chunks[settings.drawn_chunks(clock, *video)[-1]].stop
         for video in settings.videos
         if known is None or video not in known.videos
     )
+    done = set() if known is None else known.returning
+    back = [video for video in settings.returning if video not in done]
+    return steady + (len(back) * frames_of_return(subject.family) if back else 0)
 
 
 def profiled(
@@ -171,12 +185,23 @@ def profiled(
             f"prompts must be at most the texts there are, {subject.prompts}, "
             f"got {settings.prompts}"
         )
+    if settings.returns and subject.prompts < NEEDED:
+        raise ValueError(
+            f"returns must be measured with {NEEDED} prompts or more, which take turns, got "
+            f"{subject.prompts}; give more prompts, or set returns to 0"
+        )
     profile = subject.empty_profile(settings) if known is None else known
     for prompt, seed in settings.videos:
         if (prompt, seed) in profile.videos:
             continue
         samples = tuple(measure(subject, settings, prompt, seed, watch))
-        profile = joined([profile, replace(profile, samples=samples)])
+        profile = joined([profile, replace(profile, samples=samples, returns=())])
+        yield profile
+    for prompt, seed in settings.returning:
+        if (prompt, seed) in profile.returning:
+            continue
+        back = measure_back(subject, settings, prompt, seed, watch)
+        profile = joined([profile, replace(profile, samples=(), returns=(back,))])
         yield profile
 
 
@@ -198,5 +223,25 @@ def measure(
     method = settings.method(subject.family)
     request = VideoRequest(subject.family, settings.frames, *subject.size, noise, method=method)
     profiler = Profiler(settings, prompt, seed, settings.drawn_chunks(request.clock, prompt, seed))
-    subject.roll(request, prompt, profiler, watch, profiler.chunks[-1])
+    story = PromptSchedule.constant(prompt)
+    subject.roll(request, story, profiler, watch, profiler.chunks[-1])
     return profiler.samples
+
+
+def measure_back(
+    subject: Profiled,
+    settings: ProfileSettings,
+    prompt: int,
+    seed: int,
+    watch: Watch = lambda frames: None,
+) -> Return:
+    """Let something come back, and return what was measured; see ``returns``."""
+
+    def film(request: VideoRequest, story: PromptSchedule, chunks: list[int]) -> list[Sample]:
+        profiler = Profiler(settings, prompt, seed, chunks)
+        subject.roll(request, story, profiler, watch, chunks[-1])
+        return profiler.samples
+
+    noise = number_from(settings.seed, prompt, seed, "returns") % (1 << 31)
+    video = (prompt, seed, noise)
+    return measure_return(subject.family, subject.size, subject.prompts, *video, film)

@@ -11,7 +11,7 @@ from statistics import fmean
 from ..methods import HeadMap
 from .classification import Aggregate, Classifier, Types
 from .head_profile import HeadProfile
-from .voting import types_of
+from .voting import recalling_of, types_of
 
 SPLITS = 20
 
@@ -25,7 +25,7 @@ class Stability:
             mean over random splits. 1 if neither half says any.
         prompts, seeds, steps: share of heads with the same type, mean over pairs of prompts, of
             seeds, and of denoising steps.
-        votes: mean share of samples that say a head's type.
+        votes: mean share of samples that say a head's type; of a head that recalls, of pasts.
         doubted: heads in doubt, (layer, head).
     """
 
@@ -69,8 +69,12 @@ def stability_of(
         return fmean(agreement(a, b) for a, b in combinations(said, 2)) if len(said) > 1 else None
 
     votes = [share for row in head_map.evidence.votes for share in row]
+    halves, recalling = _halves(profile, classifier, how, seed), recalling_of(profile, classifier)
+    if halves is not None and recalling is not None:
+        both = recalling.halves(SPLITS, seed)
+        halves |= {} if both is None else {classifier.recalls: both}
     return Stability(
-        halves=_halves(profile, classifier, how, seed),
+        halves=halves,
         prompts=alike(profile.where(lambda s, n=n: s.prompt == n) for n in profile.prompts),
         seeds=alike(profile.where(lambda s, n=n: s.seed == n) for n in profile.seeds),
         steps=alike(profile.where(lambda s, n=n: s.step == n) for n in profile.steps),

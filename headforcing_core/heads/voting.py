@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
+from typing import TypeVar
 
 import torch
 
 from ..methods import Evidence, HeadMap
 from .classification import Aggregate, Classifier, Types, mean
 from .head_profile import HeadProfile, Sample
+from .recalling import Recalling
 
 # a head whose samples agree with its type less often than that is in doubt; 60 % is inferred
 DOUBT = 0.6
+
+Entry = TypeVar("Entry")
+Table = tuple[tuple[Entry, ...], ...]
 
 
 def classify(
@@ -33,19 +38,27 @@ def classify(
     how = aggregate or classifier.aggregate
     types = types_of(profile.samples, classifier, how)
     votes = _votes([types_of([s], classifier, Aggregate.MEAN) for s in profile.samples], types)
+    statistics = mean([classifier.statistics(sample) for sample in profile.samples])
+    known = {
+        "profile": profile.parameters,
+        "videos": len(profile.videos),
+        "samples": len(profile.samples),
+    }
+    recalling = recalling_of(profile, classifier)
+    if recalling is not None:
+        votes = _changed(votes, {head: recalling.votes(*head) for head in recalling.heads})
+        statistics["returns"] = recalling.mean
+        known["returns"] = len(recalling.shifts)
     doubted = tuple(
         (layer, head)
         for layer, row in enumerate(votes)
         for head, share in enumerate(row)
         if share < doubt
     )
-    statistics = mean([classifier.statistics(sample) for sample in profile.samples])
     evidence = Evidence(
         fingerprint=profile.fingerprint,
         parameters={
-            "profile": profile.parameters,
-            "videos": len(profile.videos),
-            "samples": len(profile.samples),
+            **known,
             "rule": {"aggregate": how.value, "doubt": doubt, **asdict(classifier)},
         },
         statistics={name: value.tolist() for name, value in statistics.items()},
@@ -53,15 +66,26 @@ def classify(
         doubted=doubted,
     )
     if classifier.unsure is not None:
-        types = tuple(
-            tuple(
-                classifier.unsure if (layer, head) in doubted else kind
-                for head, kind in enumerate(row)
-            )
-            for layer, row in enumerate(types)
-        )
+        types = _changed(types, dict.fromkeys(doubted, classifier.unsure))
+    if recalling is not None:
+        types = _changed(types, dict.fromkeys(recalling.heads, classifier.recalls))
     source = f"profile of {profile.parameters.get('model', 'a model')}"
     return HeadMap(classifier.scheme, types, source, evidence=evidence)
+
+
+def recalling_of(profile: HeadProfile, classifier: Classifier) -> Recalling | None:
+    """Return what heads do when something comes back; None if it is not known, or not asked."""
+    if classifier.recalls is None:
+        return None
+    return Recalling.of(profile, classifier.tau_return)
+
+
+def _changed(table: Table, changes: Mapping[tuple[int, int], Entry]) -> Table:
+    """Return a table ``[L][H]`` with the entries of some heads replaced."""
+    return tuple(
+        tuple(changes.get((layer, head), entry) for head, entry in enumerate(row))
+        for layer, row in enumerate(table)
+    )
 
 
 def types_of(samples: Sequence[Sample], classifier: Classifier, aggregate: Aggregate) -> Types:

@@ -1,16 +1,18 @@
-"""Head Forcing: local, anchor and memory heads."""
+"""Head Forcing: local, anchor and memory heads, and those that recall."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .method import HeadRule, Method
-from .middles import Episodes
+from .middles import Episodes, Middle
 from .policy import HeadPolicy
 from .positions import PositionRule
 from .switch import Switching, SwitchRule
 
 LOCAL, ANCHOR, MEMORY = "hf.local", "hf.anchor", "hf.memory"
+# no type of the paper's: heads that look at what comes back, where that was measured
+RECALL = "hf.recall"
 SCHEME = "head_forcing"
 
 
@@ -21,6 +23,7 @@ class HeadForcing(Switching):
         local    [.]                      [recent]  current
         anchor   [sink]                   [recent]  current
         memory   [sink]     [episodes]    [recent]  current
+        recall   [sink]  [    episodes  ] [recent]  current
 
     The paper states the three types, that local and anchor heads keep only essential frames, that
     memory heads have a hierarchical memory with dynamic episodic updates, and that positions are
@@ -28,9 +31,11 @@ class HeadForcing(Switching):
 
     Args:
         local_sink, local_recent: of local heads.
-        anchor_sink, anchor_recent: of anchor heads.
+        anchor_sink, anchor_recent, anchor_episodes: of anchor heads; the last is a count, chosen by
+            the rules of ``episodes``.
         memory_sink, memory_recent: of memory heads; the latter is the paper's fast memory.
         episodes: of memory heads.
+        recall_sink, recall_recent, recall_episodes: of heads that recall, as of anchors.
         positions: the head-wise re-encoding.
         warm_up: frames up to which everything is kept, whatever the budgets; 21 makes the first
             five seconds those of the plain model.
@@ -46,9 +51,13 @@ class HeadForcing(Switching):
     local_recent: int = 1
     anchor_sink: int = 1
     anchor_recent: int = 0
+    anchor_episodes: int = 0
     memory_sink: int = 3
     memory_recent: int = 9
     episodes: Episodes = field(default_factory=Episodes)
+    recall_sink: int = 1
+    recall_recent: int = 5
+    recall_episodes: int = 12
     positions: PositionRule = PositionRule.CONTIGUOUS
     on_switch: SwitchRule = SwitchRule.RECACHE
     recache_frames: int | None = None
@@ -56,34 +65,54 @@ class HeadForcing(Switching):
     scene_sink: bool = False
 
     def build(self, frames_per_chunk: int = 3) -> Method:
-        local = HeadPolicy(self.local_sink, self.local_recent, warm_up=self.warm_up)
-        anchor = HeadPolicy(
-            self.anchor_sink,
-            self.anchor_recent,
-            warm_up=self.warm_up,
-            scene_sink=self.scene_sink,
-        )
-        memory = HeadPolicy(
-            self.memory_sink, self.memory_recent, self.episodes, warm_up=self.warm_up
-        )
+        rules = {kind: HeadRule(policy, self.positions) for kind, policy in self._policies.items()}
         return Method(
             SCHEME,
             "local heads see the last frames, anchors the first as well, memory heads also "
             "episodes in between; positions closed up per head",
-            {
-                LOCAL: HeadRule(local, self.positions),
-                ANCHOR: HeadRule(anchor, self.positions),
-                MEMORY: HeadRule(memory, self.positions),
-            },
+            rules,
             SCHEME,
             self.switch(frames_per_chunk),
             "arXiv 2605.14487",
         )
+
+    @property
+    def _policies(self) -> dict[str, HeadPolicy]:
+        warm_up = self.warm_up
+        return {
+            LOCAL: HeadPolicy(self.local_sink, self.local_recent, warm_up=warm_up),
+            ANCHOR: HeadPolicy(
+                self.anchor_sink,
+                self.anchor_recent,
+                self._episodes(self.anchor_episodes),
+                warm_up,
+                self.scene_sink,
+            ),
+            MEMORY: HeadPolicy(
+                self.memory_sink, self.memory_recent, self.episodes, warm_up=warm_up
+            ),
+            RECALL: HeadPolicy(
+                self.recall_sink,
+                self.recall_recent,
+                self._episodes(self.recall_episodes),
+                warm_up=warm_up,
+            ),
+        }
+
+    def _episodes(self, count: int) -> Middle:
+        """Return as many episodes as that, by the rules of the others."""
+        return replace(self.episodes, count=count) if count else Middle()
 
 
 PRESETS = {
     "default": HeadForcing(),
     "paper_min": HeadForcing(local_recent=0),
     "anchor3": HeadForcing(anchor_sink=3),
-    "compact": HeadForcing(memory_sink=1, memory_recent=4, episodes=Episodes(count=4)),
+    "compact": HeadForcing(
+        memory_sink=1,
+        memory_recent=4,
+        episodes=Episodes(count=4),
+        recall_recent=2,
+        recall_episodes=6,
+    ),
 }

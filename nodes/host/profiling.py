@@ -50,14 +50,19 @@ class HostSubject:
         return HeadProfile(geometry, name_of(self.model), {**self.about, **settings.plain}, ())
 
     def roll(
-        self, request: VideoRequest, prompt: int, observe: Observer, watch: Watch, last: int
+        self,
+        request: VideoRequest,
+        story: PromptSchedule,
+        observe: Observer,
+        watch: Watch,
+        last: int,
     ) -> None:
         def watched(done: FinishedChunk) -> bool:
             watch(len(done.chunk))
             return done.chunk.index == last
 
-        said = {"p0": self.conditioning[prompt]}
-        schedule = PromptSchedule.constant("p0")
+        said = {f"p{number}": self.conditioning[number] for number in set(story.texts)}
+        schedule = PromptSchedule(story.starts, tuple(f"p{number}" for number in story.texts))
         video = HostVideo(request, schedule, said, watch=watched, observe=observe)
         video.sample(self.model)
 

@@ -28,7 +28,7 @@ def test_edits_are_read_in_any_spacing():
     ("text", "said"),
     [
         ("0.0=hf.nothing", "got 'hf.nothing' for head 0.0, which is not known"),
-        ("0.0=pyramid.wave", "the map's scheme, head_forcing (hf.local, hf.anchor, hf.memory)"),
+        ("0.0=pyramid.wave", "the map's scheme, head_forcing (hf.local, hf.anchor, hf.memory, hf.recall)"),
         ("0.0=pyramid.wave", "which is of another scheme"),
         ("2.0=hf.local", "layer 0 to 1 and number 0 to 1, got layer 2, head 0"),
         ("0.0=hf.local, 0.0=hf.memory", "must name each head once, got 0.0 twice"),
@@ -77,7 +77,7 @@ def test_a_map_is_described(classifier):
 def test_before_and_after_lie_beside_each_other():
     told = described(EditedMap(MAP, "0.0=hf.anchor", "0.1=hf.anchor"))
     names = [kind["name"] for kind in told["kinds"]]
-    assert names == ["hf.local", "hf.anchor", "hf.memory"]
+    assert names == ["hf.local", "hf.anchor", "hf.memory", "hf.recall"]
     assert (told["types"][0], told["base"][0]) == ([1, 1], [1, 2])
     assert told["edits"] == [[0, 1, 1]]
     beside = told["beside"]
