@@ -31,7 +31,7 @@ from ..demo.comparison import (
 )
 from ..demo.networks import SHIPPED, DemoModel
 from ..demo.profiles import maps_of
-from ..demo.scores import FIRST, LAST, RETURNS, Trial, trial, trial_of
+from ..demo.scores import FIRST, FIRST_RETURN, LAST, Trial, trial, trial_of
 from ..demo.world import VIDEO, parse
 from ..device import choose_device
 from ..files import png_of, save_all, write_text
@@ -55,7 +55,8 @@ COMPARED = (
 WIDTH = 2 + max(map(len, NAMES))
 EPILOG = (
     "A method is a name, perhaps with settings: head_forcing:compact,episodes.count=3,map=random\n"
-    "(map: profile, random, inverse or uniform, at the same budget). Methods:\n"
+    "(map: profile, paper, random, inverse or uniform; episodes=right: frames no rule knows).\n"
+    "Methods:\n"
     + "\n".join(f"  {name:<{WIDTH}}{settings_named(name).build().says}" for name in NAMES)
 )
 
@@ -112,8 +113,8 @@ def _run(comparison: Comparison, heads: Mapping[str, HeadMap], out: Path) -> Non
         for frames in comparison.run():
             bar.update(frames)
             stop_if_asked()
-            if comparison.has_scores and len(comparison.beginnings) > seeds:
-                seeds = len(comparison.beginnings)
+            if comparison.seeds_done > seeds:
+                seeds = comparison.seeds_done
                 try:
                     write_text(out / RESULTS, _as_json(comparison, heads))
                 except OSError as error:
@@ -166,6 +167,7 @@ def _as_json(comparison: Comparison, heads: Mapping[str, HeadMap]) -> str:
             for measure, lines in comparison.curves().items()
         },
         "results": {str(n): as_json(rows_of(comparison, n)) for n in comparison.lengths},
+        "returns": {str(n): comparison.returns(n) for n in comparison.lengths},
     }
     return json.dumps(result, indent=1)
 
@@ -215,8 +217,8 @@ def _text(comparison: Comparison, rows: Mapping[int, Sequence[Row]], shares: Ten
     )
     parts.append(f"attention of the {shares[..., 0].numel()} heads: {spans}\n")
     if AWAY not in comparison.kinds:
-        needed = VIDEO.moment(RETURNS[0] + LAST)
-        parts.append(f"too short for a thing to leave and return: {needed:g} s are needed\n")
+        needed = VIDEO.moment(FIRST_RETURN)
+        parts.append(f"too short for a ground to leave and return: {needed:g} s are needed\n")
     return "".join(parts)
 
 

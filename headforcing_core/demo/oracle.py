@@ -1,25 +1,43 @@
 """Which heads recall: ``python -m headforcing.headforcing_core.demo.oracle``.
 
 Found by intervention, not by looking: in the stories of ``recall``, heads are kept from the frames
-of what is to come back. Type maps and profiles can be held against it.
+of what is to come back. Whatever tells heads apart by looking can be held against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import argparse
+import json
+import random
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from tqdm import tqdm
+
+from ..bounds import check_within, read_numbers
+from ..device import choose_device
+from ..files import check_place, save_or_rescue, write_text
 from ..methods import HeadMap, HeadPolicy, HeadRule, Method, PositionRule
+from ..stopping import stop_if_asked, stopping_once, to_the_end
+from ..streams import sturdy_streams
+from ..video import check_seed
 from .absence import AWAY, CHUNK, Absence
 from .comparison import Compared
-from .networks import CONFIG, DemoModel
+from .networks import CONFIG, SHIPPED, DemoModel
+from .profiles import maps_of
+from .scores import HIDDEN
 
 SEES, BLIND = "oracle.sees", "oracle.blind"
 SCHEME = "oracle"
 LAYERS, HEADS = CONFIG.layers, CONFIG.heads
 MOST_PROMPTS, MOST_FIRST = 10**5, 10**9
-# the longest time away: there is nothing left of it in any window of as many frames
+# the longest time away: nothing of what was there is left in a window of as many frames
 FAR = AWAY[-1]
+# heads that are given sight
+COUNTS = (1, 2, 3, 4, 6, 9, 12, 18)
+INTERVENTION, CHANCE = "intervention", "chance"
 
 Head = tuple[int, int]
 EVERY_HEAD: tuple[Head, ...] = tuple((a, b) for a in range(LAYERS) for b in range(HEADS))
@@ -33,16 +51,16 @@ class Carried:
         all, none: where all heads see what was, and where none does.
         only: ``[L][H]`` where only this head does.
         without: ``[L][H]`` where all others do.
-        order: heads, most needed first, as they are given sight one by one.
-        given: error with as many of them, from one on.
+        orders: heads, most needed first, by how that was told.
+        given: error where the first so many heads of an order see, one per COUNTS.
     """
 
     all: float
     none: float
     only: list[list[float]]
     without: list[list[float]]
-    order: list[Head]
-    given: list[float]
+    orders: dict[str, list[Head]]
+    given: dict[str, list[float]]
 
 
 def sighted(heads: Iterable[Head], frames: int, away: int) -> Compared:
@@ -66,12 +84,12 @@ def sighted(heads: Iterable[Head], frames: int, away: int) -> Compared:
 
 
 def carried(
-    model: DemoModel, absence: Absence, seed: int, first: int = 12
+    model: DemoModel, absence: Absence, seed: int, looks: Mapping[str, Sequence[Head]]
 ) -> Iterator[Carried | None]:
     """Find out which heads carry a recollection; yield None after every try, then what was found.
 
     Args:
-        first: heads that are given sight one by one.
+        looks: other orders of heads, by what they look at.
     """
 
     def error(heads: Iterable[Head]) -> float:
@@ -80,7 +98,6 @@ def carried(
 
     every = set(EVERY_HEAD)
     whole, none = error(every), error(())
-    yield None
     only, without = [], []
     for head in EVERY_HEAD:
         only.append(error([head]))
@@ -88,13 +105,118 @@ def carried(
         yield None
     # a head counts by what it brings alone and by what is missed without it
     gain = {h: (none - only[i]) + (without[i] - whole) for i, h in enumerate(EVERY_HEAD)}
-    order = sorted(EVERY_HEAD, key=lambda head: -gain[head])
-    given = []
-    for count in range(1, first + 1):
-        given.append(error(order[:count]))
+    orders = {INTERVENTION: sorted(EVERY_HEAD, key=lambda head: -gain[head]), **looks}
+    given: dict[str, list[float]] = {}
+    for name, order in orders.items():
+        given[name] = [error(order[:count]) for count in COUNTS]
         yield None
-    yield Carried(whole, none, _rows(only), _rows(without), order, given)
+    orders = {name: list(order) for name, order in orders.items()}
+    yield Carried(whole, none, _rows(only), _rows(without), orders, given)
+
+
+def tries(orders: int) -> int:
+    """Return how often ``carried`` yields None."""
+    return len(EVERY_HEAD) + 1 + orders
+
+
+def orders_of(head_map: HeadMap) -> dict[str, list[Head]]:
+    """Return heads by each thing that a profile measured of them, and by chance."""
+    known = head_map.evidence.statistics
+    orders = {
+        f"profile: {name}": sorted(EVERY_HEAD, key=lambda head: -known[name][head[0]][head[1]])
+        for name in ("returns", "sink", "middle")
+        if name in known
+    }
+    dealt = list(EVERY_HEAD)
+    random.Random(0).shuffle(dealt)
+    return {**orders, CHANCE: dealt}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    with sturdy_streams() as out:
+        options = _parser().parse_args(arguments)
+        try:
+            with stopping_once():
+                _run(options)
+        except KeyboardInterrupt:
+            return 130
+        except (ValueError, RuntimeError, OSError) as error:
+            sys.stderr.write(f"oracle: {str(error).splitlines()[0]}\n")
+            return 2
+        out.flush()
+        if out.lost:
+            sys.stderr.write(f"oracle: {out.lost}\n")
+        return 2 if out.lost else 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    check_within("--prompts", options.prompts, 2, MOST_PROMPTS)
+    check_within("--first", options.first, 0, MOST_FIRST)
+    check_seed(options.seed)
+    file = Path(options.json).absolute() if options.json else None
+    if file is not None:
+        check_place(file)
+    folder = SHIPPED if options.model is None else Path(options.model)
+    model = DemoModel.load(folder, choose_device(options.device))
+    looks = orders_of(maps_of(model)["head_forcing"])
+    numbers = range(options.first, options.first + options.prompts)
+    result: dict[str, Carried] = {}
+    with tqdm(total=len(HIDDEN) * tries(len(looks)), unit="try", desc="keeping heads away") as bar:
+        for hidden in HIDDEN:
+            absence = Absence.of(model, hidden, numbers, FAR)
+            for found in carried(model, absence, options.seed, looks):
+                if found is None:
+                    bar.update()
+                    stop_if_asked()
+                else:
+                    result[hidden.name] = found
+            sys.stdout.write(as_text(hidden.name, result[hidden.name]))
+            sys.stdout.flush()
+    if file is not None:
+        plain = {"away": FAR, "counts": COUNTS, **{n: asdict(c) for n, c in result.items()}}
+        content = json.dumps(plain, indent=1)
+        to_the_end(lambda: save_or_rescue(lambda p: write_text(p, content), file, "the scores"))
+
+
+def as_text(name: str, found: Carried) -> str:
+    """Set what was found under headings."""
+    lines = [
+        f"\n{name}, away for {FAR} frames: error {found.all:.4f} where all heads see what was, "
+        f"{found.none:.4f} where none does",
+        f"{'':10}only this head sees" + " " * (7 * HEADS - 16) + "all others do",
+    ]
+    for layer, (only, without) in enumerate(zip(found.only, found.without, strict=True)):
+        cells = ("".join(f"{value:7.4f}" for value in row) for row in (only, without))
+        lines.append(f"  layer {layer} " + "   ".join(cells))
+    lines.append(f"{'error where so many see, by':28}" + "".join(f"{n:8}" for n in COUNTS))
+    for order, errors in found.given.items():
+        first = " ".join(f"{layer}.{head}" for layer, head in found.orders[order][:4])
+        lines.append(f"  {order:26}" + "".join(f"{e:8.4f}" for e in errors) + f"   {first} ...")
+    return "\n".join(lines) + "\n"
 
 
 def _rows(values: Sequence[float]) -> list[list[float]]:
     return [list(values[at : at + HEADS]) for at in range(0, len(values), HEADS)]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m headforcing.headforcing_core.demo.oracle",
+        description="Keep heads of the demo model from what is to come back, one by one, and let "
+        "only one see it, to find those that carry what it recalls; then give sight to more and "
+        "more heads, in that order and in those of a profile.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    read_numbers(parser)
+    add = parser.add_argument
+    add("--prompts", type=int, default=24, metavar="N", help="how many held-out stories of each")
+    add("--first", type=int, default=0, metavar="N", help="number of the first")
+    add("--seed", type=int, default=0, metavar="N", help="of the noise")
+    add("--model", metavar="FOLDER", help="a demo model trained elsewhere")
+    add("--json", metavar="FILE", help="write what is found there, too")
+    add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from ..heads import CLASSIFIERS, QUICK, Subject, classify, profiled
+from ..heads import CLASSIFIERS, QUICK, HeadForcingTypes, Subject, classify, profiled
 from ..methods import HeadMap, read_head_map
 from ..models import fingerprint
 from .networks import FAMILY, LATENT_SIDE, SHIPPED, DemoModel
@@ -12,6 +13,8 @@ from .scores import trial
 
 # what `headforcing profile demo` wrote of the model that ships
 MAPS = SHIPPED / "head_maps"
+# as the paper types heads: without what they do when something comes back
+PAPER_MAP = "head_forcing_paper"
 
 
 def demo_subject(model: DemoModel, prompts: int) -> Subject:
@@ -23,7 +26,7 @@ def demo_subject(model: DemoModel, prompts: int) -> Subject:
 
 
 def maps_of(model: DemoModel, folder: Path = MAPS) -> dict[str, HeadMap]:
-    """Return a head map of every scheme: those that ship if they are of this model.
+    """Return a head map of every scheme, and PAPER_MAP: those that ship if they are of this model.
 
     Another model is measured, quickly.
     """
@@ -32,4 +35,5 @@ def maps_of(model: DemoModel, folder: Path = MAPS) -> dict[str, HeadMap]:
     if shipped and all(m.evidence and m.evidence.fingerprint == name for m in shipped.values()):
         return shipped
     *_, profile = profiled(demo_subject(model, QUICK.prompts), QUICK)
-    return {rule.scheme: classify(profile, rule) for rule in CLASSIFIERS}
+    maps = {rule.scheme: classify(profile, rule) for rule in CLASSIFIERS}
+    return {**maps, PAPER_MAP: classify(replace(profile, returns=()), HeadForcingTypes())}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from statistics import median
 
 import torch
@@ -15,36 +14,39 @@ from ...device import check_room
 from ..networks import FAMILY, DemoModel, whole_video
 from ..scores import (
     FIRST,
-    LAST,
+    FIRST_RETURN,
+    LOOKING_BYTES,
     PICTURE_BYTES,
-    RETURNS,
     SIGHT_BYTES,
+    VISITS,
     Away,
     Sight,
     Spread,
     Steady,
     Trial,
     average,
+    average_away,
     ground_change,
     look_at,
+    recalled_by_absence,
     sampled,
     score_away,
     score_steady,
     settled,
     shade_changes,
     spread_of,
-    stranger_ground,
-    stranger_shade,
 )
 from ..world import Story, draw
 from .methods import Compared
-from .rollouts import Rolled, request_for, roll_side_by_side
+from .rollouts import request_for, roll_side_by_side
 
 TRUTH, ROUND_TRIP = "truth", "autoencoder"
 STEADY, AWAY = "steady", "away"
 GROUND_DRIFT, SHADE_DRIFT = "ground drift", "shade drift"
 # frames between two points of a curve, and between two pictures that are kept to be looked at
 STEP, LOOK = 24, 15
+# pictures that are kept of a visit: the one so many frames after its beginning
+LOOK_AFTER = 5
 # pictures per latent frame while the truth is drawn, coded and decoded; measured
 IN_THE_MAKING = 20
 
@@ -56,7 +58,7 @@ class Scores:
     Args:
         steady, away: per length in frames.
         curves: per measure, one value per STEP.
-        shown: per kind of story, pictures of the first prompt and seed, one per LOOK frames.
+        shown: per kind of story, pictures of the first prompt and seed, see ``moments``.
         seconds: of every chunk of one video made alone.
     """
 
@@ -67,6 +69,22 @@ class Scores:
     seconds: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True)
+class Scored:
+    """One video: its scores at every length, its curves, and pictures to look at."""
+
+    lengths: dict[int, Steady | Away]
+    curves: dict[str, list[float]]
+    shown: Tensor
+
+
+def moments(kind: str, frames: int) -> list[int]:
+    """Return the frames of a kind of story that are kept to be looked at."""
+    if kind == STEADY:
+        return list(range(0, frames, LOOK))
+    return [at for at in (visit.start + LOOK_AFTER for visit in VISITS) if at < frames]
+
+
 @dataclass
 class Comparison:
     """A comparison under way.
@@ -75,7 +93,7 @@ class Comparison:
         lengths: of the videos, in frames. Only the longest is made: the beginning of a long video
             is the short one, frame by frame.
         scores: per row of the table, filled by ``run``, a seed at a time.
-        beginnings: per seed, the first stretch of every prompt's video, in which methods are alike.
+        seeds_done: of which all methods are scored, of every kind of story.
         complete: whether ``run`` came to its end.
     """
 
@@ -85,7 +103,7 @@ class Comparison:
     seeds: Sequence[int]
     lengths: Sequence[int]
     scores: dict[str, Scores] = field(default_factory=dict)
-    beginnings: list[list[Sight]] = field(default_factory=list)
+    seeds_done: int = 0
     complete: bool = False
 
     @property
@@ -110,38 +128,40 @@ class Comparison:
     def run(self) -> Iterator[int]:
         """Make and score everything; yield the frames made, as they are.
 
+        A method at a time, and a video at a time is looked at: memory does not grow with methods.
+
         Raises:
-            RuntimeError: if the caches of all methods together find no room.
+            RuntimeError: if the caches of a method find no room.
         """
         self._check_caches()
         for kind in self.kinds:
-            stories = [self._story(kind, trial) for trial in self.trials]
-            self._keep(kind, self._truth(stories))
-            for seed in self.seeds:
-                made = yield from roll_side_by_side(
-                    self.model, stories, self.methods, self.frames, seed
-                )
-                self._score(kind, made)
+            self._keep(kind, self._truth(kind))
+        for seed in self.seeds:
+            for kind in self.kinds:
+                done: dict[str, list[Scored]] = {}
+                for method in self.methods:
+                    done[method.name] = yield from self._made(kind, method, seed)
+                self._keep(kind, done)
+            self.seeds_done += 1
         yield from self._time()
         self.complete = True
 
     def _check_caches(self) -> None:
-        """Refuse methods that do not fit beside each other: they are made in turns."""
-        one_each = sum(self.cache_bytes(method, self.frames) for method in self.methods)
+        """Refuse a method whose caches do not fit: its videos are made beside each other."""
+        most = max(self.cache_bytes(method, self.frames) for method in self.methods)
         check_room(
-            "the caches of all methods",
-            one_each * len(self.trials),
+            "the caches of a method",
+            most * len(self.trials),
             self.model.wan.device,
-            "use fewer methods or prompts, or shorter videos",
+            "use fewer prompts, or shorter videos",
         )
 
-    def _score(self, kind: str, made: Sequence[Rolled]) -> None:
-        """Look at a seed's videos, and let go of them."""
-        videos = {r.method.name: self._videos(r) for r in made}
-        self._keep(kind, videos)
-        if kind == STEADY:
-            first = videos[self.methods[0].name]
-            self.beginnings.append([look_at(video.pictures[:FIRST].clone()) for video in first])
+    def _made(self, kind: str, method: Compared, seed: int) -> Generator[int, None, list[Scored]]:
+        """Make and score a method's videos of one seed."""
+        stories = [self._story(kind, trial) for trial in self.trials]
+        (made,) = yield from roll_side_by_side(self.model, stories, [method], self.frames, seed)
+        pairs = zip(made.latents, self.trials, strict=True)
+        return [self._scored(kind, look_at(self.model.snapshots(x)), trial) for x, trial in pairs]
 
     def _time(self) -> Iterator[int]:
         """Make one video with every method, alone: some methods make a batch one by one."""
@@ -155,78 +175,54 @@ class Comparison:
         story = trial.steady if kind == STEADY else trial.away
         return tuple(cut for cut in story if cut.start < self.frames)
 
-    def _videos(self, rolled: Rolled) -> list[Sight]:
-        return [look_at(self.model.snapshots(latent)) for latent in rolled.latents]
+    def _truth(self, kind: str) -> dict[str, list[Scored]]:
+        done: dict[str, list[Scored]] = {TRUTH: [], ROUND_TRIP: []}
+        for trial in self.trials:
+            video = draw(trial.truth(self._story(kind, trial), self.frames))
+            again = whole_video(self.model.decode(self.model.encode(video[None])))[0]
+            for name, pictures in ((TRUTH, video), (ROUND_TRIP, again)):
+                done[name].append(self._scored(kind, look_at(sampled(pictures)), trial))
+        return done
 
-    def _truth(self, stories: Sequence[Story]) -> dict[str, list[Sight]]:
-        drawn, again = [], []
-        for trial, story in zip(self.trials, stories, strict=True):
-            video = draw(trial.truth(story, self.frames))
-            coded = self.model.encode(video[None])
-            drawn.append(look_at(sampled(video)))
-            again.append(look_at(sampled(whole_video(self.model.decode(coded))[0])))
-        return {TRUTH: drawn, ROUND_TRIP: again}
+    def _scored(self, kind: str, sight: Sight, trial: Trial) -> Scored:
+        shown = sight.pictures[moments(kind, len(sight))].clone()
+        if kind == STEADY:
+            lengths = {n: score_steady(sight[:n], trial) for n in self.lengths}
+            return Scored(lengths, _curves(sight, trial), shown)
+        lengths = {n: score_away(sight[:n], trial) for n in self.lengths if scores_away(n)}
+        return Scored(lengths, {}, shown)
 
-    def _keep(
-        self,
-        kind: str,
-        videos: dict[str, list[Sight]],
-    ) -> None:
-        """Score a seed's videos of all methods, then keep the scores: all of them or none."""
-        done = {name: self._scored(kind, of_one) for name, of_one in videos.items()}
-        for name, by_length in done.items():
+    def _keep(self, kind: str, done: Mapping[str, Sequence[Scored]]) -> None:
+        """Keep what was scored of a seed, or of the truth."""
+        for name, prompts in done.items():
             scores = self.scores.setdefault(name, Scores())
-            for frames, prompts in by_length.items():
-                known = scores.steady if kind == STEADY else scores.away
+            for frames in prompts[0].lengths:
+                scored = [each.lengths[frames] for each in prompts]
                 if kind == STEADY and name != TRUTH:
                     truths = self.scores[TRUTH].steady[frames][0]
-                    prompts = [settled(s, t) for s, t in zip(prompts, truths, strict=True)]
-                known.setdefault(frames, []).append(prompts)
-            scores.shown.setdefault(kind, videos[name][0].pictures[::LOOK].clone())
-            if kind == STEADY:
-                curves = [_curves(v, t) for v, t in zip(videos[name], self.trials, strict=True)]
-                for measure in curves[0]:
-                    by_prompt = [curve[measure] for curve in curves]
-                    scores.curves.setdefault(measure, []).append(by_prompt)
-
-    def _scored(self, kind: str, videos: Sequence[Sight]) -> dict[int, list[Steady] | list[Away]]:
-        score = score_steady if kind == STEADY else score_away
-        pairs = list(zip(videos, self.trials, strict=True))
-        lengths = [n for n in self.lengths if kind == STEADY or scores_away(n)]
-        return {n: [score(video[:n], trial) for video, trial in pairs] for n in lengths}
+                    scored = [settled(s, t) for s, t in zip(scored, truths, strict=True)]
+                known = scores.steady if kind == STEADY else scores.away
+                known.setdefault(frames, []).append(scored)
+            scores.shown.setdefault(kind, prompts[0].shown)
+            for measure in prompts[0].curves:
+                by_prompt = [each.curves[measure] for each in prompts]
+                scores.curves.setdefault(measure, []).append(by_prompt)
 
     def averages(self, frames: int) -> dict[str, dict[str, Spread]]:
         """Return, per row, the means of every measure at one length."""
         return {
             name: average(scores.steady[frames])
-            | (average(scores.away[frames]) if frames in scores.away else {})
+            | (average_away(scores.away[frames]) if frames in scores.away else {})
             for name, scores in self.scores.items()
         }
 
-    def strangers(self) -> dict[str, dict[str, Spread]]:
-        """Return what a return scores if nothing is remembered.
-
-        As the world draws shades, and as the model does: two videos of one prompt, of two seeds.
-        """
-        thing, ground = "thing_return", "ground_return"
-        world = {
-            thing: spread_of([_mean(stranger_shade(t, t.scene.things[0]) for t in self.trials)]),
-            ground: spread_of([_mean(stranger_ground(trial) for trial in self.trials)]),
+    def returns(self, frames: int) -> dict[str, dict[str, dict[str, float | None]]]:
+        """Return, per row, what came back and how, return by return, at one length."""
+        return {
+            name: recalled_by_absence(scores.away[frames])
+            for name, scores in self.scores.items()
+            if frames in scores.away
         }
-        pairs = [
-            (a, b, trial)
-            for one, other in combinations(self.beginnings, 2)
-            for a, b, trial in zip(one, other, self.trials, strict=True)
-        ]
-        if not pairs:
-            return {"stranger (world)": world}
-        shades = torch.tensor([shade_changes(a, b, trial.scene)[0] for a, b, trial in pairs])
-        grounds = torch.tensor([ground_change(a, b) for a, b, _ in pairs])
-        model = {
-            thing: spread_of([float(shades.nanmean())]),
-            ground: spread_of([float(grounds.nanmean())]),
-        }
-        return {"stranger (world)": world, "stranger (model)": model}
 
     def cache_bytes(self, method: Compared, frames: int) -> int:
         """Return the bytes of one video's caches."""
@@ -262,9 +258,9 @@ def check_size(methods: int, prompts: int, seeds: int, lengths: Sequence[int]) -
     remedy = "use fewer methods, prompts or seeds, or shorter videos"
     frames = max(lengths)
     check_week(frames * methods * (1 + len(_kinds(lengths)) * seeds * prompts), remedy)
-    # what is seen of a seed's videos, of the truth and its round trip; one of these in the making
-    size = SIGHT_BYTES * prompts * max(methods, 2) + IN_THE_MAKING * PICTURE_BYTES
-    check_room("the pictures", frames * size, "cpu", remedy)
+    # one video at a time is looked at, or drawn, coded and decoded
+    size = LOOKING_BYTES + SIGHT_BYTES + IN_THE_MAKING * PICTURE_BYTES
+    check_room("the pictures of a video", frames * size, "cpu", "use shorter videos")
 
 
 def _kinds(lengths: Sequence[int]) -> list[str]:
@@ -272,8 +268,8 @@ def _kinds(lengths: Sequence[int]) -> list[str]:
 
 
 def scores_away(frames: int) -> bool:
-    """Return whether a video is long enough for a thing to leave, return and be looked at."""
-    return frames >= RETURNS[0] + LAST
+    """Return whether a video is long enough for something to leave, return and be looked at."""
+    return frames >= FIRST_RETURN
 
 
 def _curves(video: Sight, trial: Trial) -> dict[str, list[float]]:
@@ -284,8 +280,3 @@ def _curves(video: Sight, trial: Trial) -> dict[str, list[float]]:
         GROUND_DRIFT: [ground_change(first, part) for part in parts],
         SHADE_DRIFT: [float(shade) for shade in shades],
     }
-
-
-def _mean(values: Iterator[float]) -> float:
-    known = list(values)
-    return sum(known) / len(known)

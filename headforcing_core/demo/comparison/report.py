@@ -10,9 +10,9 @@ from io import BytesIO
 from PIL import Image
 from torch import Tensor
 
-from ..scores import LEAVES, RETURNS, Spread
+from ..scores import Spread
 from ..world import VIDEO
-from .comparison import AWAY, LOOK, STEADY, STEP, Comparison
+from .comparison import AWAY, STEADY, STEP, Comparison, moments
 from .strips import strips
 
 # measure -> (heading, decimals), a table each
@@ -41,10 +41,14 @@ DRIFT = {
 MEMORY = {
     "obeyed": ("obeyed", 2),
     "delay": ("delay", 1),
-    "back": ("back", 2),
-    "thing_return": ("thing", 3),
-    "ground_return": ("ground", 4),
-    "later_return": ("later ground", 4),
+    "ground_error": ("ground", 4),
+    "ground_slope": ("r", 2),
+    "ground_stranger": ("stranger", 4),
+    "ground_late": ("after 46 s", 4),
+    "thing_error": ("thing", 3),
+    "thing_slope": ("r", 2),
+    "thing_stranger": ("stranger", 3),
+    "thing_lost": ("lost", 2),
 }
 TABLES = {"shown at the end": SHOWN, "drift": DRIFT, "memory and cost": MEMORY}
 LEGEND = """\
@@ -55,9 +59,10 @@ drift: the last 24 frames against the first 12, of what no prompt tells. ground:
   0 to 1; shade: RGB distance of a thing's colour; dL*, dflicker: CIELAB, differences; x: ratios;
   seams: change where chunks join over change within them
 obeyed, delay: share of prompt changes that were obeyed, and after how many chunks (never: all)
-back: share of things that were away and came back when called. thing, ground: how far off its
-  shade is then; later ground: of one first seen after 11 s. "stranger" is what a shade drawn anew
-  scores, as the world draws it, and as the model does with another seed
+ground, thing: how far off the shade is of what comes back, mean RGB difference over all returns; r:
+  slope of what came back on what was there, 1 for recall, 0 for a guess; stranger: the error of a
+  shade that is made anew; a small error with a small stranger is no memory. after 46 s: of grounds
+  that were away for so long; lost: share of things that did not come back, they count as strangers
 cache: of one video. time: of a chunk in the second half of a video made alone, relative to the
   first method
 +-: standard deviation over seeds
@@ -82,7 +87,7 @@ class Row:
 
 
 def rows_of(comparison: Comparison, frames: int) -> list[Row]:
-    """Return the rows of one length: the truth, its round trip, the methods, strangers."""
+    """Return the rows of one length: the truth, its round trip, the methods."""
     methods = {method.name: method for method in comparison.methods}
     against = comparison.chunk_seconds(comparison.methods[0], frames)
     rows = []
@@ -94,8 +99,6 @@ def rows_of(comparison: Comparison, frames: int) -> list[Row]:
         cache_bytes = comparison.cache_bytes(methods[name], frames)
         time = seconds / against if seconds and against else None
         rows.append(Row(name, scores, cache_bytes, seconds, time))
-    if any("ground_return" in row.scores for row in rows):
-        rows += [Row(name, scores) for name, scores in comparison.strangers().items()]
     return rows
 
 
@@ -156,15 +159,15 @@ def pictures_of(comparison: Comparison) -> list[Image.Image]:
     trial, count = comparison.trials[0], len(comparison.scores)
     titles = {
         STEADY: trial.scene.text,
-        AWAY: f"{trial.scene.text}; from {VIDEO.moment(LEAVES[0]):.0f} s to "
-        f"{VIDEO.moment(RETURNS[0]):.0f} s, and again later: {trial.elsewhere.text}",
+        AWAY: f"{trial.scene.text}; its ground and {', '.join(trial.tints[1:])} take turns, "
+        "the first thing comes and goes with its own",
     }
     sheets = []
     for kind, title in titles.items():
         rows = {n: s.shown[kind] for n, s in comparison.scores.items() if kind in s.shown}
         if len(rows) == count:
-            moments = [VIDEO.moment(LOOK * at) for at in range(len(rows[next(iter(rows))]))]
-            sheets.append(strips(rows, moments, title))
+            seconds = [VIDEO.moment(at) for at in moments(kind, comparison.frames)]
+            sheets.append(strips(rows, seconds, title))
     return sheets
 
 
@@ -203,7 +206,7 @@ def plot(comparison: Comparison, rows: Sequence[Row], shares: Tensor) -> bytes:
         axis.set(title=measure, xlabel="seconds", ylim=(0, None))
     names = drifts.get_legend_handles_labels()
     figure.legend(*names, loc="outside upper center", ncols=4, fontsize="small")
-    _draw_returns(back, [row for row in rows if "ground_return" in row.scores])
+    _draw_returns(back, [row for row in rows if "ground_error" in row.scores])
     for layer, of_layer in enumerate(shares):
         heads.scatter(of_layer[:, 0], of_layer[:, 2], label=f"layer {layer}")
     heads.set(
@@ -216,19 +219,16 @@ def plot(comparison: Comparison, rows: Sequence[Row], shares: Tensor) -> bytes:
 
 
 def _draw_returns(axis: object, rows: Sequence[Row]) -> None:
-    """Draw how far off grounds are that come back: those of the start, those seen later."""
-    kinds = {"ground_return": "seen from the start", "later_return": "first seen after 11 s"}
-    height = 0.8 / len(kinds)
-    for number, (measure, label) in enumerate(kinds.items()):
-        known = [(at, r.scores[measure]) for at, r in enumerate(rows) if measure in r.scores]
-        axis.barh(
-            [at + (number - 0.5) * height for at, _ in known],
-            [score.mean for _, score in known],
-            height,
-            xerr=[0 if math.isnan(score.seeds) else score.seeds for _, score in known],
-            label=label,
-        )
-    axis.set(title="a ground that was away and came back", xlabel="off by (0 to 1)")
-    axis.set_yticks(range(len(rows)), [row.name for row in rows], fontsize="small")
+    """Draw how far off grounds are that come back, and what a stranger would be."""
+    numbers = list(range(len(rows)))
+    errors, strangers = (
+        [row.scores[f"ground_{name}"] for row in rows] for name in ("error", "stranger")
+    )
+    spread = [0 if math.isnan(score.seeds) else score.seeds for score in errors]
+    axis.barh(numbers, [score.mean for score in errors], xerr=spread, label="what came back")
+    means = [score.mean for score in strangers]
+    axis.plot(means, numbers, "k|", markersize=10, label="a stranger")
+    axis.set(title="grounds that were away and came back", xlabel="off by (0 to 1)")
+    axis.set_yticks(numbers, [row.name for row in rows], fontsize="small")
     axis.invert_yaxis()
     axis.legend(fontsize="small")

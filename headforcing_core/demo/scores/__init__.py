@@ -1,34 +1,35 @@
 """What is seen in pictures of the demo world, and how well it is what the prompt said."""
 
 from .absences import HIDDEN, Hidden, absence
+from .away_scores import Away, average_away, recalled_by_absence, score_away
 from .detect import LOOKING_BYTES, PICTURE_BYTES, SIGHT_BYTES, Sight, look_at
 from .memory import delay, ground_change, shade_changes
 from .recollection import Recollection, ground_shade, middle_ground, middle_thing, thing_shade
 from .score import SceneScore, mean_score, sampled, score_scene, settled
-from .stories import LEAVES, RETURNS, Trial, held_out, trial, trial_of
+from .stories import Trial, held_out, trial, trial_of
 from .trial_scores import (
     FIRST,
     LAST,
-    Away,
     Spread,
     Steady,
     average,
-    score_away,
+    mean_of,
     score_steady,
     spread_of,
-    stranger_ground,
     stranger_shade,
 )
+from .visits import FIRST_RETURN, RIGHT_FRAMES, VISITS, Visit
 
 __all__ = [
     "FIRST",
+    "FIRST_RETURN",
     "HIDDEN",
     "LAST",
-    "LEAVES",
     "LOOKING_BYTES",
     "PICTURE_BYTES",
-    "RETURNS",
+    "RIGHT_FRAMES",
     "SIGHT_BYTES",
+    "VISITS",
     "Away",
     "Hidden",
     "Recollection",
@@ -37,16 +38,20 @@ __all__ = [
     "Spread",
     "Steady",
     "Trial",
+    "Visit",
     "absence",
     "average",
+    "average_away",
     "delay",
     "ground_change",
     "ground_shade",
     "held_out",
     "look_at",
+    "mean_of",
     "mean_score",
     "middle_ground",
     "middle_thing",
+    "recalled_by_absence",
     "sampled",
     "score_away",
     "score_scene",
@@ -54,7 +59,6 @@ __all__ = [
     "settled",
     "shade_changes",
     "spread_of",
-    "stranger_ground",
     "stranger_shade",
     "thing_shade",
     "trial",

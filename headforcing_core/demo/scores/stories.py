@@ -1,4 +1,4 @@
-"""The stories that methods are compared on: scenes that last, things that leave and return."""
+"""The stories methods are compared on: scenes that last, grounds and things that return."""
 
 from __future__ import annotations
 
@@ -22,23 +22,25 @@ from ..world import (
     other,
     random_scene,
 )
-
-# frames at which the second scene begins and ends, again and again: the first absence is longer
-# than the horizon, the second twice as long
-LEAVES, RETURNS = (45, 120), (90, 210)
+from .visits import VISITS, Visit
 
 
 @dataclass(frozen=True)
 class Trial:
     """One held-out prompt, as two stories.
 
-    steady: the prompt never changes. away: the first thing leaves and the ground changes, twice,
-    and each time both come back.
+    steady: the prompt never changes. away: four grounds take turns, and the first thing comes and
+    goes with the first of them; see ``VISITS``.
+
+    Args:
+        tints: of the grounds; the first is the scene's.
+        rest: the things that are there without the first.
     """
 
     number: int
     scene: Scene
-    elsewhere: Scene
+    tints: tuple[str, ...]
+    rest: tuple[Thing, ...]
 
     @property
     def steady(self) -> Story:
@@ -46,10 +48,12 @@ class Trial:
 
     @property
     def away(self) -> Story:
-        cuts = [Cut(0, self.scene)]
-        for leaves, returns in zip(LEAVES, RETURNS, strict=True):
-            cuts += [Cut(leaves, self.elsewhere), Cut(returns, self.scene)]
-        return tuple(cuts)
+        return tuple(Cut(visit.start, self.scene_of(visit)) for visit in VISITS)
+
+    def scene_of(self, visit: Visit) -> Scene:
+        """Return what a visit shows."""
+        things = self.scene.things if visit.whole else self.rest
+        return replace(self.scene, things=things, tint=self.tints[visit.ground])
 
     def truth(self, story: Story, frames: int) -> Clip:
         """Return the story as the world itself shows it."""
@@ -71,18 +75,21 @@ def trial(number: int) -> Trial:
     scene = random_scene(rng)
     while len(scene.things) < MOST_THINGS or scene.text in trained_prompts():
         scene = random_scene(rng)
-    return Trial(number, scene, _elsewhere(scene, rng))
+    return _trial(scene, number, rng)
 
 
 def trial_of(scene: Scene, number: int) -> Trial:
     """Return a trial of a given scene."""
-    return Trial(number, scene, _elsewhere(scene, generator(HELD_OUT + number, 4)))
+    return _trial(scene, number, generator(HELD_OUT + number, 4))
 
 
-def _elsewhere(scene: Scene, rng: Generator) -> Scene:
-    """Take the first thing away, and the ground; a thing that was alone gives way to another."""
-    first, *others = scene.things
-    if not others:
+def _trial(scene: Scene, number: int, rng: Generator) -> Trial:
+    """Draw the other grounds; where a thing is alone, another stays while it is away."""
+    tints = [scene.tint]
+    while len(tints) < len(TINTS):
+        tints.append(other(rng, TINTS, tints))
+    first, *rest = scene.things
+    if not rest:
         colour = other(rng, COLOURS, [first.colour])
-        others = [Thing(colour, other(rng, SHAPES, [first.shape]))]
-    return replace(scene, things=tuple(others), tint=other(rng, TINTS, [scene.tint]))
+        rest = [Thing(colour, other(rng, SHAPES, [first.shape]))]
+    return Trial(number, scene, tuple(tints), tuple(rest))

@@ -11,9 +11,9 @@ import torch
 
 from ...video import appearance, drift, seam_ratio
 from ..networks import FAMILY
-from ..world import HELD_OUT, RELIEF, TEXTURES, Look, Thing, ground_index, index_of, lit
+from ..world import HELD_OUT, Look, Thing, index_of
 from .detect import Sight
-from .memory import delay, disappearances, ground_change, shade_changes
+from .memory import disappearances, ground_change, shade_changes
 from .score import SceneScore, score_scene
 from .stories import Trial
 
@@ -52,29 +52,6 @@ class Steady(SceneScore):
     seams: float
 
 
-@dataclass(frozen=True)
-class Away:
-    """One video in which a thing and the ground were away and came back.
-
-    Args:
-        delay: chunks until a new prompt is obeyed, mean over the changes; one that never is counts
-            with all its chunks.
-        obeyed: share of the changes that are obeyed before the next one.
-        back: 1 if the thing that left is there again, in most pictures.
-        thing_return: RGB distance between the thing that left and the one that came back; one that
-            did not counts as a stranger.
-        ground_return: the same of the ground: mean absolute difference.
-        later_return: the same of the ground that was first seen after the beginning.
-    """
-
-    delay: float
-    obeyed: float
-    back: float
-    thing_return: float
-    ground_return: float
-    later_return: float
-
-
 def score_steady(sight: Sight, trial: Trial) -> Steady:
     """Score pictures, one per latent frame, of the trial's steady story."""
     first, last = sight[:FIRST], sight[-LAST:]
@@ -86,56 +63,17 @@ def score_steady(sight: Sight, trial: Trial) -> Steady:
         hidden=float(gone.seen),
         kept=float(gone.kept),
         ground_drift=ground_change(first, last),
-        shade_drift=_mean([_or_stranger(shade, trial, thing) for shade, thing in shades]),
+        shade_drift=mean_of([_or_stranger(shade, trial, thing) for shade, thing in shades]),
         **asdict(changed),
         seams=seam_ratio(last.pictures, FAMILY.frames_per_chunk),
     )
 
 
-def score_away(sight: Sight, trial: Trial) -> Away:
-    """Score pictures, one per latent frame, of the trial's away story.
-
-    Stretches of less than LAST frames do not count.
-    """
-    frames, chunk = len(sight), FAMILY.frames_per_chunk
-    cuts = [cut for cut in trial.away if cut.start + LAST <= frames]
-    ends = [*(cut.start for cut in cuts[1:]), frames]
-    parts = [sight[cut.start : end] for cut, end in zip(cuts, ends, strict=True)]
-    delays = [
-        min(delay(part, cut.scene, chunk), len(part) / chunk)
-        for part, cut in zip(parts[1:], cuts[1:], strict=True)
-    ]
-    obeyed = [late < len(part) / chunk for part, late in zip(parts[1:], delays, strict=True)]
-    here, there = parts[0::2], parts[1::2]
-    thing = trial.scene.things[0]
-    shade, *_ = shade_changes(here[0], here[-1], trial.scene)
-    back = here[-1].things[index_of(thing)[0]].present.float().mean()
-    return Away(
-        delay=_mean(delays),
-        obeyed=_mean(obeyed),
-        back=float(back > 0.5),
-        thing_return=_or_stranger(shade, trial, thing),
-        ground_return=ground_change(here[0], here[-1]),
-        later_return=ground_change(there[0], there[-1]) if len(there) > 1 else math.nan,
-    )
-
-
 def stranger_shade(trial: Trial, thing: Thing) -> float:
     """Return how far off a thing's shade is, on average, if it is drawn anew from the world."""
-    (colour, _), (own, *others) = index_of(thing), _looks(trial)
+    (colour, _) = index_of(thing)
+    own, *others = (Look.of(HELD_OUT + trial.number + other) for other in range(1 + STRANGERS))
     return float(np.mean([np.linalg.norm(own.colours[colour] - o.colours[colour]) for o in others]))
-
-
-def stranger_ground(trial: Trial) -> float:
-    """Return the same of the ground."""
-    tint, texture = ground_index(trial.scene.tint, trial.scene.texture)
-    own, *others = _looks(trial)
-    relief = 1 + RELIEF * float(lit(TEXTURES[texture]).mean())
-    return relief * float(np.mean([np.abs(own.grounds[tint] - o.grounds[tint]) for o in others]))
-
-
-def _looks(trial: Trial) -> list[Look]:
-    return [Look.of(HELD_OUT + trial.number + other) for other in range(1 + STRANGERS)]
 
 
 def _or_stranger(shade: float, trial: Trial, thing: Thing) -> float:
@@ -158,23 +96,22 @@ def spread_of(means: Sequence[float]) -> Spread:
     return Spread(float(known.mean()), float(known.std()) if len(known) > 1 else math.nan)
 
 
-def average(by_seed: Sequence[Sequence[Steady]] | Sequence[Sequence[Away]]) -> dict[str, Spread]:
+def average(by_seed: Sequence[Sequence[Steady]]) -> dict[str, Spread]:
     """Average scores ``[seed][prompt]``.
 
     ``kept`` becomes a share of all that was hidden in the videos of a seed.
     """
     result = {}
     for field in fields(by_seed[0][0]):
-        means = [_mean([getattr(score, field.name) for score in seed]) for seed in by_seed]
+        means = [mean_of([getattr(score, field.name) for score in seed]) for seed in by_seed]
         result[field.name] = spread_of(means)
-    if "kept" in result:
-        hidden = [sum(score.hidden for score in seed) for seed in by_seed]
-        kept = [sum(score.kept for score in seed) for seed in by_seed]
-        shares = [k / h if h else math.nan for k, h in zip(kept, hidden, strict=True)]
-        result["kept"] = spread_of(shares)
-    return result
+    hidden = [sum(score.hidden for score in seed) for seed in by_seed]
+    kept = [sum(score.kept for score in seed) for seed in by_seed]
+    shares = [k / h if h else math.nan for k, h in zip(kept, hidden, strict=True)]
+    return {**result, "kept": spread_of(shares)}
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean_of(values: Sequence[float]) -> float:
+    """Return the mean of what was measured, of values that may be NaN."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan

@@ -3,6 +3,7 @@
 from .anchor import Anchor
 from .averages import Averages
 from .bands import Bands
+from .chosen import Chosen
 from .episodes import Descriptor, Episodes, EpisodeUpdate, Scope, Unit
 from .mean_sink import MeanSink
 from .middle import Middle
@@ -15,6 +16,7 @@ __all__ = [
     "Averages",
     "Bands",
     "Blocks",
+    "Chosen",
     "Cyclic",
     "Descriptor",
     "EpisodeUpdate",
