@@ -63,7 +63,7 @@ def planted_profile(shifts=(0, 1)) -> HeadProfile:
     return HeadProfile(GEOMETRY, "planted", {}, tuple(profiler.samples))
 
 
-# what heads of a subject look at while scenes take turns; "mixed" does it a little, beside the first
+# what heads look at while scenes take turns; "mixed" recalls a little
 TURNING = ("recalls", "first", "uniform", "present", "mixed", "before")
 PROMPTS = 5
 

@@ -37,8 +37,6 @@ from .training import (
 from .world import HELD_OUT, Clip
 
 log = logging.getLogger("headforcing")
-# the trainings that follow each other, by what a model learns in them
-LEARNING, REMEMBERING = "drawing", "remembering"
 # each step draws with a seed of its own, a thousand million of them between two trainings
 MOST_SEED = 10**10
 # a week, at about a second each
@@ -57,16 +55,27 @@ class Workplace:
     def autoencoder(self) -> Path:
         return self.folder / "autoencoder.safetensors"
 
-    def of(self, part: str) -> Part:
-        """Return the place of one of the trainings that follow each other."""
-        return Part(self.folder / part)
+    @property
+    def drawing(self) -> Part:
+        """Where a model learns to draw; only the next training needs its result."""
+        return Part(self.folder / "drawing", self.folder / "drawing" / "weights")
+
+    @property
+    def remembering(self) -> Part:
+        """Where it learns to remember."""
+        return Part(self.folder / "remembering", self.folder / "weights")
 
 
 @dataclass(frozen=True)
 class Part:
-    """The same of one training."""
+    """One of the trainings that follow each other.
+
+    Args:
+        result: folder of the model it gives.
+    """
 
     folder: Path
+    result: Path
 
     @property
     def clips(self) -> Path:
@@ -79,10 +88,6 @@ class Part:
     @property
     def log(self) -> Path:
         return self.folder / "losses.jsonl"
-
-    @property
-    def result(self) -> Path:
-        return self.folder / "weights"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -115,6 +120,9 @@ def train(options: argparse.Namespace) -> None:
 
 
 def _train(place: Workplace, options: argparse.Namespace, device: torch.device) -> None:
+    # threads of a step work on parts of a batch; more, which wait for each other, are in their way,
+    # and on cores that have other work, too, hardly move
+    torch.set_num_threads(1)
     if options.start is None:
         begin = _learn(place, options, device)
     else:
@@ -124,7 +132,7 @@ def _train(place: Workplace, options: argparse.Namespace, device: torch.device) 
 
 def _learn(place: Workplace, options: argparse.Namespace, device: torch.device) -> Path:
     """Train a model that draws; return the folder of its weights."""
-    part = place.of(LEARNING)
+    part = place.drawing
     part.folder.mkdir(exist_ok=True)
     autoencoder = _autoencoder(place, options, device)
     clips = _clips(part, options, autoencoder, options.clips, 0, random_clip)
@@ -137,7 +145,7 @@ def _remember(
     place: Workplace, options: argparse.Namespace, device: torch.device, begin: Path
 ) -> None:
     """Train a model that draws to remember, from weights as they ship."""
-    part = place.of(REMEMBERING)
+    part = place.remembering
     part.folder.mkdir(exist_ok=True)
     model = DemoModel.load(begin)
     known = {f"model.{name}": w for name, w in model.wan.state_dict().items()}

@@ -17,11 +17,29 @@ SCHEME = "head_forcing"
 
 
 @dataclass(frozen=True)
-class HeadForcing(Switching):
+class RecallBudget:
+    """What is kept for what comes back, beside the paper's budgets. Units: latent frames.
+
+    A class of its own, so that its settings come last: saved workflows hold them by their places.
+
+    Args:
+        anchor_episodes: of anchor heads, chosen as those of memory heads are.
+        recall_sink, recall_recent: of heads that recall.
+        recall_episodes: of heads that recall, chosen as those of memory heads are.
+    """
+
+    anchor_episodes: int = 0
+    recall_sink: int = 1
+    recall_recent: int = 5
+    recall_episodes: int = 12
+
+
+@dataclass(frozen=True)
+class HeadForcing(RecallBudget, Switching):
     """The budgets of Head Forcing. Units: latent frames; the current chunk comes on top.
 
         local    [.]                      [recent]  current
-        anchor   [sink]                   [recent]  current
+        anchor   [sink]   ([episodes])    [recent]  current
         memory   [sink]     [episodes]    [recent]  current
         recall   [sink]  [    episodes  ] [recent]  current
 
@@ -31,11 +49,9 @@ class HeadForcing(Switching):
 
     Args:
         local_sink, local_recent: of local heads.
-        anchor_sink, anchor_recent, anchor_episodes: of anchor heads; the last is a count, chosen by
-            the rules of ``episodes``.
+        anchor_sink, anchor_recent: of anchor heads.
         memory_sink, memory_recent: of memory heads; the latter is the paper's fast memory.
         episodes: of memory heads.
-        recall_sink, recall_recent, recall_episodes: of heads that recall, as of anchors.
         positions: the head-wise re-encoding.
         warm_up: frames up to which everything is kept, whatever the budgets; 21 makes the first
             five seconds those of the plain model.
@@ -51,13 +67,9 @@ class HeadForcing(Switching):
     local_recent: int = 1
     anchor_sink: int = 1
     anchor_recent: int = 0
-    anchor_episodes: int = 0
     memory_sink: int = 3
     memory_recent: int = 9
     episodes: Episodes = field(default_factory=Episodes)
-    recall_sink: int = 1
-    recall_recent: int = 5
-    recall_episodes: int = 12
     positions: PositionRule = PositionRule.CONTIGUOUS
     on_switch: SwitchRule = SwitchRule.RECACHE
     recache_frames: int | None = None

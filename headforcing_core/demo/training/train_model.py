@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ...files import replacing
-from ...models import WanConfig, WanModel
+from ...models import WanConfig, WanModel, fingerprint
 from ...video import TRAINING_STEPS, Rope
 from ..networks import TextEncoder
 from .recipe import Recipe
@@ -94,6 +94,7 @@ class Training:
     ):
         self.config, self.recipe, self.clips, self.device = config, recipe, clips, device
         self.networks = fresh(config, recipe.seed).to(device)
+        self.begun = None if begin is None else fingerprint(begin)
         if begin is not None:
             self.networks.load_state_dict(begin)
         self.average = {n: w.detach().clone() for n, w in self.networks.named_parameters()}
@@ -217,6 +218,7 @@ class Training:
     def save(self, path: Path) -> None:
         state = {
             "recipe": asdict(self.recipe),
+            "begun": self.begun,
             "step": self.step,
             "seconds": self.seconds,
             "networks": self.networks.state_dict(),
@@ -230,12 +232,17 @@ class Training:
         """Go on from where another training with the same recipe was saved.
 
         Raises:
-            ValueError: if its recipe was another.
+            ValueError: if its recipe was another, or it began with other weights.
         """
         state = torch.load(path, map_location=self.device, weights_only=True)
         if state["recipe"] != asdict(self.recipe):
             raise ValueError(
                 f"a training must be resumed with the recipe it began with, got another in {path}; "
+                "choose another --work folder"
+            )
+        if state["begun"] != self.begun:
+            raise ValueError(
+                f"a training must be resumed with the weights it began with, got others in {path}; "
                 "choose another --work folder"
             )
         self.step, self.seconds = state["step"], state["seconds"]

@@ -28,7 +28,10 @@ def test_edits_are_read_in_any_spacing():
     ("text", "said"),
     [
         ("0.0=hf.nothing", "got 'hf.nothing' for head 0.0, which is not known"),
-        ("0.0=pyramid.wave", "the map's scheme, head_forcing (hf.local, hf.anchor, hf.memory, hf.recall)"),
+        (
+            "0.0=pyramid.wave",
+            "the map's scheme, head_forcing (hf.local, hf.anchor, hf.memory, hf.recall)",
+        ),
         ("0.0=pyramid.wave", "which is of another scheme"),
         ("2.0=hf.local", "layer 0 to 1 and number 0 to 1, got layer 2, head 0"),
         ("0.0=hf.local, 0.0=hf.memory", "must name each head once, got 0.0 twice"),

@@ -95,7 +95,10 @@ LIES = {
     "an odd head": (at(["geometry", "head_dim"], 23), "head_dim must be even"),
     "a fingerprint": (at(["fingerprint"], 3), "fingerprint must be a text"),
     "parameters": (at(["parameters"], [1]), "parameters must be a JSON object"),
-    "no samples": (at(["samples"], []), "must have two tensors of each sample and one of each return, got 4 of 0"),
+    "no samples": (
+        at(["samples"], []),
+        "must have two tensors of each sample and one of each return, got 4 of 0",
+    ),
     "samples in a dict": (at(["samples"], {}), "samples must be a list"),
     "a sample of nothing": (at(S, None), "a sample must be a JSON object, got None"),
     "a prompt below": (at([*S, "prompt"], -1), "prompt must be a whole number from 0"),

@@ -1,4 +1,4 @@
-"""Which heads turn to what comes back, on a model whose heads are known because they were planted."""
+"""Which heads turn to what comes back, on a model whose heads were planted, so known."""
 
 from dataclasses import replace
 

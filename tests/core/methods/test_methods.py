@@ -328,8 +328,9 @@ def test_settings_stand_where_they_stood():
         "anchor_sink",
         "anchor_recent",
     ]
-    assert names["head_forcing"][-6:] == [
-        *("positions", "on_switch", "recache_frames", "warm_up", "scene_sink", "flushed_to")
+    assert names["head_forcing"][-10:] == [
+        *("positions", "on_switch", "recache_frames", "warm_up", "scene_sink", "flushed_to"),
+        *("anchor_episodes", "recall_sink", "recall_recent", "recall_episodes"),
     ]
     shared = ["on_switch", "recache_frames", "flushed_to"]
     for name in ("rolling", "sink_window", "full", "deep", "memrope", "rolling_sink", "longlive"):

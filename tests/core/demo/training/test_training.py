@@ -10,20 +10,23 @@ from headforcing.headforcing_core.attention import HeadAttention
 from headforcing.headforcing_core.demo import train
 from headforcing.headforcing_core.demo.networks import SHIPPED, Autoencoder, DemoModel
 from headforcing.headforcing_core.demo.training import (
+    RETURNING,
     Clips,
     Recipe,
     Training,
     make_clips,
+    remembering,
+    returning_clip,
     train_model,
 )
 from headforcing.headforcing_core.demo.training.recipe import LEAST_SIGMA, Stage
 from headforcing.headforcing_core.demo.training.teacher_forcing import TeacherForcing
 from headforcing.headforcing_core.demo.training.train_model import fresh
 from headforcing.headforcing_core.demo.training.training_data import random_clip, words_of
-from headforcing.headforcing_core.demo.world import HELD_OUT
+from headforcing.headforcing_core.demo.world import HELD_OUT, returns_at
 from headforcing.headforcing_core.memory import CacheBank
 from headforcing.headforcing_core.methods import HeadPolicy, PositionRule
-from headforcing.headforcing_core.models import WanConfig, WanText
+from headforcing.headforcing_core.models import WanConfig, WanText, fingerprint
 from headforcing.headforcing_core.video import CLEAN, ChunkClock, NoiseLevel, Rope
 
 TINY = WanConfig(24, 48, 16, 32, 16, 16, 2, 2, (1, 2, 2), 1e-6, "clean")
@@ -168,6 +171,7 @@ def test_clips_are_the_same_on_any_number_of_processes(clips):
 def test_the_command_trains_stops_and_goes_on(tmp_path, monkeypatch, capsys):
     work = str(tmp_path / "work")
     few = ["--work", work, "--steps", "2", "--autoencoder-steps", "3", "--clips", "6"]
+    few += ["--recall-steps", "2", "--recall-clips", "4"]
     monkeypatch.setattr(train, "CONFIG", TINY)
     monkeypatch.setattr(train_model, "LOG_EVERY", 1)
     monkeypatch.setattr(train_model, "SAVE_EVERY", 1)
@@ -179,19 +183,73 @@ def test_the_command_trains_stops_and_goes_on(tmp_path, monkeypatch, capsys):
 
     with monkeypatch.context() as patch:
         patch.setattr(Training, "save", interrupted)
-        assert train.main(few) == 130
+        # in the middle of one training, at its end, and the same of the other
+        assert [train.main(few) for _ in range(4)] == [130] * 4
     assert train.main(few) == 0
     model = DemoModel.load(tmp_path / "work" / "weights")
     assert model.wan.config == TINY
-    for at, rule in ((3, "the recipe it began with"), (5, "made with"), (7, "made with")):
-        other = [*few[:at], "4", *few[at + 1 :]]
+    draws = DemoModel.load(tmp_path / "work" / "drawing" / "weights")
+    assert fingerprint(draws.wan.state_dict()) != fingerprint(model.wan.state_dict())
+    for at, rule in (
+        (3, "the recipe it began with"),
+        (5, "made with"),
+        (7, "made with"),
+        (9, "the recipe it began with"),
+        (11, "made with"),
+    ):
+        other = [*few[:at], "3", *few[at + 1 :]] if at > 7 else [*few[:at], "4", *few[at + 1 :]]
         assert train.main(other) == 2
         assert rule in capsys.readouterr().err
     assert train.main(["--work", work, "--steps", "0"]) == 2
     assert "--steps must be 1 to 600000, got 0" in capsys.readouterr().err
-    (tmp_path / "work" / "clips.safetensors").write_bytes(b"cut short")
+    (tmp_path / "work" / "drawing" / "clips.safetensors").write_bytes(b"cut short")
     assert train.main(few) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def test_a_model_that_draws_can_be_brought(tmp_path, monkeypatch, capsys):
+    work = ["--work", str(tmp_path / "work"), "--recall-steps", "1", "--recall-clips", "4"]
+    assert train.main([*work, "--from", str(SHIPPED)]) == 0
+    assert not (tmp_path / "work" / "drawing").exists()
+    made, shipped = (DemoModel.load(f) for f in (tmp_path / "work" / "weights", SHIPPED))
+    for name, weight in shipped.autoencoder.state_dict().items():
+        assert torch.equal(made.autoencoder.state_dict()[name], weight)
+    assert fingerprint(made.wan.state_dict()) != fingerprint(shipped.wan.state_dict())
+    # a step changes little: it did begin with those weights
+    change = [
+        (made.wan.state_dict()[name] - weight).abs().max()
+        for name, weight in shipped.wan.state_dict().items()
+    ]
+    assert 0 < max(change) < 0.01
+    assert train.main([*work, "--from", str(tmp_path / "work" / "weights")]) == 2
+    assert "the weights it began with" in capsys.readouterr().err
+    assert train.main([*work, "--from", str(tmp_path)]) == 2
+    assert "must have a file headforcing_demo" in capsys.readouterr().err
+
+
+def test_what_returns_weighs_more_and_is_not_seen_in_noise(clips):
+    autoencoder = Autoencoder().requires_grad_(False)
+    autoencoder.std.fill_(0.35)
+    made = make_clips(autoencoder, 12, 1, RETURNING, returning_clip)
+    assert set(made.weights.unique().tolist()) == {1.0, 3.0}
+    for number, weights in enumerate(made.weights):
+        story = returning_clip(RETURNING + number).story
+        back = [returns_at(story, start) for start in range(0, 21, 3)]
+        assert [weight > 1 for weight in weights] == back
+    training = Training(TINY, RECIPE, made, CPU)
+    batch = training._draw()
+    plain, heavy = (replace_weights(batch, value) for value in (1.0, 2.0))
+    one, other = (training._gradients(b)[1] for b in (plain, heavy))
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(b, 2 * a)
+    sigmas = remembering(1, 0).sigmas((200, 70), torch.Generator().manual_seed(0))
+    ones = (sigmas == 1).float().mean()
+    recipe = remembering(1, 0)
+    assert abs(ones - (recipe.unseen + (1 - recipe.unseen) * recipe.used / 4)) < 0.02
+
+
+def replace_weights(batch, value):
+    return batch._replace(weights=torch.full_like(batch.weights, value))
 
 
 def test_a_folder_without_a_model_is_one_sentence(tmp_path):
