@@ -23,6 +23,7 @@ from ..headforcing_core.heads import (
     as_text,
     draw_types,
     frames_to_make,
+    possible_returns,
     preset_named,
     profiled,
     read_profile,
@@ -60,6 +61,7 @@ from .host import (
     profile_file,
 )
 
+TAU_RETURN = HeadForcingTypes().tau_return
 # what a map's scheme is here, in the sentence on an edit
 CHOSEN = "the chosen scheme"
 
@@ -74,7 +76,7 @@ class HeadForcingProfileHeads(io.ComfyNode):
             description="Make a few videos, measure the attention of each head on the past and the "
             "present, and tell heads apart by the rules of four papers. Done once per model (LoRAs "
             "count) and kept in the user folder.",
-            inputs=[*_what(), *_rules(), edits_widget()],
+            inputs=[*_what(), *_rules(), edits_widget(), _returns()],
             outputs=[
                 io.Model.Output(tooltip="The model, its head maps attached."),
                 HeadMapSocket.Output(
@@ -104,6 +106,7 @@ class HeadForcingProfileHeads(io.ComfyNode):
         doubt: float,
         force: bool,
         edits: str = "",
+        tau_return: float = TAU_RETURN,
     ) -> io.NodeOutput:
         check_model(model)
         chosen = family_of(model, family).without_pictures()
@@ -119,10 +122,12 @@ class HeadForcingProfileHeads(io.ComfyNode):
             )
         about = about_run(chosen, width, height, said)
         subject = HostSubject(model, chosen, size, said.conditioning, about)
-        settings = _shared_out(preset_named(preset, chosen.video), len(said.prompts))
+        settings = _shared_out(preset_named(preset, chosen.video), len(said.prompts), chosen)
+        if tau_return >= 1:
+            settings = replace(settings, returns=0)
         _check_edits(edits, scheme, subject.empty_profile(settings))
         profile = _measured(subject, settings, force)
-        rule = HeadForcingTypes(tau_anchor=tau_anchor, tau_local=tau_local)
+        rule = HeadForcingTypes(tau_anchor=tau_anchor, tau_local=tau_local, tau_return=tau_return)
         reports = {
             classifier.scheme: report_on(profile, classifier, None, doubt)
             for classifier in (rule, *CLASSIFIERS[1:])
@@ -207,6 +212,21 @@ def _rules() -> list[io.Input]:
     ]
 
 
+def _returns() -> io.Input:
+    """Return the widget that came last: saved workflows hold values by their places."""
+    return io.Float.Input(
+        "tau_return",
+        default=TAU_RETURN,
+        min=0.0,
+        max=1.0,
+        step=0.01,
+        optional=True,
+        **folded(io.Float.Input),
+        tooltip="Head Forcing: least attention that a head turns to a scene when it comes back, to "
+        "be one that recalls. Measured with 4 prompts or more. 1: none is, as in the paper.",
+    )
+
+
 def _shown(report: MapReport, edited: EditedMap) -> tuple[HeadMap, torch.Tensor, str]:
     """Return map, picture and report; the report is of what was measured, and says what is not."""
     head_map = edited.outgoing
@@ -222,10 +242,11 @@ def _check_edits(edits: str, scheme: str, wanted: HeadProfile) -> None:
     with_edits(HeadMap(scheme, ((kind,) * size.heads,) * size.layers), edits, CHOSEN)
 
 
-def _shared_out(preset: ProfileSettings, prompts: int) -> ProfileSettings:
+def _shared_out(preset: ProfileSettings, prompts: int, family: Family) -> ProfileSettings:
     """Make as many videos as the preset has, of the prompts there are."""
     used = min(prompts, preset.prompts)
-    return replace(preset, prompts=used, seeds=ceil(preset.prompts / used))
+    returns = possible_returns(preset.returns, used, family)
+    return replace(preset, prompts=used, seeds=ceil(preset.prompts / used), returns=returns)
 
 
 def _kept(file: Path, wanted: HeadProfile) -> HeadProfile:

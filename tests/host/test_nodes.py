@@ -72,7 +72,7 @@ def test_what_is_seldom_changed_is_folded(host):
     film = {"container", "quality", "fps", "tile"}
     assert sampler == film | {"family", "steps", "shift", "keep_latents"}
     assert seldom(known["HeadForcingVideoToFile"]) == film
-    rules = {"family", "tau_anchor", "tau_local", "doubt"}
+    rules = {"family", "tau_anchor", "tau_local", "doubt", "tau_return"}
     assert seldom(known["HeadForcingProfileHeads"]) == rules
     for option in known["HeadForcingCacheMethod"]["required"]["method"][1]["options"]:
         every = option["inputs"].get("optional", {})
