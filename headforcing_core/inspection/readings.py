@@ -112,15 +112,15 @@ def inspect(
         switches: frames from which another prompt rules.
     """
     per_chunk = clock.frames_per_chunk
-    scenes = [0, *sorted(switches)]
+    said = [0, *sorted(switches)]
     ledgers = {type_: Ledger(rule, per_chunk, horizon) for type_, rule in method.rules.items()}
     done: list[Chunk] = []
-    scene = 0
+    scenes: tuple[int, ...] = (0,)
     for chunk in clock:
-        now = scenes[bisect_right(scenes, chunk.start) - 1]
+        now = said[bisect_right(said, chunk.start) - 1]
         if done and now > done[-1].start:
-            scene = chunk.start
-            _switch(method, list(ledgers.values()), done, scene)
+            scenes = (*scenes, chunk.start)
+            _switch(method, list(ledgers.values()), done, scenes)
         heads = {}
         for type_, ledger in ledgers.items():
             ledger.open(chunk)
@@ -128,11 +128,13 @@ def inspect(
             held = _held(ledger, plans[type_], itemsize)
             heads[type_] = TypeInspected(_readings(ledger, chunk), held, room)
         yield ChunkInspected(chunk.index, list(chunk.frames), heads)
-        _commit(ledgers.values(), chunk, scene)
+        _commit(ledgers.values(), chunk, scenes)
         done.append(chunk)
 
 
-def _switch(method: Method, ledgers: list[Ledger], done: list[Chunk], scene: int) -> None:
+def _switch(
+    method: Method, ledgers: list[Ledger], done: list[Chunk], scenes: tuple[int, ...]
+) -> None:
     for ledger in ledgers:
         ledger.forget(method.switch)
     sink_end = max(ledger.sink_end for ledger in ledgers)
@@ -142,12 +144,13 @@ def _switch(method: Method, ledgers: list[Ledger], done: list[Chunk], scene: int
     for chunk in again:
         for ledger in ledgers:
             ledger.open(chunk)
-        _commit(ledgers, chunk, scene)
+        _commit(ledgers, chunk, scenes)
 
 
-def _commit(ledgers: Iterable[Ledger], chunk: Chunk, scene: int) -> None:
+def _commit(ledgers: Iterable[Ledger], chunk: Chunk, scenes: tuple[int, ...]) -> None:
+    event = Commit(chunk, scenes[-1], likeness=LIKENESS, bands=BANDS, scenes=scenes)
     for ledger in ledgers:
-        ledger.commit(Commit(chunk, scene, likeness=LIKENESS, bands=BANDS))
+        ledger.commit(event)
 
 
 def _readings(ledger: Ledger, chunk: Chunk) -> list[Reading]:

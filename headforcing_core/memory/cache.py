@@ -52,8 +52,14 @@ class CacheBank:
     def _begin(self, first: Chunk | None = None) -> None:
         self._scoring = Scoring(self.ledgers, self.layers, self.plan.rope.grid, self.plan.online)
         self._first = first or Chunk(0, 0, 0)
-        self._scene = self._shot = self._shift = 0
+        self._scenes: tuple[int, ...] = (0,)
+        self._shot = self._shift = 0
         self._open: Chunk | None = None
+
+    @property
+    def _scene(self) -> int:
+        """First frame of the prompt that rules."""
+        return self._scenes[-1]
 
     def _numbered(self, chunk: Chunk) -> Chunk:
         """Return a chunk with the numbers it has here.
@@ -122,7 +128,7 @@ class CacheBank:
             raise ValueError(
                 f"chunk to commit must be the open one, got {chunk} while {self._open} is open"
             )
-        scored = self._scoring.score(chunk, self._scene, latent, self._shot)
+        scored = self._scoring.score(chunk, self._scenes, latent, self._shot)
         for ledger, type_ in scored.types.items():
             ledger.adopt(self.plan.method.rules[type_])
         for ledger, event in scored.events.items():
@@ -141,7 +147,7 @@ class CacheBank:
         Args:
             scene: the frame from which it rules.
         """
-        self._scene = scene - self._first.start + self._shift
+        self._scenes = (*self._scenes, scene - self._first.start + self._shift)
         for ledger in self.ledgers:
             before = ledger.places
             arrived = ledger.forget(switch)
@@ -154,7 +160,8 @@ class CacheBank:
         What is remembered keeps its positions.
         """
         self._shift += offset
-        self._shot = self._scene = self._numbered(first).start
+        self._shot = self._numbered(first).start
+        self._scenes = (*self._scenes, self._shot)
 
     def leave_sink(self) -> None:
         """Forget all but first frames that stay for ever."""

@@ -82,14 +82,17 @@ class Scoring:
                 self._frames[share.ledger].study(share, k, chunk)
             self.tokens.study(layer, share, q, chunk, scene)
 
-    def score(self, chunk: Chunk, scene: int, latent: Tensor | None, shot: int = 0) -> Scored:
+    def score(
+        self, chunk: Chunk, scenes: tuple[int, ...], latent: Tensor | None, shot: int = 0
+    ) -> Scored:
         """Return what is known when ``chunk`` is committed.
 
         Args:
-            scene: first frame of the prompt that rules.
+            scenes: first frames of all prompts so far; the last one rules.
             latent: ``[B, C, len(chunk), Y, X]``, clean; needed where frames are compared by it.
             shot: first frame of the shot that rules.
         """
+        scene = scenes[-1]
         told = fetched(self._scores(chunk, scene, latent))
         types = self._heads.types(told[HEADS]) if HEADS in told else {}
         events = {
@@ -97,6 +100,7 @@ class Scoring:
                 chunk,
                 scene,
                 shot=shot,
+                scenes=scenes,
                 likeness=told.get((ledger, FrameScores), {}),
                 bands=told.get((ledger, BandScores), {}),
             )

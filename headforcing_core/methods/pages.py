@@ -81,6 +81,7 @@ class Commit:
         likeness: cosine of the descriptors of two frames; frames that no descriptor was kept of
             are missing.
         bands: how much a band of a frame is like the same band of the next frame.
+        scenes: first frames of all prompts up to this one, ascending.
     """
 
     chunk: Chunk
@@ -89,6 +90,11 @@ class Commit:
     shot: int = 0
     likeness: Mapping[tuple[int, int], float] = field(default_factory=dict)
     bands: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    scenes: tuple[int, ...] = ()
+
+    def scene_of(self, frame: int) -> int:
+        """Return the first frame of the prompt that ruled a frame."""
+        return max((scene for scene in self.scenes if scene <= frame), default=0)
 
     def alike(self, a: int, b: int) -> float:
         """Return the cosine of two frames, in either order."""

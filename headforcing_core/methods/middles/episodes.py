@@ -25,6 +25,7 @@ class EpisodeUpdate(Enum):
     REDUNDANCY_EVICT  every candidate comes in, the one most like another goes
     MERGE_NEAREST     the candidate becomes part of the episode most like it
     FIFO_STRIDE       every so many frames, the oldest goes
+    SCENES            the scene that has most loses the one that is least like its others
     RESERVOIR         an even sample of all frames that left, whatever they show
     OFF               nothing is kept
     """
@@ -35,6 +36,7 @@ class EpisodeUpdate(Enum):
     MERGE_NEAREST = "merge_nearest"
     FIFO_STRIDE = "fifo_stride"
     RESERVOIR = "reservoir"
+    SCENES = "scenes"
     OFF = "off"
 
 
@@ -187,6 +189,10 @@ class Episodes(Middle):
             return [u for u in units if u in first or any(f % self.stride == 0 for f in u)]
         if self.update is EpisodeUpdate.RESERVOIR:
             return units
+        if self.update is EpisodeUpdate.SCENES:
+            # the later, the further from the cut before
+            rest = [unit for unit in reversed(units) if unit not in first]
+            return sorted([*first, *rest][: self.candidates])
         known = self._known(held, event)
         by_novelty = sorted(units, key=lambda unit: (-self._novelty(unit, known, event), unit))
         rest = [unit for unit in by_novelty if unit not in first]
@@ -217,7 +223,13 @@ class Episodes(Middle):
         free = [episode for episode in everyone if not self._protected(episode, event)]
         may_go = free or everyone[:-1]
         match self.update:
-            case EpisodeUpdate.NOVELTY_REPLACE:
+            case EpisodeUpdate.SCENES if crowd := self._crowd(everyone, may_go, event):
+                # near cuts a scene shows what is in no other of its frames
+                return min(
+                    (episode for episode in crowd if episode in may_go),
+                    key=lambda e: (fmean(self._alike(e, o, event) for o in crowd if o != e), e),
+                )
+            case EpisodeUpdate.NOVELTY_REPLACE | EpisodeUpdate.SCENES:
                 # what is like the sink adds nothing, and the sink stays; of equals the first pair
                 known = sorted({*everyone, *self._known(everyone, event)})
                 pairs = [p for p in combinations(known, 2) if p[0] in may_go or p[1] in may_go]
@@ -232,6 +244,17 @@ class Episodes(Middle):
             case EpisodeUpdate.RESERVOIR:
                 return max(may_go, key=lambda episode: _lot(episode[0]))
         return min(may_go)
+
+    def _crowd(
+        self, everyone: list[Episode], may_go: list[Episode], event: Commit
+    ) -> list[Episode]:
+        """Return the episodes of the scene that has most of them, if that is more than one."""
+        scenes: dict[int, list[Episode]] = {}
+        for episode in everyone:
+            scenes.setdefault(event.scene_of(episode[-1]), []).append(episode)
+        free = [crowd for crowd in scenes.values() if any(e in may_go for e in crowd)]
+        most = max(free, key=len, default=[])
+        return most if len(most) > 1 else []
 
     def _known(self, held: list[Episode], event: Commit) -> list[Episode]:
         return [*held, *((frame,) for frame in event.sink)] if self.against_sink else held

@@ -25,7 +25,7 @@ from headforcing.headforcing_core.methods.middles import (
     EpisodeUpdate,
     Unit,
 )
-from headforcing.headforcing_core.video import ChunkClock, LatentGrid, Rope
+from headforcing.headforcing_core.video import Chunk, ChunkClock, LatentGrid, Rope
 
 FRAMES, HORIZON = 180, 21
 ROPE = Rope(128, LatentGrid(60, 104, 2, 2))
@@ -349,6 +349,45 @@ def test_episodes_of_every_kind(update):
         assert episodes[-1] == [132, 138, 144, 150, 156, 162]
     if update is EpisodeUpdate.RESERVOIR:
         assert max(b - a for a, b in zip(episodes[-1], episodes[-1][1:], strict=False)) > 12
+
+
+def test_scenes_share_the_room_and_leave_their_cuts_out():
+    """Of every scene the same number, and of each the frames that are like the rest of it."""
+    starts = (0, 12, 24, 36, 48)
+    rule = Episodes(count=8, update=EpisodeUpdate.SCENES, scene_start=False, candidates=3)
+
+    def scene(frame):
+        return max(start for start in starts if start <= frame)
+
+    class Alike(dict):
+        def __contains__(self, pair):
+            return True
+
+        def __getitem__(self, pair):
+            a, b = pair
+            cuts = sum(frame - scene(frame) < 3 for frame in pair if frame >= 12)
+            return 1.0 if a == b else (0.9 if scene(a) == scene(b) else 0.2) - 0.3 * cuts
+
+    held = ()
+    for start in range(0, 60, 3):
+        known = tuple(s for s in starts if s <= start)
+        event = Commit(Chunk(start // 3, start, start + 3), known[-1], likeness=Alike(),
+                       scenes=known)  # fmt: skip
+        held = rule.take(held, [start, start + 1, start + 2], event)
+        frames = [page.at for page in held]
+        assert len(frames) <= 8 and frames == sorted(frames)
+    counts = {start: sum(scene(frame) == start for frame in frames) for start in starts}
+    assert sorted(counts.values()) == [1, 1, 2, 2, 2]
+    assert all(frame - scene(frame) >= 3 for frame in frames if frame >= 12)
+    # more scenes than there is room for: of the two most alike the older goes, no scene crowds
+    few = Episodes(count=3, update=EpisodeUpdate.SCENES, scene_start=False)
+    held = ()
+    for start in range(0, 60, 3):
+        known = tuple(s for s in starts if s <= start)
+        event = Commit(Chunk(start // 3, start, start + 3), known[-1], likeness=Alike(),
+                       scenes=known)  # fmt: skip
+        held = few.take(held, [start + 2], event)
+    assert len({scene(page.at) for page in held}) == 3
 
 
 def episodes_of(settings, frames=FRAMES):
