@@ -27,6 +27,7 @@ from .training import (
     Clips,
     Training,
     check_optimisers,
+    finishing,
     learning,
     make_clips,
     random_clip,
@@ -37,6 +38,8 @@ from .training import (
 from .world import HELD_OUT, Clip
 
 log = logging.getLogger("headforcing")
+# the trainings that follow each other, by what a model learns in them
+DRAWING, REMEMBERING, FINISHING = "drawing", "remembering", "finishing"
 # each step draws with a seed of its own, a thousand million of them between two trainings
 MOST_SEED = 10**10
 # a week, at about a second each
@@ -56,26 +59,30 @@ class Workplace:
         return self.folder / "autoencoder.safetensors"
 
     @property
-    def drawing(self) -> Part:
-        """Where a model learns to draw; only the next training needs its result."""
-        return Part(self.folder / "drawing", self.folder / "drawing" / "weights")
+    def clips(self) -> Path:
+        """What is remembered from."""
+        return self.folder / "returning_clips.safetensors"
 
     @property
-    def remembering(self) -> Part:
-        """Where it learns to remember."""
-        return Part(self.folder / "remembering", self.folder / "weights")
+    def result(self) -> Path:
+        """The model that the last of the trainings gives."""
+        return self.folder / "weights"
+
+    def part(self, name: str) -> Part:
+        """Return the place of one of the trainings."""
+        return Part(self.folder / name)
 
 
 @dataclass(frozen=True)
 class Part:
-    """One of the trainings that follow each other.
-
-    Args:
-        result: folder of the model it gives.
-    """
+    """One of the trainings that follow each other."""
 
     folder: Path
-    result: Path
+
+    @property
+    def result(self) -> Path:
+        """The model that the next one begins with."""
+        return self.folder / "weights"
 
     @property
     def clips(self) -> Path:
@@ -123,39 +130,44 @@ def _train(place: Workplace, options: argparse.Namespace, device: torch.device) 
     # threads of a step work on parts of a batch; more, which wait for each other, are in their way,
     # and on cores that have other work, too, hardly move
     torch.set_num_threads(1)
-    if options.start is None:
-        begin = _learn(place, options, device)
-    else:
-        begin = Path(options.start)
-    _remember(place, options, device, begin)
+    begin = Path(options.start) if options.start else _learn(place, options, device)
+    begin = _remember(place, REMEMBERING, options, device, begin)
+    finished = _remember(place, FINISHING, options, device, begin)
+    parts = DemoModel.load(finished)
+    weights = parts.wan.state_dict(), parts.text_encoder.state_dict()
+    save_model(place.result, *weights, parts.autoencoder.state_dict(), CONFIG)
+    log.info("wrote %s", place.result)
 
 
 def _learn(place: Workplace, options: argparse.Namespace, device: torch.device) -> Path:
     """Train a model that draws; return the folder of its weights."""
-    part = place.drawing
+    part = place.part(DRAWING)
     part.folder.mkdir(exist_ok=True)
     autoencoder = _autoencoder(place, options, device)
-    clips = _clips(part, options, autoencoder, options.clips, 0, random_clip)
+    clips = _clips(part.clips, options.threads, autoencoder, options.clips, 0, random_clip)
     recipe = learning(options.steps, options.seed)
     _run(part, Training(CONFIG, recipe, clips, device, options.threads), autoencoder)
     return part.result
 
 
 def _remember(
-    place: Workplace, options: argparse.Namespace, device: torch.device, begin: Path
-) -> None:
-    """Train a model that draws to remember, from weights as they ship."""
-    part = place.remembering
+    place: Workplace, name: str, options: argparse.Namespace, device: torch.device, begin: Path
+) -> Path:
+    """Train a model that draws to remember, from weights as they ship; return the folder."""
+    part = place.part(name)
     part.folder.mkdir(exist_ok=True)
     model = DemoModel.load(begin)
     known = {f"model.{name}": w for name, w in model.wan.state_dict().items()}
     known |= {f"text_encoder.{name}": w for name, w in model.text_encoder.state_dict().items()}
-    count = options.recall_clips
-    clips = _clips(part, options, model.autoencoder, count, RETURNING, returning_clip)
-    recipe = remembering(options.recall_steps, options.seed)
+    drawn = (options.recall_clips, RETURNING, returning_clip)
+    clips = _clips(place.clips, options.threads, model.autoencoder, *drawn)
+    if name == REMEMBERING:
+        recipe = remembering(options.recall_steps, options.seed)
+    else:
+        recipe = finishing(options.finish_steps, options.seed)
     training = Training(CONFIG, recipe, clips, device, options.threads, known)
     _run(part, training, model.autoencoder)
-    log.info("wrote %s", part.result)
+    return part.result
 
 
 def _run(part: Part, training: Training, autoencoder: Autoencoder) -> None:
@@ -180,6 +192,7 @@ def _check(options: argparse.Namespace) -> None:
     check_within("--steps", options.steps, 1, MOST_STEPS)
     check_within("--autoencoder-steps", options.autoencoder_steps, 1, MOST_STEPS)
     check_within("--recall-steps", options.recall_steps, 1, MOST_STEPS)
+    check_within("--finish-steps", options.finish_steps, 1, MOST_STEPS)
     check_within("--clips", options.clips, 1, RETURNING)
     check_within("--recall-clips", options.recall_clips, 1, HELD_OUT - RETURNING)
     # each is a process while clips are drawn
@@ -203,18 +216,18 @@ def _autoencoder(
 
 
 def _clips(
-    part: Part,
-    options: argparse.Namespace,
+    path: Path,
+    workers: int,
     autoencoder: Autoencoder,
     count: int,
     first_seed: int,
     draw_clip: Callable[[int], Clip],
 ) -> Clips:
     made_with = {"clips": count}
-    if not part.clips.exists():
-        made = make_clips(autoencoder, count, options.threads, first_seed, draw_clip)
-        _save(made._asdict(), part.clips, made_with)
-    return Clips(**_load(part.clips, made_with))
+    if not path.exists():
+        made = make_clips(autoencoder, count, workers, first_seed, draw_clip)
+        _save(made._asdict(), path, made_with)
+    return Clips(**_load(path, made_with))
 
 
 def _save(tensors: Mapping[str, Tensor], path: Path, made_with: Mapping[str, int]) -> None:
@@ -254,6 +267,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--clips", type=int, default=TRAINED_ON, metavar="N", help="clips to learn from")
     more = "steps in which the model that draws learns to remember"
     add("--recall-steps", type=int, default=2400, metavar="N", help=more)
+    more = "steps in which it learns to do both"
+    add("--finish-steps", type=int, default=1400, metavar="N", help=more)
     more = "clips to remember from"
     add("--recall-clips", type=int, default=REMEMBERED_FROM, metavar="N", help=more)
     more = "weights of a model that draws: it only learns to remember"

@@ -1,6 +1,6 @@
 """How the demo's networks learn: clips, recipe, steps."""
 
-from .recipe import Recipe, learning, remembering
+from .recipe import Recipe, finishing, learning, remembering
 from .train_autoencoder import train_autoencoder
 from .train_model import Training, check_optimisers
 from .training_data import (
@@ -22,6 +22,7 @@ __all__ = [
     "Recipe",
     "Training",
     "check_optimisers",
+    "finishing",
     "learning",
     "make_clips",
     "random_clip",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -89,3 +89,8 @@ def learning(steps: int, seed: int) -> Recipe:
 def remembering(steps: int, seed: int) -> Recipe:
     """Return how a model that draws learns to remember what no prompt says."""
     return Recipe(steps, seed, rate=1e-3, decay=0.6, unseen=0.25, stages=(Stage(1.0, 7, 8),))
+
+
+def finishing(steps: int, seed: int) -> Recipe:
+    """Return how it then learns to do both, from half the rate to none."""
+    return replace(remembering(steps, seed), rate=5e-4, warm_up=50, decay=1.0)

@@ -171,7 +171,7 @@ def test_clips_are_the_same_on_any_number_of_processes(clips):
 def test_the_command_trains_stops_and_goes_on(tmp_path, monkeypatch, capsys):
     work = str(tmp_path / "work")
     few = ["--work", work, "--steps", "2", "--autoencoder-steps", "3", "--clips", "6"]
-    few += ["--recall-steps", "2", "--recall-clips", "4"]
+    few += ["--recall-steps", "2", "--recall-clips", "4", "--finish-steps", "2"]
     monkeypatch.setattr(train, "CONFIG", TINY)
     monkeypatch.setattr(train_model, "LOG_EVERY", 1)
     monkeypatch.setattr(train_model, "SAVE_EVERY", 1)
@@ -183,21 +183,25 @@ def test_the_command_trains_stops_and_goes_on(tmp_path, monkeypatch, capsys):
 
     with monkeypatch.context() as patch:
         patch.setattr(Training, "save", interrupted)
-        # in the middle of one training, at its end, and the same of the other
-        assert [train.main(few) for _ in range(4)] == [130] * 4
+        # in the middle of each of three trainings, and at its end
+        assert [train.main(few) for _ in range(6)] == [130] * 6
     assert train.main(few) == 0
     model = DemoModel.load(tmp_path / "work" / "weights")
     assert model.wan.config == TINY
-    draws = DemoModel.load(tmp_path / "work" / "drawing" / "weights")
-    assert fingerprint(draws.wan.state_dict()) != fingerprint(model.wan.state_dict())
+    parts = [
+        fingerprint(DemoModel.load(tmp_path / "work" / part / "weights").wan.state_dict())
+        for part in ("drawing", "remembering", "finishing")
+    ]
+    assert len(set(parts)) == 3 and parts[-1] == fingerprint(model.wan.state_dict())
     for at, rule in (
         (3, "the recipe it began with"),
         (5, "made with"),
         (7, "made with"),
         (9, "the recipe it began with"),
         (11, "made with"),
+        (13, "the recipe it began with"),
     ):
-        other = [*few[:at], "3", *few[at + 1 :]] if at > 7 else [*few[:at], "4", *few[at + 1 :]]
+        other = [*few[:at], "5", *few[at + 1 :]]
         assert train.main(other) == 2
         assert rule in capsys.readouterr().err
     assert train.main(["--work", work, "--steps", "0"]) == 2
@@ -209,6 +213,7 @@ def test_the_command_trains_stops_and_goes_on(tmp_path, monkeypatch, capsys):
 
 def test_a_model_that_draws_can_be_brought(tmp_path, monkeypatch, capsys):
     work = ["--work", str(tmp_path / "work"), "--recall-steps", "1", "--recall-clips", "4"]
+    work += ["--finish-steps", "1"]
     assert train.main([*work, "--from", str(SHIPPED)]) == 0
     assert not (tmp_path / "work" / "drawing").exists()
     made, shipped = (DemoModel.load(f) for f in (tmp_path / "work" / "weights", SHIPPED))
