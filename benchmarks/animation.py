@@ -4,8 +4,8 @@
 
 What `headforcing demo` makes, with its prompts, twice: the same noise, chunk by chunk in turns. The
 picture shows one of four pictures, at 16 a second, so a minute takes a quarter of one; under each
-video lie pictures of it, evenly spaced, to be held against the first. Beside the picture FILE.json
-says what was made, and how far ground and things are from the first seconds.
+video lie pictures of it, evenly spaced. Beside the picture FILE.json says what was made, and how
+far off the ground is that comes back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 from setting import machine, result_file, written
 from torch import Tensor
 
-from headforcing.headforcing_core.cli.demo import METHOD, PROMPTS, STRETCH, story_of
+from headforcing.headforcing_core.cli.demo import METHOD, PROMPTS, story_of
 from headforcing.headforcing_core.demo.comparison import (
     Spec,
     finished,
@@ -33,7 +33,7 @@ from headforcing.headforcing_core.demo.comparison import (
 )
 from headforcing.headforcing_core.demo.networks import FAMILY, SHIPPED, DemoModel
 from headforcing.headforcing_core.demo.profiles import maps_of
-from headforcing.headforcing_core.demo.scores import delay, ground_change, look_at, shade_changes
+from headforcing.headforcing_core.demo.scores import delay, ground_off, ground_returns, look_at
 from headforcing.headforcing_core.demo.world import SIDE, VIDEO, Story, scene_at
 
 RESULT = Path(__file__).with_name("results") / "demo_minute.webp"
@@ -103,25 +103,22 @@ def _options() -> argparse.Namespace:
 
 
 def _told(one: Shown, story: Story) -> dict[str, object]:
-    """Say how far the end is from the beginning, as the demo says it, and what was obeyed."""
+    """Say how far off what comes back is, as the demo says it, and what was obeyed."""
     seen = look_at(one.pictures)
     starts = [cut.start for cut in story]
     parts = [seen[a:b] for a, b in zip(starts, [*starts[1:], len(seen)], strict=True)]
-    early, late = parts[0][:STRETCH], parts[-1][-STRETCH:]
-    first, last = story[0].scene, story[-1].scene
-    things = [thing for thing in first.things if thing in last.things]
-    moved = {
-        thing.text: shade_changes(early, late, replace(first, things=(thing,)))[0]
-        for thing in things
-    }
     chunks = [
         delay(part, cut.scene, FAMILY.frames_per_chunk)
         for cut, part in zip(story, parts, strict=True)
     ]
     return {
         "cache_bytes": one.cache_bytes,
-        "ground_drift": round(ground_change(early, late), 4),
-        "shade_drift": {n: None if math.isnan(v) else round(v, 4) for n, v in moved.items()},
+        "ground_off": {
+            f"{back.scene.tint} at {VIDEO.moment(back.start):.0f} s": round(
+                ground_off(seen, back), 4
+            )
+            for back in ground_returns(story)
+        },
         "shown_after_chunks": [None if math.isinf(one) else one for one in chunks],
     }
 

@@ -7,6 +7,7 @@ import logging
 import math
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,20 +27,24 @@ from ..generation import VideoRequest
 from ..methods import NAMES
 from ..stopping import to_the_end
 from ..video import ChunkClock, check_seed
+from .beside import made_beside, said_of_returns, side_by_side
 from .recording import Plain, Recording, record
 from .result_folder import result_folder
 from .screen import Screen, film_of
 
 log = logging.getLogger("headforcing")
 LATENTS, VIDEO_FILE, SHEET = "latents.safetensors", "video.mp4", "contact_sheet.png"
+BESIDE = "side_by_side.png"
 FILM = film_of(Path(VIDEO_FILE), 1)
-FILES = (LATENTS, SHEET, *(file.name for file in FILM.files))
+FILES = (LATENTS, SHEET, BESIDE, *(file.name for file in FILM.files))
 # the best on this model of those measured, at less than half the window's memory: README
 METHOD = "head_forcing:compact,on_switch=keep"
-PROMPTS = (
-    "a red ball and a blue square moving slowly on striped olive",
-    "a yellow ball and a blue square moving slowly on striped olive",
-    "a red ball and a blue square moving slowly on striped olive",
+# what forgets, to be held against it; and none
+PLAIN, NONE = "rolling", "none"
+# the second ground comes back after two others: in no sink, and in no window
+PROMPTS = tuple(
+    f"a red ball and a yellow square moving slowly on striped {tint}"
+    for tint in ("olive", "navy", "brown", "grey", "navy")
 )
 # an hour: what all its pictures are looked at in is 5 GiB
 LONGEST = 3600
@@ -78,6 +83,12 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         help=f"how the past is kept (default {METHOD}), perhaps with settings: sink_window,sink=1; "
         f"one of {', '.join(NAMES)}",
     )
+    add(
+        "--beside",
+        default=PLAIN,
+        metavar="NAME",
+        help=f"another method, in one picture with it (default {PLAIN}); or {NONE}",
+    )
     add("--zoom", type=int, default=6, metavar="N", help=f"times {SIDE} pixels (default 6)")
     add("--model", metavar="FOLDER", help="a demo model trained elsewhere (default the shipped)")
     add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
@@ -87,6 +98,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     spec, frames = Spec.parse(options.method), _frames(options)
+    other = None if options.beside in (NONE, options.method) else Spec.parse(options.beside)
     # a video too short for all of them shows the first
     story = story_of(options.prompt or PROMPTS[: frames // FAMILY.frames_per_chunk], frames)
     check_seed(options.seed)
@@ -96,14 +108,28 @@ def run(options: argparse.Namespace) -> int:
     with result_folder("--out", out, FILES, lambda: _is_ours(out), alone=True, size=size):
         folder = SHIPPED if options.model is None else Path(options.model)
         model = DemoModel.load(folder, choose_device(options.device))
-        heads = maps_of(model) if spec.method.needs_map else {}
+        needed = [each for each in (spec, other) if each is not None and each.method.needs_map]
+        heads = maps_of(model) if needed else {}
         request = request_for(spec.on(heads), frames, options.seed)
-        _make(model, request, story, out, options.zoom)
+        pictures = _make(model, request, story, out, options.zoom)
+        if other is not None:
+            shown = {spec.name: pictures}
+            shown[other.name] = made_beside(model, other.on(heads), story, frames, options.seed)
+            _compare(shown, story, out)
     return 0
 
 
-def _make(model: DemoModel, request: VideoRequest, story: Story, out: Path, zoom: int) -> None:
-    """Make the video and its files, and say what is to be said of it."""
+def _compare(pictures: Mapping[str, Tensor], story: Story, out: Path) -> None:
+    """Say and show what each method has of what comes back."""
+    _say(said_of_returns(story, pictures))
+    picture = side_by_side(story, pictures)
+    place = out / BESIDE
+    to_the_end(lambda: save_or_rescue(lambda path: write_png(path, picture), place, "pictures"))
+    _say([("side by side", str(place))])
+
+
+def _make(model: DemoModel, request: VideoRequest, story: Story, out: Path, zoom: int) -> Tensor:
+    """Make the video and its files, say what is to be said of it, and return its pictures."""
     rollout = request.rollout(model.wan, schedule(model, [story]))
     settings = {**request.settings, "demo": True, "prompts": {c.start: c.scene.text for c in story}}
     begin = time.perf_counter()
@@ -124,6 +150,7 @@ def _make(model: DemoModel, request: VideoRequest, story: Story, out: Path, zoom
             )
         ]
     )
+    return pictures
 
 
 def _say(rows: list[tuple[str, str]]) -> None:

@@ -5,7 +5,7 @@ from .contact_sheet import contact_sheet
 from .methods import Compared, Spec, without_map
 from .report import LEGEND, Row, as_json, pictures_of, plot, rows_of, tables
 from .rollouts import finished, request_for, roll_side_by_side, schedule
-from .strips import under_each_other
+from .strips import strips, under_each_other
 
 __all__ = [
     "AWAY",
@@ -24,6 +24,7 @@ __all__ = [
     "roll_side_by_side",
     "rows_of",
     "schedule",
+    "strips",
     "tables",
     "under_each_other",
     "without_map",

@@ -3,6 +3,7 @@
 from .absences import HIDDEN, Hidden, absence
 from .away_scores import Away, average_away, recalled_by_absence, score_away
 from .detect import LOOKING_BYTES, PICTURE_BYTES, SIGHT_BYTES, Sight, look_at
+from .ground_returns import ground_off, ground_returns
 from .memory import delay, ground_change, shade_changes
 from .recollection import Recollection, ground_shade, middle_ground, middle_thing, thing_shade
 from .score import SceneScore, mean_score, sampled, score_scene, settled
@@ -44,6 +45,8 @@ __all__ = [
     "average_away",
     "delay",
     "ground_change",
+    "ground_off",
+    "ground_returns",
     "ground_shade",
     "held_out",
     "look_at",

@@ -13,7 +13,7 @@ from headforcing.headforcing_core.demo.world import parse
 from headforcing.headforcing_core.files import write_latents
 
 FILES = {"video.mp4", "contact_sheet.png", "latents.safetensors"}
-FILES |= {"video.drift.json", "video.drift.png"}
+FILES |= {"video.drift.json", "video.drift.png", "side_by_side.png"}
 
 
 @pytest.fixture
@@ -43,6 +43,21 @@ def test_it_writes_what_it_says(run, tmp_path):
         assert sheet.width > 1000 and sheet.height > 300
     assert re.search(r"caches +\d+ bytes at any length", out)
     assert len(re.findall(r"^from \d", out, re.M)) == len(PROMPTS)
+
+
+def test_what_comes_back_is_shown_beside_who_forgets(run, tmp_path):
+    code, out, _ = run("--seconds", 20, "--zoom", 1)
+    assert code == 0
+    found = re.search(
+        r"^navy at 16\S* s +back after \S+ s, off by (\S+) with .*, (\S+) with", out, re.M
+    )
+    ours, plain = map(float, found.groups())
+    assert ours < 0.012 and plain > 2 * ours
+    with Image.open(tmp_path / "demo_out" / "side_by_side.png") as picture:
+        assert picture.width > 10 * 2 * 64 and picture.height > 2 * 2 * 64
+    code, out, _ = run("--seconds", 3, "--zoom", 1, "--beside", "none", "--out", "alone")
+    assert code == 0 and "side by side" not in out
+    assert not (tmp_path / "alone" / "side_by_side.png").exists()
 
 
 def test_a_long_video_says_how_far_it_drifted(run):
@@ -97,7 +112,7 @@ def test_a_method_that_keeps_everything_promises_no_constant_memory(run):
 
 def test_prompts_share_the_time_and_begin_with_a_chunk():
     story = story_of(PROMPTS, 120)
-    assert [cut.start for cut in story] == [0, 39, 81]
+    assert [cut.start for cut in story] == [0, 24, 48, 72, 96]
     assert [cut.scene for cut in story] == [parse(prompt) for prompt in PROMPTS]
     assert [cut.start for cut in story_of(PROMPTS[:1] * 4, 12)] == [0, 3, 6, 9]
 
