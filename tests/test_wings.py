@@ -24,8 +24,8 @@ FLOORS = {
         ("device", "stopping", "streams", "version"),
     ),
     "headforcing_core.demo": (
-        *(("evaluate", "profiles", "train"), ("comparison",), ("scores",), ("training",)),
-        *(("networks",), ("world",)),
+        *(("evaluate", "oracle", "recall", "train"), ("absence",), ("comparison",)),
+        *(("profiles",), ("scores",), ("training",), ("networks",), ("world",)),
     ),
     "nodes": (
         (

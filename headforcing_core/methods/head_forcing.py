@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .method import HeadRule, Method
-from .middles import Episodes, Middle
+from .middles import Descriptor, Episodes, Middle
 from .policy import HeadPolicy
 from .positions import PositionRule
 from .switch import Switching, SwitchRule
@@ -31,7 +31,7 @@ class RecallBudget:
     anchor_episodes: int = 0
     recall_sink: int = 1
     recall_recent: int = 5
-    recall_episodes: int = 12
+    recall_episodes: int = 10
 
 
 @dataclass(frozen=True)
@@ -126,5 +126,14 @@ PRESETS = {
         episodes=Episodes(count=4),
         recall_recent=2,
         recall_episodes=6,
+    ),
+    # for maps of a profile with returns: episodes for heads that recall alone, told apart by what
+    # those heads compare themselves
+    "recall": HeadForcing(
+        memory_sink=1,
+        memory_recent=4,
+        episodes=Episodes(count=0, descriptor=Descriptor.KEYS),
+        on_switch=SwitchRule.KEEP,
+        recall_recent=0,
     ),
 }

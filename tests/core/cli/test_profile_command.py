@@ -90,6 +90,28 @@ def test_rules_can_be_tuned(reported, capsys):
     assert (rule["absolute"], rule["aggregate"]) == (True, "samples")
 
 
+def test_heads_that_recall_are_named_where_prompts_allow_it(reported, tmp_path, capsys):
+    few = ("demo", "--prompts", "4", "--seconds", "5", "--chunks", "1")
+    assert profile(*few, out=tmp_path) == 0
+    assert "pasts after which something came back: 4" in capsys.readouterr().out
+    named = read_head_map(tmp_path / "head_forcing.json")
+    shipped = read_head_map(MAPS / "head_forcing.json")
+    found, known = (
+        {(a, b) for a in range(6) for b in range(6) if m.types[a][b] == "hf.recall"}
+        for m in (named, shipped)
+    )
+    assert found == known != set()
+    # the paper's own rule, on what is measured already
+    for paper in (("--returns", "0"), ("--set", "head_forcing.tau_return=1")):
+        assert profile(*few, *paper, out=tmp_path) == 0
+        assert "hf.recall" not in read_head_map(tmp_path / "head_forcing.json").counts
+    assert "hf.recall" not in read_head_map(reported / "head_forcing.json").counts  # two prompts
+    assert profile(*few, "--returns", "5", out=tmp_path) == 2
+    assert "returns must be 0 to 4" in capsys.readouterr().err
+    assert profile("demo", *SMALL, "--returns", "1", out=tmp_path / "other") == 2
+    assert "returns must be measured with 4 prompts or more" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

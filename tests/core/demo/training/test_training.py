@@ -188,11 +188,14 @@ def test_the_command_trains_stops_and_goes_on(tmp_path, monkeypatch, capsys):
     assert train.main(few) == 0
     model = DemoModel.load(tmp_path / "work" / "weights")
     assert model.wan.config == TINY
-    parts = [
-        fingerprint(DemoModel.load(tmp_path / "work" / part / "weights").wan.state_dict())
+    draws, remembers, last = (
+        DemoModel.load(tmp_path / "work" / part / "weights").wan.state_dict()
         for part in ("drawing", "remembering", "finishing")
-    ]
-    assert len(set(parts)) == 3 and parts[-1] == fingerprint(model.wan.state_dict())
+    )
+    assert len({fingerprint(part) for part in (draws, remembers, last)}) == 3
+    for name, weight in model.wan.state_dict().items():  # in float16
+        between = 0.3 * draws[name] + 0.7 * last[name]
+        torch.testing.assert_close(weight, between, atol=1e-3, rtol=1e-3)
     for at, rule in (
         (3, "the recipe it began with"),
         (5, "made with"),
