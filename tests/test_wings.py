@@ -24,7 +24,7 @@ FLOORS = {
         ("device", "stopping", "streams", "version"),
     ),
     "headforcing_core.demo": (
-        *(("evaluate", "oracle", "recall", "train"), ("absence",), ("comparison",)),
+        *(("evaluate", "oracle", "recall", "train"), ("absence", "course"), ("comparison",)),
         *(("profiles",), ("scores",), ("training",), ("networks",), ("world",)),
     ),
     "nodes": (

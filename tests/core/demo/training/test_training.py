@@ -7,7 +7,7 @@ import torch
 from plans import plan_of
 
 from headforcing.headforcing_core.attention import HeadAttention
-from headforcing.headforcing_core.demo import train
+from headforcing.headforcing_core.demo import course, train
 from headforcing.headforcing_core.demo.networks import SHIPPED, Autoencoder, DemoModel
 from headforcing.headforcing_core.demo.training import (
     RETURNING,
@@ -172,7 +172,7 @@ def test_the_command_trains_stops_and_goes_on(tmp_path, monkeypatch, capsys):
     work = str(tmp_path / "work")
     few = ["--work", work, "--steps", "2", "--autoencoder-steps", "3", "--clips", "6"]
     few += ["--recall-steps", "2", "--recall-clips", "4", "--finish-steps", "2"]
-    monkeypatch.setattr(train, "CONFIG", TINY)
+    monkeypatch.setattr(course, "CONFIG", TINY)
     monkeypatch.setattr(train_model, "LOG_EVERY", 1)
     monkeypatch.setattr(train_model, "SAVE_EVERY", 1)
     real = Training.save
