@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..bounds import check_frames
-from .head_forcing import ANCHOR, LOCAL, MEMORY, SCHEME
+from .head_forcing import ANCHOR, LOCAL, MEMORY, RECALL, SCHEME
 from .method import ALL_HEADS, HeadRule, Method, Rebuilt, Shots
 from .middles import Anchor, MeanSink
 from .policy import HeadPolicy
@@ -164,6 +164,8 @@ class KreaHeads:
             LOCAL: HeadPolicy(0, self.local_recent),
             ANCHOR: HeadPolicy(1, self.anchor_recent),
             MEMORY: HeadPolicy(0, self.context),
+            # nothing outlives a chunk here: there is no more to recall
+            RECALL: HeadPolicy(0, self.context),
         }
         says = (
             f"{self.context} clean frames, computed anew before every chunk: memory heads read "
