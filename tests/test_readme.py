@@ -161,10 +161,10 @@ def test_the_caption_is_what_was_measured():
     assert (told["seed"], told["seconds"]) == (0, 60)
     for one in told["methods"].values():
         assert f"{one['cache_bytes'] // 1024} KiB" in caption
-        (off,) = one["ground_off"].values()
-        assert f"{off:.4f}" in caption
-    plain, ours = (next(iter(one["ground_off"].values())) for one in told["methods"].values())
-    assert plain > 4 * ours
+        for off in one["ground_off"].values():
+            assert f"{off:.4f}" in caption
+    plain, ours = (one["ground_off"] for one in told["methods"].values())
+    assert plain.keys() == ours.keys() and all(plain[name] > 2 * ours[name] for name in ours)
     assert (RESULTS / "demo_minute.webp").stat().st_size < 1_500_000
 
 

@@ -41,10 +41,10 @@ FILES = (LATENTS, SHEET, BESIDE, *(file.name for file in FILM.files))
 METHOD = "head_forcing:recall"
 # what forgets, to be held against it; and none
 PLAIN, NONE = "rolling", "none"
-# the second ground comes back after two others: in no sink, and in no window
+# two grounds come back after two others: they are in no sink, and in no window
 PROMPTS = tuple(
-    f"a red ball and a yellow square moving slowly on striped {tint}"
-    for tint in ("olive", "navy", "brown", "grey", "navy")
+    f"a red ball moving slowly on striped {tint}"
+    for tint in ("olive", "navy", "brown", "grey", "navy", "brown")
 )
 # an hour: what all its pictures are looked at in is 5 GiB
 LONGEST = 3600

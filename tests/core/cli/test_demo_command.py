@@ -112,7 +112,7 @@ def test_a_method_that_keeps_everything_promises_no_constant_memory(run):
 
 def test_prompts_share_the_time_and_begin_with_a_chunk():
     story = story_of(PROMPTS, 120)
-    assert [cut.start for cut in story] == [0, 24, 48, 72, 96]
+    assert [cut.start for cut in story] == [0, 21, 39, 60, 81, 99]
     assert [cut.scene for cut in story] == [parse(prompt) for prompt in PROMPTS]
     assert [cut.start for cut in story_of(PROMPTS[:1] * 4, 12)] == [0, 3, 6, 9]
 
