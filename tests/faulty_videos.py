@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from headforcing.headforcing_core.demo.world import (
+    NARROW,
     Clip,
     Cut,
     draw,
@@ -67,7 +68,7 @@ def world(seed: int, count: int, cuts: tuple[int, ...] = ()) -> Tensor:
     """A clip of the demo's world; ``cuts`` are latent frames."""
     rng, frames = generator(seed, 77), (count - 1) // 4 + 1
     story = random_story(rng, cuts) if cuts else (Cut(0, random_scene(rng)),)
-    return draw(Clip(HELD_OUT + seed, story, frames))
+    return draw(Clip(HELD_OUT + seed, story, frames, NARROW))
 
 
 def save(path: Path, pictures: Tensor) -> None:

@@ -132,7 +132,13 @@ def test_a_past_that_is_computed_anew_has_room_for_nothing_else():
 def test_heads_are_profiled_on_every_family(name):
     family = family_named(name).without_pictures()
     settings = replace(
-        QUICK, prompts=1, seeds=1, frames=9 * family.frames_per_chunk, first_chunk=3, chunks=2
+        QUICK,
+        returns=0,
+        prompts=1,
+        seeds=1,
+        frames=9 * family.frames_per_chunk,
+        first_chunk=3,
+        chunks=2,
     )
     texts = [torch.randn(1, 4, TINY.text_dim)]
     subject = Subject(model_of(family.channels), family, (SIDE, SIDE), texts, {})

@@ -154,18 +154,18 @@ class StillNoise:
 def test_unlimited_budgets_are_full_attention():
     settings = HeadForcing(
         local_recent=18, anchor_recent=17, anchor_sink=1, memory_recent=18, memory_sink=0,
-        episodes=Episodes(count=0),
+        episodes=Episodes(count=0), recall_recent=17, recall_sink=1, recall_episodes=0,
     )  # fmt: skip
     torch.testing.assert_close(
         video(settings.build(), 21), video(Full().build(), 21), atol=2e-5, rtol=1e-4
     )
 
 
-@pytest.mark.parametrize("missing", ["hf.local", "hf.anchor", "hf.memory"])
+@pytest.mark.parametrize("missing", ["hf.local", "hf.anchor", "hf.memory", "hf.recall"])
 def test_a_type_without_heads_is_no_trouble(missing):
     method = HeadForcing().build()
     types = [type_ for type_ in method.rules if type_ != missing]
-    head_map = HeadMap(method.scheme, (tuple(types) * 2, (types[0],) * 4))
+    head_map = HeadMap(method.scheme, ((*types, types[0]), (types[0],) * 4))
     assert video(method, 45, head_map=head_map).isfinite().all()
 
 
@@ -222,7 +222,9 @@ def planted(bank, scenes):
             opened.write(layer, x, x, x)
         noise = 0.01 * torch.randn(16, 3, 4, 5, generator=rng)
         bank.commit(chunk, (looks[scene] + noise)[None])
-    (memory,) = {id(x): x for x in bank.ledgers if x.rule.policy.middle.slots}.values()
+    count = HeadForcing().episodes.count  # those of heads that recall are more
+    with_episodes = [x for x in bank.ledgers if x.rule.policy.middle.slots == count]
+    (memory,) = {id(x): x for x in with_episodes}.values()
     return [page.at // 3 for page in memory.past.middle]
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.demo.networks import DemoModel
-from headforcing.headforcing_core.demo.profiles import MAPS, maps_of
+from headforcing.headforcing_core.demo.profiles import MAPS, PAPER_MAP, maps_of
 from headforcing.headforcing_core.methods import read_head_map, settings_named
 from headforcing.headforcing_core.models import fingerprint
 
@@ -179,9 +179,14 @@ def test_the_maps_that_ship_are_of_the_model_that_ships():
     model = DemoModel.load()
     shipped = maps_of(model)
     name = fingerprint(model.wan.state_dict())
-    assert set(shipped) == set(SCHEMES)
+    assert set(shipped) == {*SCHEMES, PAPER_MAP}
+    assert shipped["head_forcing"].counts["hf.recall"] == 2
+    assert "hf.recall" not in shipped[PAPER_MAP].counts
     for scheme, head_map in shipped.items():
-        assert head_map.scheme == scheme and head_map.evidence.fingerprint == name
+        assert (
+            head_map.scheme == scheme.removesuffix("_paper")
+            and head_map.evidence.fingerprint == name
+        )
         assert not head_map.edits
 
 

@@ -49,7 +49,7 @@ COMPARE = ("compare", "--prompts", "1", "--seeds", "0", "--seconds", "9", "--met
 PROFILE = ("profile", "demo", "--prompts", "1", "--seconds", "6", "--chunks", "1", "--rows", "16")
 COMMANDS = {"demo": SHORT, "compare": (*COMPARE, "--out"), "profile": (*PROFILE, "--report")}
 DEMO_FILES = {"video.mp4", "contact_sheet.png", "latents.safetensors"}
-DEMO_FILES |= {"video.drift.json", "video.drift.png"}
+DEMO_FILES |= {"video.drift.json", "video.drift.png", "side_by_side.png"}
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="as POSIX has it")
 

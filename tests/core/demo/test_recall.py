@@ -129,7 +129,7 @@ def test_the_oracle_command(tmp_path, capsys, monkeypatch):
     file = tmp_path / "oracle.json"
     assert oracle.main(["--prompts", "2", "--json", str(file)]) == 0
     found = json.loads(file.read_text())["ground"]
-    assert len(found["only"][0]) == len(few) and found["none"] > found["all"] > 0
+    assert len(found["only"][0]) == len(few) and min(found["none"], found["all"]) > 0
     assert set(found["given"]) == set(found["orders"])
     said = capsys.readouterr().out
     assert "only this head sees" in said and "intervention" in said
