@@ -11,7 +11,10 @@ from headforcing.headforcing_core.inspection import Forecast, ModelSizes
 from headforcing.headforcing_core.methods import read_head_map, settings_named, with_values
 
 pytestmark = needs_page
-ROWS = ["1 last + 3 now", "1 first + 3 now", "3 first + 6 kept + 9 last + 3 now"]
+ROWS = [
+    *("1 last + 3 now", "1 first + 3 now"),
+    *("3 first + 6 kept + 9 last + 3 now", "1 first + 10 kept + 5 last + 3 now"),
+]
 METHOD_IN_VIEW = {"local_recent", "memory_sink", "memory_recent", "episodes_count", "on_switch"}
 SAMPLER_IN_VIEW = ["seed", "control_after_generate", "seconds", "width", "height"]
 # elements have rows of several heights: less than one may be over
@@ -46,11 +49,11 @@ def needs_ranks(found):
 
 
 def test_the_drawing_follows_a_widget(found):
-    assert found["alone"]["rows"] == ROWS and found["alone"]["boxes"] == [2, 2, 19]
+    assert found["alone"]["rows"] == ROWS and found["alone"]["boxes"] == [2, 2, 19, 17]
     assert found["alone"]["bytes"] == 0  # of which model is not known
     changed = found["changed"]
-    assert changed["rows"] == [*ROWS[:2], "3 first + 6 kept + 4 last + 3 now"]
-    assert changed["boxes"] == [2, 2, 14]
+    assert changed["rows"] == [*ROWS[:2], "3 first + 6 kept + 4 last + 3 now", ROWS[3]]
+    assert changed["boxes"] == [2, 2, 14, 17]
     assert found["memrope"]["rows"] == ["3 first + 2 running means + 4 last + 3 now"]
     assert all(seen["there"] for seen in drawings(found).values())
 
@@ -99,7 +102,7 @@ def test_what_is_seldom_changed_is_folded(found):
     canvas = found["asked"] == "canvas"
     # of elements, the page's own button says that there is more
     assert lines == (
-        {"method": "▸ 20 more", "sampler": "▸ 8 more"} if canvas else dict.fromkeys(lines)
+        {"method": "▸ 24 more", "sampler": "▸ 8 more"} if canvas else dict.fromkeys(lines)
     )
     for name in ("method", "sampler"):
         drawn_as(found, name)
@@ -115,7 +118,7 @@ def drawn_as(found, name):
 
 def test_what_is_folded_and_changed_has_a_sign(found):
     needs_ranks(found)
-    assert found["method changed"]["line"] == "▸ 20 more, 1 changed"
+    assert found["method changed"]["line"] == "▸ 24 more, 1 changed"
     assert found["sampler changed"]["line"] == "▸ 8 more, 2 changed"
     assert found["sampler closed"]["line"] == "▸ 8 more, 2 changed"
 
