@@ -20,7 +20,6 @@ MOST_IN_VIEW = 5
 IN_VIEW = {
     *("window", "sink", "recent", "on_switch", "local_recent", "memory_sink", "memory_recent"),
     *(
-        "recall_episodes",
         "episodes.count",
         "cyclic.count",
         "stride.count",

@@ -83,7 +83,7 @@ def test_the_command_prints_and_writes(tmp_path, capsys):
     assert late["rolling"]["ground_drift"]["seeds"] is not None
     assert late["rolling"]["time_ratio"] == 1
     assert late["rolling"]["cache_bytes"] > late["sink_window:short"]["cache_bytes"] > 0
-    assert late["rolling"]["seconds_per_chunk"] > 0 and written["videos_at_once"] == 1
+    assert late["rolling"]["seconds_per_chunk"] > 0 and written["videos_at_once"] == 2
     shares = torch.tensor(written["head_shares"]["layers"])
     assert shares.shape == (6, 6, 3)
     for word in (
