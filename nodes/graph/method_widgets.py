@@ -19,14 +19,7 @@ MOST_IN_VIEW = 5
 # of a method with more settings: what people change, by how much is kept of what
 IN_VIEW = {
     *("window", "sink", "recent", "on_switch", "local_recent", "memory_sink", "memory_recent"),
-    *(
-        "episodes.count",
-        "cyclic.count",
-        "stride.count",
-        "blocks.count",
-        "tokens",
-        "shot_sink",
-    ),
+    *("episodes.count", "cyclic.count", "stride.count", "blocks.count", "tokens", "shot_sink"),
     *("bands.bands", "types.dummies", "averages.rates", "replay.count", "replay.cycle"),
 }
 
