@@ -63,9 +63,9 @@ def test_measured_heads_are_shown_edited_and_found_after_a_reload(found):
     said = found["edited"]["said"]
     assert "sink 0." in said and "of its samples say what it was measured as" in said
     for when in ("edited", "after", "reloaded"):
-        assert found[when]["edits"] == "0.0=hf.local"
+        assert found[when]["edits"] == "0.0=hf.recall"
         assert sum(before) == sum(counted(found[when])[1]) == 36
-        assert counted(found[when])[1][0] == before[0] + 1
+        assert counted(found[when])[1][3] == before[3] + 1
         assert found[when]["kinds"] == found["edited"]["kinds"]
         assert found[when]["note"] is None
 
