@@ -122,9 +122,9 @@ class HeadForcingProfileHeads(io.ComfyNode):
             )
         about = about_run(chosen, width, height, said)
         subject = HostSubject(model, chosen, size, said.conditioning, about)
-        settings = _shared_out(preset_named(preset, chosen.video), len(said.prompts), chosen)
-        if tau_return >= 1:
-            settings = replace(settings, returns=0)
+        settings = _shared_out(preset_named(preset, chosen.video), len(said.prompts))
+        returns = 0 if tau_return >= 1 else possible_returns(settings.returns, subject)
+        settings = replace(settings, returns=returns)
         _check_edits(edits, scheme, subject.empty_profile(settings))
         profile = _measured(subject, settings, force)
         rule = HeadForcingTypes(tau_anchor=tau_anchor, tau_local=tau_local, tau_return=tau_return)
@@ -242,11 +242,11 @@ def _check_edits(edits: str, scheme: str, wanted: HeadProfile) -> None:
     with_edits(HeadMap(scheme, ((kind,) * size.heads,) * size.layers), edits, CHOSEN)
 
 
-def _shared_out(preset: ProfileSettings, prompts: int, family: Family) -> ProfileSettings:
+def _shared_out(preset: ProfileSettings, prompts: int) -> ProfileSettings:
     """Make as many videos as the preset has, of the prompts there are."""
     used = min(prompts, preset.prompts)
-    returns = possible_returns(preset.returns, used, family)
-    return replace(preset, prompts=used, seeds=ceil(preset.prompts / used), returns=returns)
+    seeds, returns = ceil(preset.prompts / used), min(preset.returns, used)
+    return replace(preset, prompts=used, seeds=seeds, returns=returns)
 
 
 def _kept(file: Path, wanted: HeadProfile) -> HeadProfile:

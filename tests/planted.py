@@ -84,6 +84,9 @@ class PlantedSubject:
         self.family, self.mixing = family, mixing
         self.stories: list[tuple] = []
 
+    def key(self, prompt: int) -> str:
+        return str(prompt)
+
     def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
         return HeadProfile(GEOMETRY, "planted", settings.plain, ())
 

@@ -108,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
         _check_maps(out / _map_name(scheme) for scheme in schemes)
         make = _demo if options.model == DEMO else _checkpoint
         subject = make(options, settings)
+        if options.returns is None:
+            settings = replace(settings, returns=possible_returns(settings.returns, subject))
         profile = _measured(subject, settings, out / PROFILE)
         reports = [report_on(profile, c, how, options.doubt, others) for c in classifiers]
         sys.stdout.write("".join(map(as_text, reports)))
@@ -149,14 +151,13 @@ def _classifiers(options: argparse.Namespace) -> list[Classifier]:
 
 def _settings(options: argparse.Namespace) -> ProfileSettings:
     family = FAMILY if options.model == DEMO else _family(options)
-    video = family.video
     chosen = {
         field.name: value
         for field in fields(ProfileSettings)
         if (value := getattr(options, field.name, None)) is not None
     }
     if options.seconds is not None:
-        chosen["frames"] = video.latent_frames(options.seconds)
+        chosen["frames"] = family.video.latent_frames(options.seconds)
     if options.text_embedding is not None:
         given = len(options.text_embedding)
         if options.prompts not in (None, given):
@@ -165,9 +166,8 @@ def _settings(options: argparse.Namespace) -> ProfileSettings:
                 f"{shown(options.prompts)}"
             )
         chosen["prompts"] = given
-    preset = preset_named(options.preset, video)
-    prompts = chosen.get("prompts", preset.prompts)
-    chosen.setdefault("returns", possible_returns(preset.returns, prompts, family))
+    preset = preset_named(options.preset, family.video)
+    chosen.setdefault("returns", min(preset.returns, chosen.get("prompts", preset.prompts)))
     return replace(preset, **chosen)
 
 

@@ -9,8 +9,8 @@ from .map_report import MapReport, as_text, report_on
 from .profile_file import read_profile, write_profile
 from .profile_report import PAGE, report_files, report_names
 from .profile_settings import FULL, PRESETS, QUICK, ProfileSettings, preset_named
-from .profiling import Profiled, Subject, Watch, frames_to_make, profiled
-from .returns import NEEDED, possible_returns
+from .profiling import Profiled, Subject, Watch, frames_to_make, possible_returns, profiled
+from .returns import NEEDED
 from .voting import DOUBT, classify
 
 __all__ = [

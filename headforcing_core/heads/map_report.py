@@ -74,6 +74,8 @@ def agreements(report: MapReport) -> dict[str, str]:
     heads = ", ".join(f"layer {layer} head {head}" for layer, head in stability.doubted)
     said["heads in doubt"] = f"{len(stability.doubted)}" + (f" ({heads})" if heads else "")
     if report.classifier.recalls is not None:
-        unknown = f"none: heads that recall are not known, {NEEDED} prompts or more tell them"
+        unknown = (
+            f"none, so heads that recall are not told apart ({NEEDED} different prompts would)"
+        )
         said["pasts after which something came back"] = str(known.get("returns", unknown))
     return said

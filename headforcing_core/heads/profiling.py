@@ -16,7 +16,7 @@ from ..models import Family, WanModel, fingerprint
 from ..video import ChunkClock, PromptSchedule
 from .head_profile import HeadProfile, Return, Sample, joined
 from .profile_settings import ProfileSettings, number_from
-from .returns import NEEDED, frames_of_return, measure_return
+from .returns import NEEDED, Turns, frames_of_return, measure_return
 
 Watch = Callable[[int], None]
 
@@ -94,6 +94,9 @@ class Profiled(Protocol):
     def prompts(self) -> int:
         """How many prompts there are."""
 
+    def key(self, prompt: int) -> str:
+        """Return what is equal for prompts that are alike, and for no others."""
+
     def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
         """Return the profile of this model before anything is measured."""
 
@@ -128,6 +131,9 @@ class Subject:
     def prompts(self) -> int:
         return len(self.texts)
 
+    def key(self, prompt: int) -> str:
+        return fingerprint({"text": self.texts[prompt]})
+
     def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
         parameters = {**self.about, **settings.plain}
         name = fingerprint(self.model.state_dict())
@@ -146,6 +152,25 @@ class Subject:
             watch(len(done.chunk))
             if done.chunk.index == last:
                 return
+
+
+def different(subject: Profiled, most: int = NEEDED) -> list[int]:
+    """Return the numbers of prompts that differ from all before them, up to ``most`` of them."""
+    found: dict[str, int] = {}
+    for prompt in range(subject.prompts):
+        found.setdefault(subject.key(prompt), prompt)
+        if len(found) == most:
+            break
+    return list(found.values())
+
+
+def possible_returns(wanted: int, subject: Profiled) -> int:
+    """Return as many returns as are wanted, or none where none can be measured.
+
+    That is on a model whose horizon has no room for turns, and with too few prompts to take them.
+    """
+    able = Turns.possible(subject.family) and len(different(subject)) == NEEDED
+    return wanted if able else 0
 
 
 def frames_to_make(
@@ -185,10 +210,10 @@ def profiled(
             f"prompts must be at most the texts there are, {subject.prompts}, "
             f"got {settings.prompts}"
         )
-    if settings.returns and subject.prompts < NEEDED:
+    if settings.returns and len(found := different(subject)) < NEEDED:
         raise ValueError(
-            f"returns must be measured with {NEEDED} prompts or more, which take turns, got "
-            f"{subject.prompts}; give more prompts, or set returns to 0"
+            f"returns must be measured with {NEEDED} different prompts or more, which take turns, "
+            f"got {len(found)}; give more prompts, or set returns to 0"
         )
     profile = subject.empty_profile(settings) if known is None else known
     for prompt, seed in settings.videos:
@@ -243,5 +268,5 @@ def measure_back(
         return profiler.samples
 
     noise = number_from(settings.seed, prompt, seed, "returns") % (1 << 31)
-    video = (prompt, seed, noise)
-    return measure_return(subject.family, subject.size, subject.prompts, *video, film)
+    scenes = different(subject, settings.returns + NEEDED - 1)
+    return measure_return(subject.family, subject.size, scenes, prompt, seed, noise, film)

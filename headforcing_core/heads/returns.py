@@ -11,7 +11,7 @@ back, or a new one comes, after the same past:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -47,32 +47,27 @@ class Turns(NamedTuple):
         """Return the turns that the horizon of a family has room for.
 
         Raises:
-            ValueError: if it has none, or chunks are denoised together.
+            ValueError: if there is none.
         """
-        chunks = family.horizon // family.frames_per_chunk
-        if chunks < NEEDED or family.joint:
+        if not cls.possible(family):
             raise ValueError(
                 f"returns must be measured on models that make {NEEDED} chunks or more within "
-                f"their horizon, one after the other, got {family.title}; set returns to 0"
+                "their horizon, one after the other, and take a new prompt at once, got "
+                f"{family.title}; set returns to 0"
             )
+        chunks = family.horizon // family.frames_per_chunk
         stay = (chunks - 1) // SCENES
         return cls(stay, SCENES * stay)
+
+    @staticmethod
+    def possible(family: Family) -> bool:
+        """Return whether there is room for turns, and what is said is shown at once."""
+        room = family.horizon >= NEEDED * family.frames_per_chunk
+        return room and not family.joint and not family.blend
 
     @property
     def starts(self) -> tuple[int, ...]:
         return (*(self.stay * scene for scene in range(SCENES)), self.back)
-
-
-def possible_returns(wanted: int, prompts: int, family: Family) -> int:
-    """Return after how many prompts something can come back, of those that are wanted.
-
-    None on a model whose horizon has no room for it, or with too few prompts to take turns.
-    """
-    try:
-        Turns.within(family)
-    except ValueError:
-        return 0
-    return min(wanted, prompts) if prompts >= NEEDED else 0
 
 
 def frames_of_return(family: Family) -> int:
@@ -84,7 +79,7 @@ def frames_of_return(family: Family) -> int:
 def measure_return(
     family: Family,
     size: tuple[int, int],
-    prompts: int,
+    prompts: Sequence[int],
     prompt: int,
     seed: int,
     noise: int,
@@ -94,8 +89,8 @@ def measure_return(
 
     Args:
         size: latent rows and columns.
-        prompts: how many there are, ``NEEDED`` at least.
-        prompt: number of scene A; those of the others follow it.
+        prompts: numbers of prompts, no two of which are alike, ``NEEDED`` at least.
+        prompt: which of them is scene A, counted round; those of the others follow it.
         noise: seed of the videos' noise.
         film: makes a video whose prompts are numbers, and returns what was measured in chunks.
     """
@@ -104,10 +99,10 @@ def measure_return(
     method = Rolling(family.horizon, on_switch=SwitchRule.KEEP).build(frames)
     request = VideoRequest(family, (turns.back + 1) * frames, *size, noise, method=method)
     starts = tuple(frames * start for start in turns.starts)
-    past = [(prompt + scene) % prompts for scene in range(SCENES)]
+    scenes = [prompts[(prompt + scene) % len(prompts)] for scene in (*range(SCENES), NEW)]
     seen = []
     for end in (*range(MISSED), NEW):
-        story = PromptSchedule(starts, (*past, (prompt + end) % prompts))
+        story = PromptSchedule(starts, (*scenes[:SCENES], scenes[end]))
         seen.append(_of_scenes(film(request, story, [turns.back]), turns.stay * frames))
     mass = torch.stack(seen)
     shifts = [_shift(mass[:, scene], scene) for scene in range(MISSED)]

@@ -20,6 +20,7 @@ from ...headforcing_core.models import Family
 from ...headforcing_core.rollout import FinishedChunk
 from ...headforcing_core.video import PromptSchedule
 from .backbone import config_of
+from .digests import digest_of
 from .fingerprint import name_of
 from .sampling import HostVideo
 
@@ -44,6 +45,9 @@ class HostSubject:
     @property
     def prompts(self) -> int:
         return len(self.conditioning)
+
+    def key(self, prompt: int) -> str:
+        return digest_of([entry[0] for entry in self.conditioning[prompt]])
 
     def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
         geometry = config_of(self.model.get_model_object("diffusion_model")).geometry

@@ -109,7 +109,7 @@ def test_heads_that_recall_are_named_where_prompts_allow_it(reported, tmp_path, 
     assert profile(*few, "--returns", "5", out=tmp_path) == 2
     assert "returns must be 0 to 4" in capsys.readouterr().err
     assert profile("demo", *SMALL, "--returns", "1", out=tmp_path / "other") == 2
-    assert "returns must be measured with 4 prompts or more" in capsys.readouterr().err
+    assert "returns must be measured with 4 different prompts or more" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from every_family import FAMILY_NAMES
-from planted import PROMPTS, TURNING, PlantedSubject
+from planted import TURNING, PlantedSubject
 
 from headforcing.headforcing_core.heads import (
     FULL,
@@ -95,7 +95,9 @@ def test_votes_and_halves_say_how_sure_it_is(profile):
     assert all(report.head_map.evidence.votes[layer][head] == 1.0 for layer, head in RECALLS)
     assert "pasts after which something came back: 2" in as_text(report)
     without = report_on(replace(profile, returns=()), HeadForcingTypes(), None, 0.6)
-    assert "none: heads that recall are not known, 4 prompts" in as_text(without)
+    assert "none, so heads that recall are not told apart (4 different prompts would)" in as_text(
+        without
+    )
 
 
 def test_a_head_that_recalls_now_and_then_is_in_doubt(profile):
@@ -140,19 +142,49 @@ def test_too_few_prompts_are_refused_in_a_sentence():
     class Few(PlantedSubject):
         prompts = 3
 
-    with pytest.raises(ValueError, match="returns must be measured with 4 prompts or more"):
+    said = "returns must be measured with 4 different prompts or more, which take turns, got 3"
+    with pytest.raises(ValueError, match=said):
         next(profiled(Few(FAMILY), SETTINGS))
     with pytest.raises(ValueError, match="returns must be 0 to 2"):
         replace(SETTINGS, returns=3)
-    assert possible_returns(FULL.returns, 3, FAMILY) == 0
-    assert possible_returns(FULL.returns, PROMPTS, FAMILY) == PROMPTS
+    assert possible_returns(FULL.returns, Few(FAMILY)) == 0
+    assert possible_returns(FULL.returns, PlantedSubject(FAMILY)) == FULL.returns
+
+
+def test_a_schedule_that_says_things_twice_is_measured_by_what_differs():
+    """A B A C B D E: a new scene must be new, or what is new has been there."""
+
+    class Twice(PlantedSubject):
+        prompts = 7
+        said = (0, 1, 0, 2, 1, 3, 4)
+
+        def key(self, prompt):
+            return str(self.said[prompt])
+
+        def roll(self, request, story, observe, watch, last):
+            meant = tuple(self.said[number] for number in story.texts)
+            super().roll(request, replace(story, texts=meant), observe, watch, last)
+
+    subject = Twice(FAMILY)
+    *_, profile = profiled(subject, SETTINGS)
+    told = [texts for starts, texts, _ in subject.stories if len(starts) > 1]
+    assert told[:3] == [(0, 1, 2, 0), (0, 1, 2, 1), (0, 1, 2, 3)]
+    assert recalling(classify(profile, HeadForcingTypes(), doubt=0)) == RECALLS
+    Twice.said = (0, 1, 0, 1, 2, 0, 1)
+    with pytest.raises(ValueError, match=r"4 different prompts or more, .* got 3"):
+        next(profiled(subject, SETTINGS))
 
 
 @pytest.mark.parametrize("name", FAMILY_NAMES)
 def test_every_family_is_measured_or_refused(name):
+    """A model whose prompts come in slowly would show nothing of what is said."""
     family = family_named(name)
-    possible = possible_returns(1, PROMPTS, family)
-    assert bool(possible) is not (family.joint or family.horizon < 4 * family.frames_per_chunk)
+    settings = replace(SETTINGS, frames=30 * family.frames_per_chunk, prompts=1, returns=1)
+    refused = name in ("rolling_forcing", "krea_14b")
+    assert possible_returns(1, PlantedSubject(family)) == (not refused)
+    if refused:
+        with pytest.raises(ValueError, match="returns must be measured on models that make 4"):
+            frames_to_make(PlantedSubject(family), settings)
 
 
 def test_heads_that_recall_have_a_budget_of_their_own():
