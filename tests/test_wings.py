@@ -24,7 +24,11 @@ FLOORS = {
         ("device", "stopping", "streams", "version"),
     ),
     "headforcing_core.demo": (
-        *(("evaluate", "oracle", "recall", "train"), ("absence", "course"), ("comparison",)),
+        *(
+            ("evaluate", "oracle", "recall", "train"),
+            ("absence", "command", "course"),
+            ("comparison",),
+        ),
         *(("profiles",), ("scores",), ("training",), ("networks",), ("world",)),
     ),
     "nodes": (

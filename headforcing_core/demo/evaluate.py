@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,20 +13,26 @@ from typing import NamedTuple
 from torch import Tensor
 from tqdm import tqdm
 
-from ..bounds import check_week, check_within, read_numbers
-from ..device import choose_device
-from ..files import check_place, json_of, save_or_rescue, write_text
-from ..stopping import stop_if_asked, stopping_once, to_the_end
-from ..streams import sturdy_streams
-from ..video import check_seed
+from ..bounds import check_week
+from ..files import check_place, json_of
+from ..stopping import stop_if_asked
+from .command import (
+    carried_out,
+    check_options,
+    file_of,
+    keep_scores,
+    model_of,
+    numbers_of,
+    scoring_parser,
+)
 from .comparison import finished, roll_side_by_side, without_map
-from .networks import FAMILY, SHIPPED, DemoModel, whole_video
+from .networks import FAMILY, DemoModel, whole_video
 from .scores import SceneScore, held_out, look_at, mean_score, sampled, score_scene, settled
 from .training import trained_prompts
 from .world import HELD_OUT, Clip, Cut, Scene, draw
 
 BATCH = 25
-MOST_PROMPTS, MOST_FIRST = 10**6, 10**9
+MOST_PROMPTS = 10**6
 GROUPS: dict[str, Callable[[Scene], bool]] = {
     "all": lambda scene: True,
     "one thing": lambda scene: len(scene.things) == 1,
@@ -39,38 +44,20 @@ TRUTH, ROUND_TRIP, MODEL = "truth", "autoencoder", "model"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    with sturdy_streams() as out:
-        options = _parser().parse_args(arguments)
-        try:
-            with stopping_once():
-                _run(options)
-        except KeyboardInterrupt:
-            return 130
-        except (ValueError, RuntimeError, OSError) as error:
-            sys.stderr.write(f"evaluate: {str(error).splitlines()[0]}\n")
-            return 2
-        out.flush()
-        if out.lost:
-            sys.stderr.write(f"evaluate: {out.lost}\n")
-        return 2 if out.lost else 0
+    return carried_out("evaluate", _parser(), _run, arguments)
 
 
 def _run(options: argparse.Namespace) -> None:
-    _check(options)
-    file = Path(options.json).absolute() if options.json else None
-    if file is not None:
-        _check_place(file)
-    folder = SHIPPED if options.model is None else Path(options.model)
-    model = DemoModel.load(folder, choose_device(options.device))
+    check_options(options, 1, MOST_PROMPTS)
+    check_week(options.prompts * FAMILY.horizon, "use fewer --prompts")
+    file = file_of(options, _check_place)
+    model = model_of(options)
     with tqdm(total=options.prompts, unit="prompt", desc="scoring") as bar:
-        numbers = range(options.first, options.first + options.prompts)
-        scores = list(_watched(evaluate(model, numbers, options.seed), bar))
+        scores = list(_watched(evaluate(model, numbers_of(options), options.seed), bar))
     result = grouped(scores)
     sys.stdout.write(as_text(result))
     sys.stdout.flush()
-    if file is not None:
-        content = json.dumps(result, indent=1)
-        to_the_end(lambda: save_or_rescue(lambda p: write_text(p, content), file, "the scores"))
+    keep_scores(file, result)
 
 
 def _check_place(file: Path) -> None:
@@ -86,13 +73,6 @@ def _check_place(file: Path) -> None:
         raise ValueError(
             f"--json must be a new file or hold scores, got {file}, which is something else"
         )
-
-
-def _check(options: argparse.Namespace) -> None:
-    check_within("--prompts", options.prompts, 1, MOST_PROMPTS)
-    check_within("--first", options.first, 0, MOST_FIRST)
-    check_seed(options.seed)
-    check_week(options.prompts * FAMILY.horizon, "use fewer --prompts")
 
 
 def _watched(scores: Iterator[Evaluated], bar: tqdm) -> Iterator[Evaluated]:
@@ -176,21 +156,13 @@ def _generate(model: DemoModel, scenes: Sequence[Scene], seed: int) -> list[Tens
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m headforcing.headforcing_core.demo.evaluate",
-        description="Score videos of the demo model, as long as its horizon, against held-out "
-        "prompts, with the world's own pictures and their round trip through the autoencoder.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    return scoring_parser(
+        "evaluate",
+        "Score videos of the demo model, as long as its horizon, against held-out prompts, with "
+        "the world's own pictures and their round trip through the autoencoder.",
+        100,
+        "prompts",
     )
-    read_numbers(parser)
-    add = parser.add_argument
-    add("--prompts", type=int, default=100, metavar="N", help="how many held-out prompts")
-    add("--first", type=int, default=0, metavar="N", help="number of the first")
-    add("--seed", type=int, default=0, metavar="N", help="of the noise")
-    add("--model", metavar="FOLDER", help="a demo model trained elsewhere")
-    add("--json", metavar="FILE", help="write the scores there, too")
-    add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
-    return parser
 
 
 if __name__ == "__main__":

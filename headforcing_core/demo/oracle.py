@@ -7,32 +7,35 @@ of what is to come back. Whatever tells heads apart by looking can be held again
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from tqdm import tqdm
 
-from ..bounds import check_within, read_numbers
-from ..device import choose_device
-from ..files import check_place, save_or_rescue, write_text
+from ..files import check_place
 from ..methods import HeadMap, HeadPolicy, HeadRule, Method, PositionRule
-from ..stopping import stop_if_asked, stopping_once, to_the_end
-from ..streams import sturdy_streams
-from ..video import check_seed
+from ..stopping import stop_if_asked
 from .absence import AWAY, CHUNK, Absence
+from .command import (
+    carried_out,
+    check_options,
+    file_of,
+    keep_scores,
+    model_of,
+    numbers_of,
+    scoring_parser,
+)
 from .comparison import Compared
-from .networks import CONFIG, SHIPPED, DemoModel
+from .networks import CONFIG, DemoModel
 from .profiles import maps_of
 from .scores import HIDDEN
 
 SEES, BLIND = "oracle.sees", "oracle.blind"
 SCHEME = "oracle"
 LAYERS, HEADS = CONFIG.layers, CONFIG.heads
-MOST_PROMPTS, MOST_FIRST = 10**5, 10**9
+MOST_PROMPTS = 10**5
 # the longest time away: nothing of what was there is left in a window of as many frames
 FAR = AWAY[-1]
 # heads that are given sight
@@ -133,33 +136,14 @@ def orders_of(head_map: HeadMap) -> dict[str, list[Head]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    with sturdy_streams() as out:
-        options = _parser().parse_args(arguments)
-        try:
-            with stopping_once():
-                _run(options)
-        except KeyboardInterrupt:
-            return 130
-        except (ValueError, RuntimeError, OSError) as error:
-            sys.stderr.write(f"oracle: {str(error).splitlines()[0]}\n")
-            return 2
-        out.flush()
-        if out.lost:
-            sys.stderr.write(f"oracle: {out.lost}\n")
-        return 2 if out.lost else 0
+    return carried_out("oracle", _parser(), _run, arguments)
 
 
 def _run(options: argparse.Namespace) -> None:
-    check_within("--prompts", options.prompts, 2, MOST_PROMPTS)
-    check_within("--first", options.first, 0, MOST_FIRST)
-    check_seed(options.seed)
-    file = Path(options.json).absolute() if options.json else None
-    if file is not None:
-        check_place(file)
-    folder = SHIPPED if options.model is None else Path(options.model)
-    model = DemoModel.load(folder, choose_device(options.device))
+    check_options(options, 2, MOST_PROMPTS)
+    file = file_of(options, check_place)
+    model, numbers = model_of(options), numbers_of(options)
     looks = orders_of(maps_of(model)["head_forcing"])
-    numbers = range(options.first, options.first + options.prompts)
     result: dict[str, Carried] = {}
     with tqdm(total=len(HIDDEN) * tries(len(looks)), unit="try", desc="keeping heads away") as bar:
         for hidden in HIDDEN:
@@ -172,10 +156,8 @@ def _run(options: argparse.Namespace) -> None:
                     result[hidden.name] = found
             sys.stdout.write(as_text(hidden.name, result[hidden.name]))
             sys.stdout.flush()
-    if file is not None:
-        plain = {"away": FAR, "counts": COUNTS, **{n: asdict(c) for n, c in result.items()}}
-        content = json.dumps(plain, indent=1)
-        to_the_end(lambda: save_or_rescue(lambda p: write_text(p, content), file, "the scores"))
+    found = {name: asdict(each) for name, each in result.items()}
+    keep_scores(file, {"away": FAR, "counts": COUNTS, **found})
 
 
 def as_text(name: str, found: Carried) -> str:
@@ -200,22 +182,14 @@ def _rows(values: Sequence[float]) -> list[list[float]]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m headforcing.headforcing_core.demo.oracle",
-        description="Keep heads of the demo model from what is to come back, one by one, and let "
-        "only one see it, to find those that carry what it recalls; then give sight to more and "
-        "more heads, in that order and in those of a profile.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    return scoring_parser(
+        "oracle",
+        "Keep heads of the demo model from what is to come back, one by one, and let only one see "
+        "it, to find those that carry what it recalls; then give sight to more and more heads, in "
+        "that order and in those of a profile.",
+        24,
+        "stories of each",
     )
-    read_numbers(parser)
-    add = parser.add_argument
-    add("--prompts", type=int, default=24, metavar="N", help="how many held-out stories of each")
-    add("--first", type=int, default=0, metavar="N", help="number of the first")
-    add("--seed", type=int, default=0, metavar="N", help="of the noise")
-    add("--model", metavar="FOLDER", help="a demo model trained elsewhere")
-    add("--json", metavar="FILE", help="write what is found there, too")
-    add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
-    return parser
 
 
 if __name__ == "__main__":

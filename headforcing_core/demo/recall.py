@@ -7,26 +7,29 @@ world's own video, so that nothing but the model's memory is measured.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from tqdm import tqdm
 
-from ..bounds import check_within, read_numbers
-from ..device import choose_device
-from ..files import check_place, save_or_rescue, write_text
-from ..stopping import stop_if_asked, stopping_once, to_the_end
-from ..streams import sturdy_streams
-from ..video import check_seed
+from ..files import check_place
+from ..stopping import stop_if_asked
 from .absence import AWAY, CHUNK, Absence, sights, window
-from .networks import SHIPPED, DemoModel
+from .command import (
+    carried_out,
+    check_options,
+    file_of,
+    keep_scores,
+    model_of,
+    numbers_of,
+    scoring_parser,
+)
+from .networks import DemoModel
 from .scores import HIDDEN, Hidden, look_at, sampled
 
-MOST_PROMPTS, MOST_FIRST = 10**5, 10**9
+MOST_PROMPTS = 10**5
 MODEL, CUT_OFF, NEVER = "model", "model, its frames cut off", "model, never seen"
 TRUTH, ROUND_TRIP = "truth", "autoencoder"
 LEGEND = """\
@@ -47,32 +50,13 @@ class Recalled:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    with sturdy_streams() as out:
-        options = _parser().parse_args(arguments)
-        try:
-            with stopping_once():
-                _run(options)
-        except KeyboardInterrupt:
-            return 130
-        except (ValueError, RuntimeError, OSError) as error:
-            sys.stderr.write(f"recall: {str(error).splitlines()[0]}\n")
-            return 2
-        out.flush()
-        if out.lost:
-            sys.stderr.write(f"recall: {out.lost}\n")
-        return 2 if out.lost else 0
+    return carried_out("recall", _parser(), _run, arguments)
 
 
 def _run(options: argparse.Namespace) -> None:
-    check_within("--prompts", options.prompts, 2, MOST_PROMPTS)
-    check_within("--first", options.first, 0, MOST_FIRST)
-    check_seed(options.seed)
-    file = Path(options.json).absolute() if options.json else None
-    if file is not None:
-        check_place(file)
-    folder = SHIPPED if options.model is None else Path(options.model)
-    model = DemoModel.load(folder, choose_device(options.device))
-    numbers = range(options.first, options.first + options.prompts)
+    check_options(options, 2, MOST_PROMPTS)
+    file = file_of(options, check_place)
+    model, numbers = model_of(options), numbers_of(options)
     result: dict[str, dict[str, dict[str, Recalled]]] = {}
     with tqdm(total=len(HIDDEN) * len(AWAY), unit="table", desc="recalling") as bar:
         for hidden in HIDDEN:
@@ -83,10 +67,7 @@ def _run(options: argparse.Namespace) -> None:
                 stop_if_asked()
     sys.stdout.write(as_text(result))
     sys.stdout.flush()
-    if file is not None:
-        plain = {h: {a: _plain(s) for a, s in by.items()} for h, by in result.items()}
-        content = json.dumps(plain, indent=1)
-        to_the_end(lambda: save_or_rescue(lambda p: write_text(p, content), file, "the scores"))
+    keep_scores(file, {h: {a: _plain(s) for a, s in by.items()} for h, by in result.items()})
 
 
 def recall(
@@ -146,22 +127,14 @@ def _plain(scores: Mapping[str, Recalled]) -> dict[str, dict[str, float | None]]
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m headforcing.headforcing_core.demo.recall",
-        description="Let a ground or a thing leave and come back within the horizon of the demo "
-        "model, in held-out stories whose past is the world's own, and score the shade it comes "
-        "back with, beside those of a guess, of a stranger and of who looks at what was seen last.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    return scoring_parser(
+        "recall",
+        "Let a ground or a thing leave and come back within the horizon of the demo model, in "
+        "held-out stories whose past is the world's own, and score the shade it comes back with, "
+        "beside those of a guess, of a stranger and of who looks at what was seen last.",
+        64,
+        "stories of each",
     )
-    read_numbers(parser)
-    add = parser.add_argument
-    add("--prompts", type=int, default=64, metavar="N", help="how many held-out stories of each")
-    add("--first", type=int, default=0, metavar="N", help="number of the first")
-    add("--seed", type=int, default=0, metavar="N", help="of the noise")
-    add("--model", metavar="FOLDER", help="a demo model trained elsewhere")
-    add("--json", metavar="FILE", help="write the scores there, too")
-    add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
-    return parser
 
 
 if __name__ == "__main__":
