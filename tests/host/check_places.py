@@ -9,13 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from in_host import conditioning, texts, theirs
+from in_host import conditioning, ours, texts, theirs
 
 import comfy.utils
 import folder_paths
 import torch
 
-from headforcing.headforcing_core.heads import ProfileSettings, read_profile, write_profile
+from headforcing.headforcing_core.heads import (
+    ProfileSettings,
+    Subject,
+    possible_returns,
+    profiled,
+    read_profile,
+    write_profile,
+)
 from headforcing.headforcing_core.models import family_named
 from headforcing.nodes import host, load_head_map, profile_heads
 from headforcing.nodes.host import HostSubject, profile_file
@@ -80,6 +87,24 @@ def profiles(found, warned, user):
     found["forced"] = len(measured(force=True).videos) == 2 and file.read_bytes() == good
 
 
+def returns(found):
+    """What heads turn to when it comes back, of prompts of which one is said twice."""
+    one, *others = texts(5)
+    said, settings = [one, one, *others], replace(SETTINGS, returns=2)
+    family, size = family_named("self_forcing"), (6, 8)
+    told_it = list(conditioning(said).values())
+    theirs_ = HostSubject(theirs(), family, size, told_it, {"model": "tiny"})
+    own = Subject(ours(), family, size, said, {"model": "tiny"})
+    here, there = ([*profiled(subject, settings)][-1].returns for subject in (theirs_, own))
+    pairs = zip(here, there, strict=True)
+    found["returns"] = len(here)
+    found["returns apart"] = max(float((a.shifts - b.shifts).abs().max()) for a, b in pairs)
+    found["returns shift"] = max(float(a.shifts.abs().max()) for a in here)
+    few = HostSubject(theirs(), family, size, told_it[:4], {"model": "tiny"})
+    found["few returns"] = told(lambda: [*profiled(few, settings)])
+    found["possible"] = [possible_returns(4, subject) for subject in (theirs_, few)]
+
+
 def maps(found, inputs):
     (inputs / "bomb.json").write_text("[" * 100_000)
     (inputs / "big.json").write_text('{"num_heads": 1000000000, "layers": []}')
@@ -100,6 +125,7 @@ def main():
     folder_paths.set_input_directory(str(inputs))
     with torch.inference_mode():
         profiles(found, warned, user)
+        returns(found)
         maps(found, inputs)
     print("FOUND", json.dumps(found))
 

@@ -162,6 +162,10 @@ def test_folders_that_fail_and_files_in_them_that_lie_are_told():
     for name in found["choices"]:
         assert found[name].startswith(f"{name} must be a ") and "\n" not in found[name]
     assert found["without a folder"]
+    # in the host as in our own module; a prompt that is said twice is one
+    assert found["returns"] == 2 and found["returns apart"] < 1e-4 < found["returns shift"]
+    assert "4 different prompts or more, which take turns, got 3" in found["few returns"]
+    assert found["possible"] == [4, 0]
 
 
 def test_importing_the_pack_is_quick_and_brings_nothing_along(tmp_path):
