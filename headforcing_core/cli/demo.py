@@ -111,6 +111,7 @@ def run(options: argparse.Namespace) -> int:
         needed = [each for each in (spec, other) if each is not None and each.method.needs_map]
         heads = maps_of(model) if needed else {}
         request = request_for(spec.on(heads), frames, options.seed)
+        (out / BESIDE).unlink(missing_ok=True)  # of another video
         pictures = _make(model, request, story, out, options.zoom)
         if other is not None:
             shown = {spec.name: pictures}

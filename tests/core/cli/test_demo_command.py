@@ -58,6 +58,8 @@ def test_what_comes_back_is_shown_beside_who_forgets(run, tmp_path):
     code, out, _ = run("--seconds", 3, "--zoom", 1, "--beside", "none", "--out", "alone")
     assert code == 0 and "side by side" not in out
     assert not (tmp_path / "alone" / "side_by_side.png").exists()
+    assert run("--seconds", 3, "--zoom", 1, "--beside", "none")[0] == 0
+    assert not (tmp_path / "demo_out" / "side_by_side.png").exists()  # it was of another video
 
 
 def test_a_long_video_says_how_far_it_drifted(run):
