@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..files import replacing, write_text
+from ..models import fingerprint
 from .networks import CONFIG, Autoencoder, DemoModel, save_model
 from .training import (
     RETURNING,
@@ -194,20 +195,20 @@ def _clips(
     first_seed: int,
     draw_clip: Callable[[int], Clip],
 ) -> Clips:
-    made_with = {"clips": count}
+    made_with = {"clips": count, "autoencoder": fingerprint(autoencoder.state_dict())}
     if not path.exists():
         made = make_clips(autoencoder, count, workers, first_seed, draw_clip)
         _save(made._asdict(), path, made_with)
     return Clips(**_load(path, made_with))
 
 
-def _save(tensors: Mapping[str, Tensor], path: Path, made_with: Mapping[str, int]) -> None:
+def _save(tensors: Mapping[str, Tensor], path: Path, made_with: Mapping[str, int | str]) -> None:
     """Write a file whole or not at all: what exists is taken for finished."""
     with replacing(path) as partial:
         save_file(dict(tensors), partial, {name: str(value) for name, value in made_with.items()})
 
 
-def _load(path: Path, made_with: Mapping[str, int]) -> dict[str, Tensor]:
+def _load(path: Path, made_with: Mapping[str, int | str]) -> dict[str, Tensor]:
     """Read what an earlier run made with the same options.
 
     Raises:

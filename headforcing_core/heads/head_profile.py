@@ -45,7 +45,7 @@ class Return:
     """How much more heads look at what comes back than if it did not, in one past.
 
     Args:
-        prompt, seed: of the videos.
+        prompt, seed: of the videos; the prompt that they begin with, of those that differ.
         shifts: ``[scenes, L, H]`` float32, on the CPU: shares of attention, -1 to 1.
     """
 

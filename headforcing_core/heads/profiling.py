@@ -210,10 +210,11 @@ def profiled(
             f"prompts must be at most the texts there are, {subject.prompts}, "
             f"got {settings.prompts}"
         )
-    if settings.returns and len(found := different(subject)) < NEEDED:
+    scenes = different(subject, settings.returns + NEEDED - 1) if settings.returns else []
+    if settings.returns and len(scenes) < NEEDED:
         raise ValueError(
             f"returns must be measured with {NEEDED} different prompts or more, which take turns, "
-            f"got {len(found)}; give more prompts, or set returns to 0"
+            f"got {len(scenes)}; give more prompts, or set returns to 0"
         )
     profile = subject.empty_profile(settings) if known is None else known
     for prompt, seed in settings.videos:
@@ -225,7 +226,7 @@ def profiled(
     for prompt, seed in settings.returning:
         if (prompt, seed) in profile.returning:
             continue
-        back = measure_back(subject, settings, prompt, seed, watch)
+        back = measure_back(subject, settings, scenes, prompt, seed, watch)
         profile = joined([profile, replace(profile, samples=(), returns=(back,))])
         yield profile
 
@@ -256,11 +257,17 @@ def measure(
 def measure_back(
     subject: Profiled,
     settings: ProfileSettings,
+    scenes: Sequence[int],
     prompt: int,
     seed: int,
-    watch: Watch = lambda frames: None,
+    watch: Watch,
 ) -> Return:
-    """Let something come back, and return what was measured; see ``returns``."""
+    """Let something come back, and return what was measured; see ``measure_return``.
+
+    Args:
+        scenes: numbers of prompts that differ.
+        prompt: which of them it begins with, counted round.
+    """
 
     def film(request: VideoRequest, story: PromptSchedule, chunks: list[int]) -> list[Sample]:
         profiler = Profiler(settings, prompt, seed, chunks)
@@ -268,5 +275,4 @@ def measure_back(
         return profiler.samples
 
     noise = number_from(settings.seed, prompt, seed, "returns") % (1 << 31)
-    scenes = different(subject, settings.returns + NEEDED - 1)
     return measure_return(subject.family, subject.size, scenes, prompt, seed, noise, film)

@@ -21,7 +21,7 @@ from .visits import GROUNDS_BACK, LOOKED_AT, THINGS_BACK, VISITS, Back
 # frames, from which on it was away for long
 LONG = 100
 GROUND, THING = "ground", "thing"
-HIDDEN: dict[str, tuple[Hidden, tuple[Back, ...]]] = {
+SHADES: dict[str, tuple[Hidden, tuple[Back, ...]]] = {
     GROUND: (Ground(), GROUNDS_BACK),
     THING: (FirstThing(THING, replaced=False), THINGS_BACK),
 }
@@ -64,7 +64,7 @@ def score_away(sight: Sight, trial: Trial) -> Away:
     ]
     obeyed = [late < len(part) / chunk for part, late in zip(parts[1:], delays, strict=True)]
     shades = {}
-    for what, (hidden, backs) in HIDDEN.items():
+    for what, (hidden, backs) in SHADES.items():
         for back in (back for back in backs if back.visit < len(visits)):
             scene = scenes[back.visit]
             was = hidden.seen(parts[back.seen][-LOOKED_AT:], scene)
@@ -85,7 +85,7 @@ def average_away(by_seed: Sequence[Sequence[Away]]) -> dict[str, Spread]:
         name: spread_of([mean_of([getattr(score, name) for score in seed]) for seed in by_seed])
         for name in ("obeyed", "delay")
     }
-    for what in HIDDEN:
+    for what in SHADES:
         found = [_recollections(seed, what) for seed in by_seed]
         for name in ("error", "slope", "stranger", "lost"):
             means = [mean_of([getattr(r, name) for r in seed.values()]) for seed in found]
@@ -101,7 +101,7 @@ def recalled_by_absence(by_seed: Sequence[Sequence[Away]]) -> dict[str, dict[str
     What was not measured is None.
     """
     result = {}
-    for what in HIDDEN:
+    for what in SHADES:
         found = [_recollections(seed, what) for seed in by_seed]
         for back in found[0]:
             name = f"{what} from frame {VISITS[back.visit].start}, away for {back.away}"
