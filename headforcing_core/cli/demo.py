@@ -111,8 +111,8 @@ def run(options: argparse.Namespace) -> int:
         needed = [each for each in (spec, other) if each is not None and each.method.needs_map]
         heads = maps_of(model) if needed else {}
         request = request_for(spec.on(heads), frames, options.seed)
-        (out / BESIDE).unlink(missing_ok=True)  # of another video
         pictures = _make(model, request, story, out, options.zoom)
+        (out / BESIDE).unlink(missing_ok=True)  # of the video that was here before
         if other is not None:
             shown = {spec.name: pictures}
             shown[other.name] = made_beside(model, other.on(heads), story, frames, options.seed)
