@@ -55,7 +55,8 @@ COMPARED = (
 WIDTH = 2 + max(map(len, NAMES))
 EPILOG = (
     "A method is a name, perhaps with settings: head_forcing:compact,episodes.count=3,map=random\n"
-    "(map: profile, paper, random, inverse or uniform; episodes=right: frames no rule knows).\n"
+    "(map: profile, paper, random or random:DRAW, inverse, uniform; tau_anchor, tau_local,\n"
+    "tau_return: type the heads anew; episodes=right: frames no rule can know).\n"
     "Methods:\n"
     + "\n".join(f"  {name:<{WIDTH}}{settings_named(name).build().says}" for name in NAMES)
 )

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ...methods import HeadMap, Method, SinkWindow, head_forcing, settings_named, with_values
+from ...methods import HeadMap, Method, SinkWindow, settings_named, with_values
 from ...methods.middles import Chosen, Episodes
 from ..networks import FAMILY
-from ..profiles import PAPER_MAP
-from ..scores import RIGHT_FRAMES
+from ..scores import right_frames
+from .head_maps import MAP, THRESHOLD, UNIFORM, MapChoice
 
-# controls of what a map is worth, at the same budget
-PROFILED, PAPER, INVERSE = "profile", "paper", "inverse"
-MAP_MODES = (PROFILED, PAPER, "random", INVERSE, "uniform")
-MAP_SEED = 0
 # episodes that no rule chose: frames of what will come back
 RIGHT = "episodes=right"
 
@@ -41,16 +37,15 @@ class Compared:
 class Spec:
     """A method as it is asked for: ``head_forcing:compact,episodes.count=3,map=random``.
 
-    ``map`` is one of profile, paper (as the paper types heads, without returns), random (types
-    dealt out anew), inverse (local and memory heads exchanged, and those that recall with others)
-    and uniform (for all heads alike, first frames and as many last ones as the budget allows).
-    ``episodes=right`` keeps, in place of what a rule chooses, a frame of every ground's first
-    visit: nobody can know them, and no rule can keep better ones.
+    Of ``map``, and of thresholds such as ``tau_local=0.4``, see ``MapChoice``; with
+    ``map=uniform`` all heads have first frames and as many last ones as the budget allows.
+    ``episodes=right`` keeps, in place of what a rule chooses, as many frames of the grounds' first
+    visits, each ground's share: nobody can know beforehand that they will be needed.
     """
 
     name: str
     method: Method
-    map_mode: str = PROFILED
+    head_map: MapChoice
 
     @classmethod
     def parse(cls, text: str) -> Spec:
@@ -60,21 +55,13 @@ class Spec:
             ValueError: if there is no such method, setting or map, or its budget is too large.
         """
         name, *settings = (part.strip() for part in text.split(","))
-        modes = [part.removeprefix("map=") for part in settings if part.startswith("map=")]
+        of_map = [part for part in settings if part.startswith((MAP, THRESHOLD))]
         right = RIGHT in settings
-        settings = [part for part in settings if not part.startswith("map=") and part != RIGHT]
+        settings = [part for part in settings if part not in of_map and part != RIGHT]
         method = with_values(settings_named(name), settings).build(FAMILY.frames_per_chunk)
         method = _with_right_frames(method, text) if right else method
         method.check(FAMILY.frames_per_chunk, FAMILY.horizon)
-        if modes and (modes[-1] not in MAP_MODES or not method.needs_map):
-            raise ValueError(
-                f"map must be one of {', '.join(MAP_MODES)}, of a method that has a map, "
-                f"got {text!r}"
-            )
-        mode = modes[-1] if modes else PROFILED
-        if mode in (INVERSE, PAPER) and method.scheme != head_forcing.SCHEME:
-            raise ValueError(f"map={mode} must come with head_forcing, got {text!r}")
-        return cls(text, method, mode)
+        return cls(text, method, MapChoice.parse(of_map, method.scheme, text))
 
     def on(self, maps: Mapping[str, HeadMap]) -> Compared:
         """Return the method with the head map it needs.
@@ -84,20 +71,9 @@ class Spec:
         """
         if not self.method.needs_map:
             return Compared(self.name, self.method)
-        head_map = maps[self.method.scheme]
-        match self.map_mode:
-            case "uniform":
-                return Compared(self.name, _uniform(self.method, head_map))
-            case "paper":
-                head_map = maps[PAPER_MAP]
-            case "random":
-                head_map = head_map.shuffled(MAP_SEED)
-            case "inverse":
-                pair = (head_forcing.LOCAL, head_forcing.MEMORY)
-                head_map = head_map.swapped(*pair, MAP_SEED)
-                if head_forcing.RECALL in head_map.counts:
-                    other = head_forcing.MEMORY
-                    head_map = head_map.swapped(head_forcing.RECALL, other, MAP_SEED)
+        head_map = self.head_map.of(maps, self.method.scheme)
+        if self.head_map.mode == UNIFORM:
+            return Compared(self.name, _uniform(self.method, head_map))
         return Compared(self.name, self.method, head_map)
 
 
@@ -107,11 +83,12 @@ def without_map(name: str) -> Compared:
 
 
 def _with_right_frames(method: Method, text: str) -> Method:
-    """Return the method with the right frames in place of all episodes."""
+    """Return the method with as many right frames in place of all episodes."""
     rules = dict(method.rules)
     for kind, rule in rules.items():
         if isinstance(rule.policy.middle, Episodes):
-            policy = replace(rule.policy, middle=Chosen(RIGHT_FRAMES))
+            right = Chosen(right_frames(rule.policy.middle.count))
+            policy = replace(rule.policy, middle=right)
             rules[kind] = replace(rule, policy=policy)
     if rules == method.rules:
         raise ValueError(f"{RIGHT} must come with a method that keeps episodes, got {text!r}")

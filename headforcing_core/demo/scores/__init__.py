@@ -19,7 +19,7 @@ from .trial_scores import (
     spread_of,
     stranger_shade,
 )
-from .visits import FIRST_RETURN, RIGHT_FRAMES, VISITS, Visit
+from .visits import FIRST_RETURN, VISITS, Visit, right_frames
 
 __all__ = [
     "FIRST",
@@ -28,7 +28,6 @@ __all__ = [
     "LAST",
     "LOOKING_BYTES",
     "PICTURE_BYTES",
-    "RIGHT_FRAMES",
     "SIGHT_BYTES",
     "VISITS",
     "Away",
@@ -55,6 +54,7 @@ __all__ = [
     "middle_ground",
     "middle_thing",
     "recalled_by_absence",
+    "right_frames",
     "sampled",
     "score_away",
     "score_scene",

@@ -27,8 +27,31 @@ VISITS = (
     *(Visit(72, 1), Visit(84, 0, whole=True), Visit(96, 3)),
     *(Visit(120, 1), Visit(180, 0, whole=True), Visit(192, 3), Visit(216, 1), Visit(228, 2)),
 )
-# what a good memory has of every ground: a frame of the end of its first visit
-RIGHT_FRAMES = tuple(end - 2 for end in (18, 30, 42, 72))
+# frames between two that are kept of one visit; the first of them stands at its end
+RIGHT_STEP = 3
+
+
+def right_frames(count: int) -> tuple[int, ...]:
+    """Return what a good memory has: as many frames of every ground's first visit, ascending.
+
+    The grounds that are seen first have one more where they cannot have alike; the latest frames
+    of a visit come first, for the change of grounds is over there.
+    """
+    ends = [visit.start for visit in VISITS[1:]]
+    first = [range(visit.start, end) for visit, end in zip(VISITS, ends, strict=False)]
+    first = [span for span, visit in zip(first, VISITS, strict=False) if _is_first(visit)]
+    by_ground = [span[-2::-RIGHT_STEP] for span in first]
+    in_turn = [
+        frames[turn]
+        for turn in range(max(map(len, by_ground)))
+        for frames in by_ground
+        if turn < len(frames)
+    ]
+    return tuple(sorted(in_turn[:count]))
+
+
+def _is_first(visit: Visit) -> bool:
+    return next(v for v in VISITS if v.ground == visit.ground) == visit
 
 
 class Back(NamedTuple):

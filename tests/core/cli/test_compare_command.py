@@ -213,6 +213,33 @@ def test_a_method_is_asked_for_with_settings():
     assert made.head_map.types != MAPS["head_forcing"].types
 
 
+def test_a_draw_of_a_map_has_a_number():
+    types = [Spec.parse(f"head_forcing,map=random{n}").on(MAPS).head_map.types for n in ("", ":1")]
+    assert types == [MAPS["head_forcing"].shuffled(n).types for n in (0, 1)]
+    other = Spec.parse("head_forcing,map=inverse:1").on(MAPS).head_map
+    assert other.types != Spec.parse("head_forcing,map=inverse").on(MAPS).head_map.types
+
+
+def test_thresholds_type_heads_anew(model):
+    maps = maps_of(model)
+    rows = {
+        "tau_return=1": {"hf.anchor": 9, "hf.local": 6, "hf.memory": 21},
+        "tau_local=0.5,tau_return=1": {"hf.anchor": 9, "hf.local": 14, "hf.memory": 13},
+        "tau_local=1,tau_anchor=0": {"hf.recall": 2, "hf.local": 34},
+        "tau_local=1,tau_anchor=0,map=random": {"hf.recall": 2, "hf.local": 34},
+    }
+    for said, counts in rows.items():
+        assert Spec.parse(f"head_forcing,{said}").on(maps).head_map.counts == counts
+    measured = maps["head_forcing"].evidence.statistics
+    typed = Spec.parse("head_forcing,tau_anchor=0.25,tau_return=1").on(maps).head_map.types
+    flat = [
+        (value, kind)
+        for row in zip(measured["sink"], typed, strict=True)
+        for value, kind in zip(*row, strict=True)
+    ]
+    assert [kind for _, kind in sorted(flat, reverse=True)[:9]] == ["hf.anchor"] * 9
+
+
 def test_maps_that_are_wrong_have_the_same_budget():
     inverse = Spec.parse("head_forcing,map=inverse").on(MAPS)
     assert inverse.head_map.counts == MAPS["head_forcing"].counts
@@ -236,8 +263,17 @@ def test_maps_that_are_wrong_have_the_same_budget():
         ("head_forcing,memory_recent=12", "at most horizon=21 frames"),
         ("head_forcing,map=x", "map must be one of profile"),
         ("rolling,map=random", "of a method that has a map"),
-        ("pyramid,map=inverse", "map=inverse must come with head_forcing"),
-        ("pyramid,map=paper", "map=paper must come with head_forcing"),
+        ("pyramid,map=inverse", "map=inverse, map=paper and thresholds must come"),
+        ("pyramid,map=paper", "map=paper and thresholds must come with head_forcing"),
+        ("pyramid,tau_local=0.4", "thresholds must come with head_forcing"),
+        ("rolling,tau_local=0.4", "of a method that has a map"),
+        ("head_forcing,tau_local=2", "tau_local must be 0 to 1"),
+        ("head_forcing,tau_magic=0.2", "a setting must be one of absolute"),
+        ("head_forcing,map=paper,tau_local=0.4", "must come without map=paper"),
+        ("head_forcing,map=random:", "a draw must be a whole number"),
+        ("head_forcing,map=random:-1", "a draw must be a whole number"),
+        ("head_forcing,map=uniform:1", "a draw must be a whole number"),
+        ("head_forcing,map=random:99999999999999999999999", "seed must be"),
         ("rolling,episodes=right", "must come with a method that keeps episodes"),
         ("rolling,window=2", "at least 0 . 3 frames"),
     ],

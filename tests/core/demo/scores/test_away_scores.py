@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from headforcing.headforcing_core.demo.scores import (
-    RIGHT_FRAMES,
     VISITS,
     Recollection,
     average_away,
@@ -21,6 +20,7 @@ from headforcing.headforcing_core.demo.scores.visits import (
     FIRST_RETURN,
     GROUNDS_BACK,
     THINGS_BACK,
+    right_frames,
 )
 from headforcing.headforcing_core.demo.world import draw
 
@@ -83,6 +83,23 @@ def test_short_videos_are_scored_as_far_as_they_go(truth):
     assert not score_away(look_at(seen(TRIALS[0], 72)), TRIALS[0]).shades
 
 
+def ground_at(frame):
+    return max(visit for visit in VISITS if visit.start <= frame).ground
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 10, 16, 99])
+def test_right_frames_are_of_every_ground_before_it_goes(count):
+    frames = right_frames(count)
+    shown = [ground_at(frame) for frame in frames]
+    each = [shown.count(ground) for ground in range(4)]
+    assert frames == tuple(sorted(set(frames))) and all(0 <= f < 72 for f in frames)
+    if count <= 16:  # the shortest visits have four
+        assert len(frames) == count and max(each) - min(each) <= 1
+    # none is of the chunk in which a ground has just changed
+    starts = [visit.start for visit in VISITS if visit.start]
+    assert all(frame - start >= 1 for frame in frames for start in starts if frame >= start)
+
+
 def test_visits_leave_a_memory_work():
     for back in GROUNDS_BACK:
         between = {VISITS[n].ground for n in range(back.seen + 1, back.visit)}
@@ -90,9 +107,6 @@ def test_visits_leave_a_memory_work():
         assert 24 <= back.away <= 200
     assert max(back.away for back in GROUNDS_BACK) > 180
     assert {back.away for back in THINGS_BACK} == {66, 84}
-    # one frame of each ground, from its first visit
-    grounds = {max(v for v in VISITS if v.start <= frame).ground for frame in RIGHT_FRAMES}
-    assert grounds == {0, 1, 2, 3} and max(RIGHT_FRAMES) < 72
     for this in TRIALS:
         assert len(set(this.tints)) == 4 and this.tints[0] == this.scene.tint
         assert len(this.scene.things) == 2 and len(this.rest) == 1
