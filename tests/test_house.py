@@ -19,6 +19,7 @@ EXTRAS = {
     "headforcing_core/demo/comparison/report.py": {"matplotlib"},
     "headforcing_core/heads/profile_plots.py": {"matplotlib"},
     "headforcing_core/words/tokens.py": {"sentencepiece"},
+    "headforcing_core/crews/ray_cluster.py": {"ray"},
     "headforcing_core/autoencoders/published_vae.py": {"diffusers"},
 }
 ALL_EXTRAS = set().union(*EXTRAS.values())

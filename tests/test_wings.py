@@ -19,9 +19,10 @@ FLOORS = {
             ("generation",),
         ),
         *(("joint_rollout",), ("rollout",), ("contexts",), ("attention",)),
-        *(("memory", "models", "decoding"), ("methods",), ("telemetry", "video"), ("bounds",)),
+        *(("memory", "models", "decoding"), ("methods",), ("telemetry", "video", "crews")),
+        ("bounds",),
         ("files",),
-        ("device", "stopping", "streams", "version"),
+        ("device", "errors", "stopping", "streams", "version"),
     ),
     "headforcing_core.demo": (
         *(

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 
 from ..bounds import read_numbers
+from ..errors import TOLD, sentence
 from ..stopping import stopping_once
 from ..streams import sturdy_streams
-from . import compare, demo, drift, generate, inspect, plan, profile
+from . import batch, compare, demo, drift, generate, inspect, plan, profile
 
 INTERRUPTED = 130
 FAILED = 2
@@ -35,26 +36,15 @@ def _run(options: argparse.Namespace) -> int:
             return options.run(options)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (ValueError, RuntimeError, OSError, MemoryError) as error:
+    except TOLD as error:
         if options.traceback:
             raise
-        _say(options, _sentence(error))
+        _say(options, sentence(error))
         return FAILED
 
 
-def _sentence(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "the memory of this machine must suffice for what was asked, got none left"
-    if isinstance(error, OSError) and error.strerror is not None:
-        where = "a file" if error.filename is None else error.filename
-        return f"{where} cannot be used: {error.strerror}"
-    lines = (str(error) or repr(error)).splitlines()
-    # torch appends its own stack to some messages; names of files may have lines
-    return lines[0] if isinstance(error, RuntimeError) else " ".join(lines)
-
-
-def _say(options: argparse.Namespace, sentence: str) -> None:
-    sys.stderr.write(f"headforcing {options.command}: {sentence}\n")
+def _say(options: argparse.Namespace, said: str) -> None:
+    sys.stderr.write(f"headforcing {options.command}: {said}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="headforcing doctor says what this machine has, what will be used, what to mend.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in (generate, plan, demo, compare, drift, inspect, profile):
+    for command in (generate, batch, plan, demo, compare, drift, inspect, profile):
         added = command.add_parser(commands)
         read_numbers(added)
         added.add_argument("--traceback", action="store_true", help="show where an error came from")

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import platform
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +16,13 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..bounds import check_within
+from ..crews import Crew
 from ..demo.comparison import (
     AWAY,
     LEGEND,
     Comparison,
     Row,
+    Source,
     Spec,
     as_json,
     check_size,
@@ -28,6 +31,7 @@ from ..demo.comparison import (
     rows_of,
     tables,
     under_each_other,
+    with_model,
 )
 from ..demo.networks import SHIPPED, DemoModel
 from ..demo.profiles import maps_of
@@ -39,11 +43,13 @@ from ..methods import NAMES, HeadMap, settings_named
 from ..stopping import stop_if_asked, to_the_end
 from ..version import VERSION
 from ..video import check_seed
+from .crew_options import add_crew_options, check_crew_options, crew_of
 from .result_folder import result_folder
 
 log = logging.getLogger("headforcing")
 RESULTS, PLOT, PICTURES = "compare.json", "compare.png", "compare_pictures.png"
 FILES = (RESULTS, PLOT, PICTURES)
+UNFINISHED = "compare.unfinished"
 MARK = "headforcing_compare"
 # of a week's work; a number of the world's, which has as many as anybody asks for
 MOST_PROMPTS, MOST_FIRST = 100_000, 10**9
@@ -84,11 +90,13 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--out", default="compare_out", metavar="FOLDER", help="default compare_out")
     add("--model", metavar="FOLDER", help="a demo model trained elsewhere (default the shipped)")
     add("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: a GPU if there is one)")
+    add_crew_options(parser)
     parser.set_defaults(run=run)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
+    check_crew_options(options)
     specs, lengths = _checked(options)
     out = Path(options.out)
     with result_folder("--out", out, FILES, lambda: _is_ours(out)):
@@ -97,8 +105,11 @@ def run(options: argparse.Namespace) -> int:
         heads = maps_of(model)
         methods = [spec.on(heads) for spec in specs]
         comparison = Comparison(model, methods, _trials(options), options.seeds, lengths)
+        source = Source(folder.absolute(), _place(out))
+        here = with_model(model, source.model, options.device)
+        crew = crew_of(options, comparison.tasks(source), here)
         try:
-            _run(comparison, heads, out)
+            _run(comparison, heads, out, crew, source)
         finally:
             if comparison.has_scores:  # an hour's work is not lost with its last minute
                 to_the_end(lambda: _finish(comparison, heads, out))
@@ -107,19 +118,41 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run(comparison: Comparison, heads: Mapping[str, HeadMap], out: Path) -> None:
-    """Make and score everything; what a seed has given is kept at once, if it can be."""
-    seeds = 0
+def _run(
+    comparison: Comparison, heads: Mapping[str, HeadMap], out: Path, crew: Crew, source: Source
+) -> None:
+    """Make and score everything; what a seed has given is kept at once, if it can be.
+
+    Of a run that is stopped the videos stay, and the same command does not make them again.
+    """
+
+    def keep() -> None:
+        try:
+            write_text(out / RESULTS, _as_json(comparison, heads))
+        except OSError as error:
+            log.warning("not saved yet: %s", error)
+
+    log.info("videos are made by %s", crew.says)
     with tqdm(total=comparison.work, unit="frame", desc="rolling out and scoring") as bar:
-        for frames in comparison.run():
+
+        def watch(frames: int) -> None:
             bar.update(frames)
             stop_if_asked()
-            if comparison.seeds_done > seeds:
-                seeds = comparison.seeds_done
-                try:
-                    write_text(out / RESULTS, _as_json(comparison, heads))
-                except OSError as error:
-                    log.warning("not saved yet: %s", error)
+
+        comparison.run(crew, source, watch, keep)
+    if source.kept is not None:
+        shutil.rmtree(source.kept, ignore_errors=True)
+
+
+def _place(out: Path) -> Path | None:
+    """Make the folder in which finished videos are kept; None: there is no room for one."""
+    place = out.absolute() / UNFINISHED
+    try:
+        place.mkdir(exist_ok=True)
+    except OSError as error:
+        log.warning("videos are not kept: %s", error)
+        return None
+    return place
 
 
 def _checked(options: argparse.Namespace) -> tuple[list[Spec], list[int]]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
 from ..autoencoders import Autoencoder, PublishedVae
-from ..decoding import PictureRecoder
+from ..crews import Worker
 from ..device import check_room, choose_device
 from ..files import (
     check_writable,
@@ -25,9 +24,10 @@ from ..models import (
     WanConfig,
     WanModel,
 )
-from ..reel import GIVEN, Film, KeptChunks
-from ..rollout import Begun
+from ..reel import GIVEN, Film
+from ..rollout import Begun, FinishedChunk
 from ..video import PromptSchedule, parse_prompts, schedule_of
+from .beginning import given_frames, gone_on, recoder
 from .earlier import Earlier, filled, is_video
 from .foresight import check_before, published_of
 from .inputs import check_inputs
@@ -47,7 +47,6 @@ from .showing import (
     titled,
     vae_of,
 )
-from .start import cut_at, read_start
 from .unfinished import Unfinished
 from .words import (
     Words,
@@ -59,6 +58,7 @@ from .words import (
 )
 
 log = logging.getLogger("headforcing")
+NAME = "generate"
 # chunk by chunk until the end, and once more while they are written
 COPIES = 2
 SIDES = "a multiple of 8, for LongLive 2.0 of 16"
@@ -73,7 +73,7 @@ EPILOG = "Families:\n" + "\n".join(
 
 def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     parser = commands.add_parser(
-        "generate",
+        NAME,
         help="generate a video, or its latents, from a checkpoint and a prompt",
         description="Run the autoregressive rollout of a checkpoint and write video and latents.\n"
         "What is finished is saved every minute; Ctrl-C stops and keeps it. Frames are latent\n"
@@ -114,16 +114,42 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
+    make(*checked(options))
+    return 0
+
+
+def checked(
+    options: argparse.Namespace,
+) -> tuple[argparse.Namespace, VideoRequest, Earlier | None]:
+    """Check all that can be checked before anything is held or loaded.
+
+    Returns:
+        The options with what an earlier video says of itself, what they ask for, and that video.
+    """
     check_word_options(options, is_video(options.start))
     check_live_option(options)
     check_video_options(options)
-    out = None if options.out is None else Path(options.out).absolute()
     check_inputs(options)
     earlier = Earlier.of(options)
     options = filled(options, earlier)
     request = request_of(options)
     if earlier is not None:
         earlier.check(request)
+    return options, request, earlier
+
+
+def make(
+    options: argparse.Namespace,
+    request: VideoRequest,
+    earlier: Earlier | None,
+    by: Worker | None = None,
+) -> None:
+    """Make the video, and write what is to be written.
+
+    Args:
+        by: is told the frames of every chunk, and keeps the model for the next; None: nobody.
+    """
+    out = None if options.out is None else Path(options.out).absolute()
     copies = 0 if out is None else COPIES
     check_room("the latents", copies * _size(request), "cpu", SHORTER)
     film = None if options.video is None else film_of(options, request.family)
@@ -135,8 +161,7 @@ def run(options: argparse.Namespace) -> int:
                 refuse_held(place.parent)
                 held.enter_context(claimed(place))
                 clear_leftovers(place)
-        _generate(options, request, out, film, earlier)
-    return 0
+        _generate(options, request, out, film, earlier, by)
 
 
 def _generate(
@@ -145,6 +170,7 @@ def _generate(
     out: Path | None,
     film: Film | None,
     earlier: Earlier | None,
+    by: Worker | None,
 ) -> None:
     device = choose_device(options.device)
     words = _words(options, request, earlier)
@@ -159,26 +185,26 @@ def _generate(
         prompts = words.schedule(request.clock, options.text_tokens, device)
     if film is not None and batch > 1:
         raise ValueError(f"--video must come with one embedding, got {batch} side by side")
-    model = load_model(options, request.family, device)
+    model = load_model(options, request.family, device, {} if by is None else by.kept)
     settings = {**settings_of_run(options, request, model, earlier), "schedule": plain(said)}
     tell_map(request, settings)
     _check_beside(request, model, batch, out)
-    given = _given(options, request, (batch, model.config.in_dim), settings, earlier)
+    given = given_frames(options, request, (batch, model.config.in_dim), settings, earlier)
     # of those that were there: what the video made itself counts otherwise
     settings[GIVEN] = 0 if given is None else given.given
     place = out if film is None else film.path
     frames = None if given is None else given.frames
     left = Unfinished.of(place, request, settings, prompts, frames, model.state_dict())
     pictures = None if film is None else vae.build(dtype_of(options, device), device)
-    kept, begun = _gone_on(left, request, given, (batch, model.config.in_dim))
+    kept, begun = gone_on(left, request, given, (batch, model.config.in_dim))
     typed = None if options.prompts_from is None else TypedPrompts.begin(request)
     way = RunOnTheWay(*(options, request, model, settings, left, kept, frames, words, typed, film))
     rollout = request.rollout(
-        model, prompts, recoder=_recoder(request, pictures), steer=typed and way.steer
+        model, prompts, recoder=recoder(request, pictures), steer=typed and way.steer
     )
     rollout.check(frames)
     log.info(plan)
-    _record(way, rollout, out, begun, prompts, pictures)
+    _record(way, rollout, out, begun, prompts, pictures, by)
 
 
 def _record(
@@ -188,12 +214,19 @@ def _record(
     begun: Begun | None,
     prompts: PromptSchedule,
     pictures: Autoencoder | None,
+    by: Worker | None,
 ) -> None:
     """Run the rollout to its files."""
+
+    def watch(done: FinishedChunk) -> None:
+        way.finished(done)
+        if by is not None:
+            by.tell(len(done.chunk))
+
     request, video = way.request, way.request.family.video
     said = () if way.words is None else way.words.prompts
     if way.film is None:
-        record(rollout, out, way, video, begun, way.finished)
+        record(rollout, out, way, video, begun, watch)
     else:
         if said:  # without what a model is told in between
             prompts = schedule_of(said, said, request.clock, video)
@@ -201,7 +234,7 @@ def _record(
         frames, beside = request.clock.total_frames, not way.options.no_latents
         shown = (pictures, film, frames, way.model.device, prompts, way.kept, beside)
         with Showing(*shown) as way.showing:
-            record(rollout, out, way, video, begun, way.finished)
+            record(rollout, out, way, video, begun, watch)
     way.told()
     if not way.kept.beyond:  # else a longer one of this video has begun, and goes on
         way.left.remove()
@@ -218,46 +251,6 @@ def _words(
     else:
         prompts = earlier.prompts(said, clock)
     return Words.open(options, prompts, clock, video, request.family.shot_words)
-
-
-def _recoder(request: VideoRequest, pictures: Autoencoder | None) -> PictureRecoder | None:
-    """Return what a past that is computed anew encodes its first frame with, if it has to."""
-    if pictures is None or not request.recodes:
-        return None
-    return pictures.recoder(request.fitted_method.rebuilt.frames)
-
-
-def _given(
-    options: argparse.Namespace,
-    request: VideoRequest,
-    sizes: tuple[int, int],
-    settings: Mapping[str, object],
-    earlier: Earlier | None,
-) -> Begun | None:
-    """Return the first frames that are given; those of a video of ours are its own."""
-    shape = (*sizes, request.rows, request.columns)
-    if earlier is not None:
-        begun = earlier.read(shape, settings)
-        # made anew is what comes after, what was in flight with it
-        other = words_said(options) is not None or settings["seed"] != earlier.made.seed
-        return begun._replace(ahead=None) if other else begun
-    if options.start is None:
-        return None
-    latents = read_start(options.start, shape, settings)
-    second, video = options.from_second or 0.0, request.family.video
-    return Begun(cut_at(latents, request.clock, second, video))
-
-
-def _gone_on(
-    left: Unfinished, request: VideoRequest, given: Begun | None, sizes: tuple[int, int]
-) -> tuple[KeptChunks, Begun | None]:
-    """Return where chunks are kept, and the frames that are there: of an earlier run, if any."""
-    chunks = left.chunks(request.clock)
-    begun = chunks.begun((*sizes, request.rows, request.columns), given)
-    if begun is not None and begun is not given:
-        done = sum(chunk.stop <= begun.frames.shape[2] for chunk in request.clock)
-        log.info("going on after %d chunks from %s", done, left.folders[0])
-    return chunks, begun
 
 
 def _check_together(config: WanConfig, words: Words | None, vae: PublishedVae | None) -> None:

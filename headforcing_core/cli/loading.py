@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import MutableMapping
 from pathlib import Path
 
 import torch
@@ -44,8 +45,38 @@ def dtype_of(options: argparse.Namespace, device: torch.device) -> torch.dtype:
     return DTYPES[options.dtype] if options.dtype else usual_dtype(device)
 
 
-def load_model(options: argparse.Namespace, family: Family, device: torch.device) -> WanModel:
-    """Load the checkpoint of ``options.model`` as its options say."""
+def load_model(
+    options: argparse.Namespace,
+    family: Family,
+    device: torch.device,
+    kept: MutableMapping[object, WanModel] | None = None,
+) -> WanModel:
+    """Load the checkpoint of ``options.model`` as its options say.
+
+    Args:
+        kept: what was loaded last, which is not loaded twice; what is loaded now takes its place.
+    """
+    if kept is None:
+        return _loaded(options, family, device)
+    paths = (options.model, options.lora)
+    as_said = (options.heads, options.lora_strength, dtype_of(options, device), device)
+    key = (family.name, *as_said, *map(_as_it_is, paths))
+    if key not in kept:
+        kept.clear()  # before the next, so that there is room for it
+        kept[key] = _loaded(options, family, device)
+    return kept[key]
+
+
+def _as_it_is(path: str | None) -> tuple[object, ...]:
+    """Return what changes when a file does, or one in a folder."""
+    if path is None:
+        return ()
+    place = Path(path)
+    files = sorted(place.rglob("*")) if place.is_dir() else [place]
+    return (str(place.absolute()), *((f.stat().st_size, f.stat().st_mtime_ns) for f in files))
+
+
+def _loaded(options: argparse.Namespace, family: Family, device: torch.device) -> WanModel:
     lora = None
     if options.lora is not None:
         strength = 1.0 if options.lora_strength is None else options.lora_strength

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from ..bounds import check_within
-from ..demo.networks import FAMILY, SHIPPED, DemoModel
-from ..demo.profiles import demo_subject
-from ..device import choose_device
-from ..files import read_text_embedding, save_all, save_or_rescue, shown
+from ..demo.networks import FAMILY
+from ..files import save_all, shown
 from ..heads import (
     CLASSIFIERS,
     DOUBT,
@@ -23,29 +18,22 @@ from ..heads import (
     PRESETS,
     Aggregate,
     Classifier,
-    HeadProfile,
     ProfileSettings,
-    Subject,
     as_text,
-    frames_to_make,
     possible_returns,
     preset_named,
-    profiled,
-    read_profile,
     report_files,
     report_names,
     report_on,
-    write_profile,
 )
 from ..methods import map_text, read_head_map, with_values
-from ..models import WAN_TEXT_TOKENS, Family, choose_family
-from ..stopping import stop_if_asked, to_the_end
-from .loading import add_loading_options, check_lora, load_model
-from .random_texts import RandomTexts
+from ..stopping import to_the_end
+from .crew_options import add_crew_options, check_crew_options
+from .loading import add_loading_options
+from .profile_run import measured_profile
+from .profile_subject import DEMO, family_of, subject_of
 from .result_folder import result_folder
 
-log = logging.getLogger("headforcing")
-DEMO = "demo"
 PROFILE = "profile.safetensors"
 EPILOG = (
     "--set changes a rule: head_forcing.tau_anchor=0.15, head_forcing.absolute=true,\n"
@@ -93,11 +81,13 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--width", type=int, default=832, metavar="N", help="of a checkpoint's videos")
     add("--height", type=int, default=480, metavar="N", help="of a checkpoint's videos")
     add_loading_options(parser)
+    add_crew_options(parser)
     parser.set_defaults(run=run)
     return parser
 
 
 def run(options: argparse.Namespace) -> int:
+    check_crew_options(options)
     classifiers, others = _classifiers(options), [read_head_map(p) for p in options.against or ()]
     how = None if options.aggregate is None else Aggregate(options.aggregate)
     check_within("--doubt", options.doubt, 0, 1)
@@ -106,11 +96,10 @@ def run(options: argparse.Namespace) -> int:
     names = (PROFILE, *map(_map_name, schemes), *report_names(schemes))
     with result_folder("--report", out, names, lambda: (out / PROFILE).is_file()):
         _check_maps(out / _map_name(scheme) for scheme in schemes)
-        make = _demo if options.model == DEMO else _checkpoint
-        subject = make(options, settings)
+        subject = subject_of(options, settings)
         if options.returns is None:
             settings = replace(settings, returns=possible_returns(settings.returns, subject))
-        profile = _measured(subject, settings, out / PROFILE)
+        profile = measured_profile(options, subject, settings, out / PROFILE)
         reports = [report_on(profile, c, how, options.doubt, others) for c in classifiers]
         sys.stdout.write("".join(map(as_text, reports)))
         sys.stdout.flush()
@@ -150,7 +139,7 @@ def _classifiers(options: argparse.Namespace) -> list[Classifier]:
 
 
 def _settings(options: argparse.Namespace) -> ProfileSettings:
-    family = FAMILY if options.model == DEMO else _family(options)
+    family = FAMILY if options.model == DEMO else family_of(options)
     chosen = {
         field.name: value
         for field in fields(ProfileSettings)
@@ -169,98 +158,3 @@ def _settings(options: argparse.Namespace) -> ProfileSettings:
     preset = preset_named(options.preset, family.video)
     chosen.setdefault("returns", min(preset.returns, chosen.get("prompts", preset.prompts)))
     return replace(preset, **chosen)
-
-
-def _family(options: argparse.Namespace) -> Family:
-    if not Path(options.model).exists():
-        raise ValueError(f"MODEL must be {DEMO} or a file that exists, got {options.model!r}")
-    return choose_family(options.model, options.family).without_pictures()
-
-
-def _demo(options: argparse.Namespace, settings: ProfileSettings) -> Subject:
-    for name in ("family", "text_embedding", "lora", "heads"):
-        if getattr(options, name) is not None:
-            raise ValueError(f"--{name.replace('_', '-')} must come with a checkpoint, got demo")
-    model = DemoModel.load(SHIPPED, choose_device(options.device))
-    return demo_subject(model, settings.prompts)
-
-
-def _checkpoint(options: argparse.Namespace, settings: ProfileSettings) -> Subject:
-    check_lora(options)
-    family = _family(options)
-    size = family.video.latent_size(options.width, options.height)
-    device = choose_device(options.device)
-    model = load_model(options, family, device)
-    if options.text_embedding:
-        width, files = model.config.text_dim, options.text_embedding
-        texts = [read_text_embedding(file, width, WAN_TEXT_TOKENS) for file in files]
-        said = ", ".join(Path(file).name for file in files)
-    else:
-        rows, width = WAN_TEXT_TOKENS, model.config.text_dim
-        texts = RandomTexts(settings.seed, settings.prompts, rows, width)
-        said = "random embeddings"
-        log.warning(
-            "no --text-embedding was given: prompts are random embeddings, which show little of "
-            "what heads do with real ones"
-        )
-    about = {
-        "model": Path(options.model).name,
-        "lora": options.lora and Path(options.lora).name,
-        "lora_strength": options.lora_strength,
-        "family": family.name,
-        "size": [options.width, options.height],
-        "text": said,
-    }
-    return Subject(model, family, size, texts, about)
-
-
-def _measured(subject: Subject, settings: ProfileSettings, file: Path) -> HeadProfile:
-    """Measure what is not in the file yet; every finished video goes there at once."""
-    profile = subject.empty_profile(settings)
-    if file.exists():
-        profile = _going_on(read_profile(file), profile, file)
-    work, waits = frames_to_make(subject, settings, profile), None
-    with tqdm(total=work, unit="frame", desc="profiling") as bar:
-
-        def watch(frames: int) -> None:
-            bar.update(frames)
-            stop_if_asked()
-
-        try:
-            for grown in profiled(subject, settings, profile, watch):
-                profile = grown
-                waits = _refusal(file, profile)
-        finally:
-            if waits is not None:
-                to_the_end(lambda: _rescue(file, profile))
-    wanted, back = set(settings.videos), set(settings.returning)
-    part = profile.where(lambda sample: (sample.prompt, sample.seed) in wanted)
-    returns = tuple(each for each in part.returns if (each.prompt, each.seed) in back)
-    return replace(part, returns=returns)
-
-
-def _refusal(file: Path, profile: HeadProfile) -> OSError | None:
-    """Save what is measured, if it can be; a full disk is no reason to stop, it may be mended."""
-    try:
-        to_the_end(lambda: write_profile(file, profile))
-    except OSError as error:
-        log.warning("not saved yet: %s", error)
-        return error
-    return None
-
-
-def _rescue(file: Path, profile: HeadProfile) -> None:
-    try:
-        save_or_rescue(lambda path: write_profile(path, profile), file, "what was measured")
-    except OSError as error:
-        log.warning("%s", error)  # the tables can be made all the same
-
-
-def _going_on(known: HeadProfile, wanted: HeadProfile, file: Path) -> HeadProfile:
-    for name in ("geometry", "fingerprint", "parameters"):
-        if getattr(known, name) != getattr(wanted, name):
-            raise ValueError(
-                "--report must be a new folder, or that of the same model measured alike, got "
-                f"{file.parent}, whose profile has another {name}"
-            )
-    return known

@@ -24,6 +24,7 @@ def result_folder(
     ours: Callable[[], bool],
     alone: bool = False,
     size: int = 0,
+    held: str | None = None,
 ) -> Iterator[None]:
     """Make a folder and hold it for one run, before there is anything to lose.
 
@@ -35,6 +36,7 @@ def result_folder(
         ours: tells whether the folder is that of an earlier run of the same kind.
         alone: nothing of somebody else may be in it, in the way or not.
         size: bytes that will be written.
+        held: the file that is held in place of the folder, into which other runs write as well.
 
     Raises:
         ValueError: if it cannot be written to, another run writes there, or it is somebody else's.
@@ -44,18 +46,20 @@ def result_folder(
     files = [folder / name for name in names]
     for file in files:
         refuse_unlike_file(file)
+    place = folder if held is None else folder / held
     there = [path for path in (folder.iterdir() if alone else files) if path.exists()]
-    if there and not was_claimed(folder) and not ours():
+    if there and not was_claimed(place) and not ours():
         what = f"not hold a {there[0].name} of something else"
         if alone:
             what = "be a new or empty folder, or that of an earlier run"
         raise ValueError(f"{option} must {what}, got {folder}")
     try:
         # held first: what a run leaves that is killed now says whose the folder is
-        with claimed(folder):
+        with claimed(place):
             check_place(files[0], size)
             for file in files:
-                refuse_held(file)
+                if file != place:
+                    refuse_held(file)
                 clear_leftovers(file)
             yield
     finally:

@@ -9,8 +9,16 @@ from .map_report import MapReport, as_text, report_on
 from .profile_file import read_profile, write_profile
 from .profile_report import PAGE, report_files, report_names
 from .profile_settings import FULL, PRESETS, QUICK, ProfileSettings, preset_named
-from .profiling import Profiled, Subject, Watch, frames_to_make, possible_returns, profiled
+from .profile_videos import (
+    Video,
+    check_texts,
+    frames_to_make,
+    possible_returns,
+    videos_to_make,
+)
+from .profiling import Found, measured, profiled, with_found
 from .returns import NEEDED
+from .subject import Profiled, Subject, Watch
 from .voting import DOUBT, classify
 
 __all__ = [
@@ -25,14 +33,17 @@ __all__ = [
     "Aggregate",
     "Classifier",
     "EditedMap",
+    "Found",
     "HeadForcingTypes",
     "HeadProfile",
     "MapReport",
     "ProfileSettings",
     "Profiled",
     "Subject",
+    "Video",
     "Watch",
     "as_text",
+    "check_texts",
     "classify",
     "colour_of",
     "described",
@@ -40,6 +51,7 @@ __all__ = [
     "edits_in",
     "frames_to_make",
     "letter_of",
+    "measured",
     "possible_returns",
     "preset_named",
     "profiled",
@@ -47,6 +59,8 @@ __all__ = [
     "report_files",
     "report_names",
     "report_on",
+    "videos_to_make",
     "with_edits",
+    "with_found",
     "write_profile",
 ]

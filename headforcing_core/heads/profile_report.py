@@ -16,7 +16,7 @@ from .head_profile import HeadProfile
 from .map_report import MapReport
 from .profile_page import CAPTIONS, as_page
 from .profile_plots import plots
-from .profiling import Subject
+from .subject import Subject
 
 log = logging.getLogger("headforcing")
 PAGE, FIGURES = "report.html", "report.json"

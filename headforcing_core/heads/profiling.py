@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ...kernels import frame_logsumexp, frame_mass
-from ..attention import Observer, Read
+from ..attention import Read
 from ..generation import VideoRequest
-from ..models import Family, WanModel, fingerprint
-from ..video import ChunkClock, PromptSchedule
+from ..video import PromptSchedule
 from .head_profile import HeadProfile, Return, Sample, joined
 from .profile_settings import ProfileSettings, number_from
-from .returns import NEEDED, Turns, frames_of_return, measure_return
+from .profile_videos import Video, check_texts, scenes_of, videos_to_make
+from .returns import measure_return
+from .subject import Profiled, Watch
 
-Watch = Callable[[int], None]
+# of a video: samples, or the return of something
+Found = tuple[Sample, ...] | Return
 
 
 @dataclass
@@ -79,116 +80,6 @@ class Profiler:
         )
 
 
-class Profiled(Protocol):
-    """A model that is measured: a checkpoint of our own, or a host's."""
-
-    @property
-    def family(self) -> Family:
-        """How it is run."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Latent rows and columns."""
-
-    @property
-    def prompts(self) -> int:
-        """How many prompts there are."""
-
-    def key(self, prompt: int) -> str:
-        """Return what is equal for prompts that are alike, and for no others."""
-
-    def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
-        """Return the profile of this model before anything is measured."""
-
-    def roll(
-        self,
-        request: VideoRequest,
-        story: PromptSchedule,
-        observe: Observer,
-        watch: Watch,
-        last: int,
-    ) -> None:
-        """Make a video up to chunk number ``last``. The story's prompts are their numbers."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A model of our own that is profiled.
-
-    Args:
-        size: latent rows and columns.
-        texts: embeddings ``[1, S, text_dim]``, one per prompt.
-        about: what it is, as plain values; parts of one profile agree on it.
-    """
-
-    model: WanModel
-    family: Family
-    size: tuple[int, int]
-    texts: Sequence[Tensor]
-    about: Mapping[str, object]
-
-    @property
-    def prompts(self) -> int:
-        return len(self.texts)
-
-    def key(self, prompt: int) -> str:
-        return fingerprint({"text": self.texts[prompt]})
-
-    def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
-        parameters = {**self.about, **settings.plain}
-        name = fingerprint(self.model.state_dict())
-        return HeadProfile(self.model.config.geometry, name, parameters, ())
-
-    def roll(
-        self,
-        request: VideoRequest,
-        story: PromptSchedule,
-        observe: Observer,
-        watch: Watch,
-        last: int,
-    ) -> None:
-        text = PromptSchedule(story.starts, tuple(self.texts[number] for number in story.texts))
-        for done in request.rollout(self.model, text, observe).run():
-            watch(len(done.chunk))
-            if done.chunk.index == last:
-                return
-
-
-def different(subject: Profiled, most: int = NEEDED) -> list[int]:
-    """Return the numbers of prompts that differ from all before them, up to ``most`` of them."""
-    found: dict[str, int] = {}
-    for prompt in range(subject.prompts):
-        found.setdefault(subject.key(prompt), prompt)
-        if len(found) == most:
-            break
-    return list(found.values())
-
-
-def possible_returns(wanted: int, subject: Profiled) -> int:
-    """Return as many returns as are wanted, or none where none can be measured.
-
-    That is on a model whose horizon has no room for turns, and with too few prompts to take them.
-    """
-    able = Turns.possible(subject.family) and len(different(subject)) == NEEDED
-    return wanted if able else 0
-
-
-def frames_to_make(
-    subject: Profiled, settings: ProfileSettings, known: HeadProfile | None = None
-) -> int:
-    """Return the frames of all videos that are still to be made."""
-    clock = ChunkClock.covering(settings.frames, subject.family.frames_per_chunk)
-    chunks = list(clock)
-    steady = sum(
-        chunks[settings.drawn_chunks(clock, *video)[-1]].stop
-        for video in settings.videos
-        if known is None or video not in known.videos
-    )
-    done = set() if known is None else known.returning
-    back = [video for video in settings.returning if video not in done]
-    return steady + (len(back) * frames_of_return(subject.family) if back else 0)
-
-
 def profiled(
     subject: Profiled,
     settings: ProfileSettings,
@@ -205,30 +96,31 @@ def profiled(
     Raises:
         ValueError: if there are fewer texts than prompts, or no chunk of a video can be drawn.
     """
-    if settings.prompts > subject.prompts:
-        raise ValueError(
-            f"prompts must be at most the texts there are, {subject.prompts}, "
-            f"got {settings.prompts}"
-        )
-    scenes = different(subject, settings.returns + NEEDED - 1) if settings.returns else []
-    if settings.returns and len(scenes) < NEEDED:
-        raise ValueError(
-            f"returns must be measured with {NEEDED} different prompts or more, which take turns, "
-            f"got {len(scenes)}; give more prompts, or set returns to 0"
-        )
+    check_texts(subject, settings)
     profile = subject.empty_profile(settings) if known is None else known
-    for prompt, seed in settings.videos:
-        if (prompt, seed) in profile.videos:
-            continue
-        samples = tuple(measure(subject, settings, prompt, seed, watch))
-        profile = joined([profile, replace(profile, samples=samples, returns=())])
+    for video in videos_to_make(settings, known):
+        profile = with_found(profile, measured(subject, settings, video, watch))
         yield profile
-    for prompt, seed in settings.returning:
-        if (prompt, seed) in profile.returning:
-            continue
-        back = measure_back(subject, settings, scenes, prompt, seed, watch)
-        profile = joined([profile, replace(profile, samples=(), returns=(back,))])
-        yield profile
+
+
+def measured(
+    subject: Profiled,
+    settings: ProfileSettings,
+    video: Video,
+    watch: Watch = lambda frames: None,
+) -> Found:
+    """Make one video, and return what was measured."""
+    if video.returns:
+        scenes = scenes_of(subject, settings)
+        return measure_back(subject, settings, scenes, video.prompt, video.seed, watch)
+    return tuple(measure(subject, settings, video.prompt, video.seed, watch))
+
+
+def with_found(profile: HeadProfile, found: Found) -> HeadProfile:
+    """Return a profile with what was measured of another video, whichever came first."""
+    back = isinstance(found, Return)
+    part = replace(profile, samples=() if back else found, returns=(found,) if back else ())
+    return joined([profile, part])
 
 
 def measure(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
 from .online import DummyTypes
@@ -118,6 +118,11 @@ class Method:
                 f"got rules for {', '.join(self.rules)}"
             )
         object.__setattr__(self, "rules", MappingProxyType(dict(self.rules)))
+
+    def __reduce__(self) -> tuple[type[Method], tuple[object, ...]]:
+        """Let it be sent to another process: a mapping that cannot change cannot be pickled."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Method, tuple((values | {"rules": dict(self.rules)}).values())
 
     def fitted(self, frames: int, frames_per_chunk: int) -> Method:
         """Return the method for a video so short that it never fills the budgets.

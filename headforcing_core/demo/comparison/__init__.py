@@ -1,8 +1,9 @@
 """Methods side by side on the same prompts and noise, in numbers and pictures."""
 
-from .comparison import AWAY, Comparison, check_size
+from .comparison import Comparison, check_size
 from .contact_sheet import contact_sheet
 from .methods import Compared, Spec, without_map
+from .pieces import AWAY, Source, with_model
 from .report import LEGEND, Row, as_json, pictures_of, plot, rows_of, tables
 from .rollouts import finished, request_for, roll_side_by_side, schedule
 from .strips import strips, under_each_other
@@ -13,6 +14,7 @@ __all__ = [
     "Compared",
     "Comparison",
     "Row",
+    "Source",
     "Spec",
     "as_json",
     "check_size",
@@ -27,5 +29,6 @@ __all__ = [
     "strips",
     "tables",
     "under_each_other",
+    "with_model",
     "without_map",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -10,45 +11,31 @@ import torch
 from torch import Tensor
 
 from ...bounds import check_week
+from ...crews import Crew, Event, Kind, Task
 from ...device import check_room
-from ..networks import FAMILY, DemoModel, whole_video
+from ..networks import FAMILY, DemoModel
 from ..scores import (
-    FIRST,
-    FIRST_RETURN,
     LOOKING_BYTES,
     PICTURE_BYTES,
     SIGHT_BYTES,
-    VISITS,
     Away,
-    Sight,
     Spread,
     Steady,
     Trial,
     average,
     average_away,
-    ground_change,
-    look_at,
     recalled_by_absence,
-    sampled,
-    score_away,
-    score_steady,
     settled,
-    shade_changes,
     spread_of,
 )
-from ..world import Story, draw
 from .methods import Compared
-from .rollouts import request_for, roll_side_by_side
+from .pieces import STEADY, TRUTH, Piece, Scored, Source, kinds_of, score, story_of
+from .rollouts import finished, request_for, roll_side_by_side
 
-TRUTH, ROUND_TRIP = "truth", "autoencoder"
-STEADY, AWAY = "steady", "away"
-GROUND_DRIFT, SHADE_DRIFT = "ground drift", "shade drift"
-# frames between two points of a curve, and between two pictures that are kept to be looked at
-STEP, LOOK = 24, 15
-# pictures that are kept of a visit: the one so many frames after its beginning
-LOOK_AFTER = 5
 # pictures per latent frame while the truth is drawn, coded and decoded; measured
 IN_THE_MAKING = 20
+# of a frame: one video at a time is looked at, or drawn, coded and decoded
+BYTES = LOOKING_BYTES + SIGHT_BYTES + IN_THE_MAKING * PICTURE_BYTES
 
 
 @dataclass
@@ -67,22 +54,6 @@ class Scores:
     curves: dict[str, list[list[list[float]]]] = field(default_factory=dict)
     shown: dict[str, Tensor] = field(default_factory=dict)
     seconds: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One video: its scores at every length, its curves, and pictures to look at."""
-
-    lengths: dict[int, Steady | Away]
-    curves: dict[str, list[float]]
-    shown: Tensor
-
-
-def moments(kind: str, frames: int) -> list[int]:
-    """Return the frames of a kind of story that are kept to be looked at."""
-    if kind == STEADY:
-        return list(range(0, frames, LOOK))
-    return [at for at in (visit.start + LOOK_AFTER for visit in VISITS) if at < frames]
 
 
 @dataclass
@@ -112,7 +83,7 @@ class Comparison:
 
     @property
     def kinds(self) -> list[str]:
-        return _kinds(self.lengths)
+        return kinds_of(self.lengths)
 
     @property
     def work(self) -> int:
@@ -125,72 +96,91 @@ class Comparison:
         """Whether every method was scored on at least one seed."""
         return all(method.name in self.scores for method in self.methods)
 
-    def run(self) -> Iterator[int]:
-        """Make and score everything; yield the frames made, as they are.
+    def run(
+        self,
+        crew: Crew,
+        source: Source,
+        watch: Callable[[int], None] = lambda frames: None,
+        keep: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make and score everything; a method's videos of one seed are one task.
 
-        A method at a time, and a video at a time is looked at: memory does not grow with methods.
+        Args:
+            crew: who does it.
+            source: the model, in a folder, and where finished videos are kept.
+            watch: is told the frames made, as they are; fewer where a worker died.
+            keep: is called whenever another seed is complete.
+
+        Raises:
+            RuntimeError: if a task cannot be done.
+        """
+        made: Counter[str] = Counter()
+        done: dict[str, dict[str, list[Scored]]] = {}
+
+        def take(event: Event) -> None:
+            if event.kind is Kind.FAILED:
+                raise RuntimeError(event.value)
+            if event.kind is Kind.ADVANCED:
+                made[event.task] += event.value
+                watch(event.value)
+            elif event.kind is Kind.STARTED:
+                watch(-made.pop(event.task, 0))
+            elif event.kind is Kind.DONE:
+                done[event.task] = event.value
+                while self._seed_is_there(done):
+                    keep()
+
+        crew.run(self.tasks(source), take)
+        self._time(watch)
+        self.complete = True
+
+    def tasks(self, source: Source) -> list[Task]:
+        """Return what there is to do, in the order in which seeds are complete first.
 
         Raises:
             RuntimeError: if the caches of a method find no room.
         """
-        self._check_caches()
-        for kind in self.kinds:
-            self._keep(kind, self._truth(kind))
-        for seed in self.seeds:
-            for kind in self.kinds:
-                done: dict[str, list[Scored]] = {}
-                for method in self.methods:
-                    done[method.name] = yield from self._made(kind, method, seed)
-                self._keep(kind, done)
-            self.seeds_done += 1
-        yield from self._time()
-        self.complete = True
+        room = self._room()
+        pieces = [*self._truth, *(piece for seed in self.seeds for piece in self._of(seed))]
+        return [Task(piece.name, score, (piece, source), room) for piece in pieces]
 
-    def _check_caches(self) -> None:
-        """Refuse a method whose caches do not fit: its videos are made beside each other."""
+    @property
+    def _truth(self) -> list[Piece]:
+        return [self._piece(kind, None, 0) for kind in self.kinds]
+
+    def _of(self, seed: int) -> list[Piece]:
+        return [self._piece(kind, m, seed) for kind in self.kinds for m in self.methods]
+
+    def _piece(self, kind: str, method: Compared | None, seed: int) -> Piece:
+        return Piece(kind, method, seed, tuple(self.trials), tuple(self.lengths))
+
+    def _seed_is_there(self, done: Mapping[str, Mapping[str, list[Scored]]]) -> bool:
+        """Take what was scored of the next seed, if all of it is there; first of all the truth."""
+        if self.seeds_done == len(self.seeds):
+            return False
+        truth = [] if self.scores else self._truth
+        pieces = [*truth, *self._of(self.seeds[self.seeds_done])]
+        if any(piece.name not in done for piece in pieces):
+            return False
+        for piece in pieces:
+            self._keep(piece.kind, done[piece.name])
+        self.seeds_done += 1
+        return True
+
+    def _room(self) -> int:
+        """Return the bytes of a task; refuse caches that do not fit beside each other."""
         most = max(self.cache_bytes(method, self.frames) for method in self.methods)
-        check_room(
-            "the caches of a method",
-            most * len(self.trials),
-            self.model.wan.device,
-            "use fewer prompts, or shorter videos",
-        )
+        most *= len(self.trials)
+        remedy = "use fewer prompts, or shorter videos"
+        check_room("the caches of a method", most, self.model.wan.device, remedy)
+        return most + self.frames * BYTES
 
-    def _made(self, kind: str, method: Compared, seed: int) -> Generator[int, None, list[Scored]]:
-        """Make and score a method's videos of one seed."""
-        stories = [self._story(kind, trial) for trial in self.trials]
-        (made,) = yield from roll_side_by_side(self.model, stories, [method], self.frames, seed)
-        pairs = zip(made.latents, self.trials, strict=True)
-        return [self._scored(kind, look_at(self.model.snapshots(x)), trial) for x, trial in pairs]
-
-    def _time(self) -> Iterator[int]:
+    def _time(self, watch: Callable[[int], None]) -> None:
         """Make one video with every method, alone: some methods make a batch one by one."""
-        story = self._story(STEADY, self.trials[0])
-        seed = self.seeds[0]
-        made = yield from roll_side_by_side(self.model, [story], self.methods, self.frames, seed)
-        for rolled in made:
+        story, seed = story_of(STEADY, self.trials[0], self.frames), self.seeds[0]
+        made = roll_side_by_side(self.model, [story], self.methods, self.frames, seed)
+        for rolled in finished(made, watch):
             self.scores[rolled.method.name].seconds = rolled.seconds
-
-    def _story(self, kind: str, trial: Trial) -> Story:
-        story = trial.steady if kind == STEADY else trial.away
-        return tuple(cut for cut in story if cut.start < self.frames)
-
-    def _truth(self, kind: str) -> dict[str, list[Scored]]:
-        done: dict[str, list[Scored]] = {TRUTH: [], ROUND_TRIP: []}
-        for trial in self.trials:
-            video = draw(trial.truth(self._story(kind, trial), self.frames))
-            again = whole_video(self.model.decode(self.model.encode(video[None])))[0]
-            for name, pictures in ((TRUTH, video), (ROUND_TRIP, again)):
-                done[name].append(self._scored(kind, look_at(sampled(pictures)), trial))
-        return done
-
-    def _scored(self, kind: str, sight: Sight, trial: Trial) -> Scored:
-        shown = sight.pictures[moments(kind, len(sight))].clone()
-        if kind == STEADY:
-            lengths = {n: score_steady(sight[:n], trial) for n in self.lengths}
-            return Scored(lengths, _curves(sight, trial), shown)
-        lengths = {n: score_away(sight[:n], trial) for n in self.lengths if scores_away(n)}
-        return Scored(lengths, {}, shown)
 
     def _keep(self, kind: str, done: Mapping[str, Sequence[Scored]]) -> None:
         """Keep what was scored of a seed, or of the truth."""
@@ -257,26 +247,5 @@ def check_size(methods: int, prompts: int, seeds: int, lengths: Sequence[int]) -
     """
     remedy = "use fewer methods, prompts or seeds, or shorter videos"
     frames = max(lengths)
-    check_week(frames * methods * (1 + len(_kinds(lengths)) * seeds * prompts), remedy)
-    # one video at a time is looked at, or drawn, coded and decoded
-    size = LOOKING_BYTES + SIGHT_BYTES + IN_THE_MAKING * PICTURE_BYTES
-    check_room("the pictures of a video", frames * size, "cpu", "use shorter videos")
-
-
-def _kinds(lengths: Sequence[int]) -> list[str]:
-    return [STEADY, AWAY] if any(map(scores_away, lengths)) else [STEADY]
-
-
-def scores_away(frames: int) -> bool:
-    """Return whether a video is long enough for something to leave, return and be looked at."""
-    return frames >= FIRST_RETURN
-
-
-def _curves(video: Sight, trial: Trial) -> dict[str, list[float]]:
-    first, whole = video[:FIRST], len(video) // STEP * STEP
-    parts = [video[start : start + STEP] for start in range(0, whole, STEP)]
-    shades = [torch.tensor(shade_changes(first, part, trial.scene)).nanmean() for part in parts]
-    return {
-        GROUND_DRIFT: [ground_change(first, part) for part in parts],
-        SHADE_DRIFT: [float(shade) for shade in shades],
-    }
+    check_week(frames * methods * (1 + len(kinds_of(lengths)) * seeds * prompts), remedy)
+    check_room("the pictures of a video", frames * BYTES, "cpu", "use shorter videos")

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..scores import Spread
 from ..world import VIDEO
-from .comparison import AWAY, STEADY, STEP, Comparison, moments
+from .comparison import Comparison
+from .pieces import AWAY, STEADY, STEP, moments
 from .strips import strips
 
 # measure -> (heading, decimals), a table each

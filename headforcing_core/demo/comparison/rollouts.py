@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,11 +48,13 @@ def schedule(model: DemoModel, stories: Sequence[Story]) -> PromptSchedule:
     return PromptSchedule(starts, tuple(model.text_encoder.encode(text) for text in texts))
 
 
-def finished(run: Generator[int, None, list[Rolled]]) -> list[Rolled]:
-    """Run to the end, unwatched, and return what was made."""
+def finished(
+    run: Generator[int, None, list[Rolled]], watch: Callable[[int], None] = lambda frames: None
+) -> list[Rolled]:
+    """Run to the end and return what was made; ``watch`` is told the frames of every chunk."""
     while True:
         try:
-            next(run)
+            watch(next(run))
         except StopIteration as end:
             return end.value
 

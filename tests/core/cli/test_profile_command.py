@@ -51,22 +51,20 @@ def test_the_page_needs_nothing_beside_it(reported):
 
 
 def test_a_stopped_run_goes_on(reported, tmp_path, monkeypatch):
-    from headforcing.headforcing_core.cli import profile as command
+    from headforcing.headforcing_core.cli import profile_run
 
-    made = []
-    watched = command.profiled
+    made, real = [], profile_run.measured
 
-    def stops(subject, settings, known, watch):
-        for grown in watched(subject, settings, known, watch):
-            made.append(len(grown.videos))
-            yield grown
-            if made == [1]:
-                raise KeyboardInterrupt
+    def stops(subject, settings, video, watch):
+        made.append(video)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return real(subject, settings, video, watch)
 
-    monkeypatch.setattr(command, "profiled", stops)
+    monkeypatch.setattr(profile_run, "measured", stops)
     assert profile("demo", *SMALL, out=tmp_path) == 130
     assert profile("demo", *SMALL, out=tmp_path) == 0
-    assert made == [1, 2]  # the first video was not made twice
+    assert made[0] != made[1] and made[1:3] == made[1:2] * 2  # the first was not made twice
     for scheme in SCHEMES:
         name = f"{scheme}.json"
         assert (tmp_path / name).read_text() == (reported / name).read_text()

@@ -1,0 +1,292 @@
+"""``headforcing batch``: jobs of a file, by workers that may die, as single runs make them."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from needs import needs
+from random_model import TINY, write_random_checkpoint
+from safetensors.torch import load_file, save_file
+
+from headforcing.headforcing_core.cli import made, main
+from headforcing.headforcing_core.cli.jobs import read_jobs
+from headforcing.headforcing_core.crews import Worker
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX has them")
+JOB = {
+    "model": "self_forcing.safetensors",
+    "text_embedding": "text.safetensors",
+    "seconds": 2,
+    "width": 40,
+    "height": 32,
+    "text_tokens": 16,
+    "method": "sink_window",
+}
+# of a size that a worker can be killed in the middle of
+LONG = JOB | {"seconds": 60, "seed": [0, 1], "set": {"window": 9}}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    write_random_checkpoint(tmp_path / "self_forcing.safetensors")
+    text = torch.randn(5, TINY.text_dim, generator=torch.Generator().manual_seed(0))
+    save_file({"text": text}, tmp_path / "text.safetensors")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(*jobs, name="jobs.jsonl"):
+    Path(name).write_text("\n".join(json.dumps(job) for job in jobs) + "\n")
+    return name
+
+
+def batch(*more, jobs="jobs.jsonl", out="results"):
+    return main(["batch", jobs, "--out", out, *map(str, more)])
+
+
+def notes(out="results"):
+    return [json.loads(path.read_text()) for path in sorted(Path(out).glob("*.json"))]
+
+
+def lines(out="results"):
+    return [json.loads(line) for line in (Path(out) / "batch.jsonl").read_text().splitlines()]
+
+
+def states(out="results"):
+    return [line["state"] for line in lines(out) if "state" in line]
+
+
+def single(said, out="single.safetensors"):
+    """Return the latents that ``headforcing generate`` makes of what a note says."""
+    options = []
+    for name, value in ((n, v) for n, v in said.items() if n != "name"):
+        values = [f"{k}={v}" for k, v in value.items()] if isinstance(value, dict) else [value]
+        options += [f"--{name.replace('_', '-')}={one}" for one in values]
+    assert main(["generate", *options, "--out", out]) == 0
+    return load_file(out)["latents"]
+
+
+def assert_as_single_runs(out="results"):
+    for note in notes(out):
+        (file,) = note["files"]
+        assert torch.equal(load_file(Path(out) / file)["latents"], single(note["job"]))
+
+
+def test_results_are_those_of_single_runs(folder, capsys):
+    choices = {"seed": [0, 1], "method": ["rolling", "sink_window"]}
+    write(JOB | choices, {}, JOB | {"seed": 7, "name": "Mine!"})
+    Path("jobs.jsonl").write_text(Path("jobs.jsonl").read_text().replace("{}\n", "\n"))
+    assert batch("--workers", 2) == 0
+    assert "5 jobs: 5 done" in capsys.readouterr().out
+    said = [(n["job"]["seed"], n["job"]["method"]) for n in notes()]
+    expected = [(seed, method) for seed in (0, 1) for method in choices["method"]]
+    assert sorted(said) == sorted([*expected, (7, JOB["method"])])
+    assert len(list(Path("results").glob("mine_*.safetensors"))) == 1
+    assert_as_single_runs()
+    # a second time nothing is made, whatever the lines' order
+    before = {path: path.stat().st_mtime_ns for path in Path("results").glob("*.safetensors")}
+    write(JOB | {"seed": 7, "name": "Mine!"}, JOB | {"method": choices["method"], "seed": [1, 0]})
+    assert batch("--workers", 2) == 0
+    assert "5 jobs: 5 skipped" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert states().count("done") == 5 and states().count("skipped") == 5
+
+
+def test_whatever_decides_a_video_is_in_its_name(folder):
+    write_random_checkpoint(folder / "other.safetensors", 1)
+    names = set()
+    changes = (
+        *({}, {"seed": 1}, {"seconds": 4}, {"width": 48}, {"method": "rolling"}),
+        *({"set": {"window": 9}}, {"set": ["sink=1"]}, {"steps": [1000, 500]}, {"shift": 3}),
+        *({"model": "other.safetensors", "family": "self_forcing"}, {"text_tokens": 8}),
+        {"dtype": "float32"},
+    )
+    for change in changes:
+        (job,) = read_jobs(Path(write(JOB | change)))
+        names.add(job.name)
+    assert len(names) == len(changes)
+    # contents of files decide, not their names
+    (folder / "self_forcing.safetensors").rename("self_forcing_2.safetensors")
+    same = JOB | {"model": "self_forcing_2.safetensors", "no-latents": True, "anyway": True}
+    (job,) = read_jobs(Path(write(same | {"name": "self forcing"})))
+    assert job.name in names
+    save_file({"text": torch.zeros(5, TINY.text_dim)}, "text.safetensors")
+    (job,) = read_jobs(Path(write(same)))
+    assert job.name not in names
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "line 2: its JSON must be whole"),
+        ("[1]", "line 2: a job must be a JSON object"),
+        ({"sed": 1}, "line 2: a job may say .*got 'sed'"),
+        ({"out": "x"}, "line 2: out must be left out: results are named"),
+        ({"device": "cpu"}, "line 2: device must be left out"),
+        ({"seed": []}, "line 2: seed must have a value to try"),
+        ({"seed": "x"}, "line 2: .*must be a whole number"),
+        ({"seed": {"a": 1}}, "line 2: seed must be words or a number"),
+        ({"anyway": 1}, "line 2: anyway must be true or false"),
+        ({"model": "nowhere.safetensors"}, "line 2: --model must be a file that exists"),
+        ({"method": "magic"}, "line 2: .*magic"),
+        ({"set": {"magic": 1}}, "line 2: a setting must be one of"),
+        ({"seconds": -1}, "line 2: seconds must be"),
+        ({"prompt": "a"}, "line 2: one of --prompt, --prompts, --text-embedding"),
+        ({"container": "avi"}, "line 2: container must be one of mp4"),
+        ({"container": "mkv"}, "line 2: container must be one of mp4, mkv, webm and come with vae"),
+        ({"name": 3}, "line 2: name must be words"),
+        ({"seed": list(range(999)), "shift": list(range(1, 999))}, "jobs of a line must be 0 to"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_is_made(folder, line, said, capsys):
+    write(JOB, JOB | line if isinstance(line, dict) else JOB)
+    if isinstance(line, str):
+        Path("jobs.jsonl").write_text(json.dumps(JOB) + "\n" + line)
+    assert batch() == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1 and re.search(said, err), err
+    assert not Path("results").exists()
+
+
+def test_a_job_that_fails_stops_no_other(folder, capsys):
+    write(JOB | {"seed": 2}, JOB | {"seed": 1}, JOB)
+    (job, *_) = read_jobs(Path("jobs.jsonl"))
+    # its place is somebody else's
+    Path("results").mkdir()
+    (Path("results") / "batch.jsonl").touch()
+    save_file({"mine": torch.zeros(1)}, Path("results") / job.file)
+    assert batch("--workers", 1) == 2
+    told = capsys.readouterr().out
+    assert "3 jobs: 2 done, 1 failed" in told and f"line 1, {job.name}: latents may replace" in told
+    failed = [line for line in lines() if line.get("state") == "failed"]
+    assert [line["line"] for line in failed] == [1] and "may replace" in failed[0]["reason"]
+    (Path("results") / job.file).unlink()
+    assert batch("--workers", 1) == 0
+    assert "3 jobs: 1 done, 2 skipped" in capsys.readouterr().out
+
+
+def test_results_that_are_damaged_are_made_again(folder):
+    write(JOB)
+    assert batch() == 0
+    (file,) = Path("results").glob("*.safetensors")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1])
+    assert batch() == 0 and file.stat().st_size == len(whole)
+    file.unlink()
+    assert batch() == 0 and file.exists()
+    (note,) = Path("results").glob("*.json")
+    note.write_text("{")
+    assert batch() == 0 and states().count("done") == 4
+
+
+def test_two_batches_in_one_folder_are_refused(folder, capsys):
+    from headforcing.headforcing_core.files import claimed
+
+    write(JOB)
+    assert batch() == 0
+    with claimed(Path("results") / "batch.jsonl"):
+        assert batch() == 2
+    assert "by one run at a time" in capsys.readouterr().err
+    Path("mine").mkdir()
+    (Path("mine") / "batch.jsonl").mkdir()
+    assert batch(out="mine") == 2
+
+
+@posix
+@pytest.mark.parametrize(
+    "crew",
+    [
+        pytest.param(("--workers", "2"), id="processes"),
+        pytest.param(("--workers", "2", "--ray", "local"), id="ray", marks=needs("ray")),
+    ],
+)
+def test_a_killed_worker_is_taken_up_where_its_chunks_end(folder, crew):
+    write(LONG)
+    process = start("batch", "jobs.jsonl", "--out", "results", *crew)
+    killed = kill_one_in_the_middle(process)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert "2 jobs: 2 done" in out
+    assert states().count("lost") == 1 and states().count("done") == 2
+    (job,) = {line["job"] for line in lines() if line.get("worker") == killed}
+    assert "going on after" in (Path("results") / "logs" / f"{job}.log").read_text()
+    assert_as_single_runs()
+    assert not list(Path("results").glob("*.unfinished"))
+
+
+@posix
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_batch_goes_on(folder, stop):
+    write(LONG)
+    process = start("batch", "jobs.jsonl", "--out", "results", "--workers", "2")
+    kill_one_in_the_middle(process, lambda _: process.send_signal(stop))
+    process.communicate(timeout=120)
+    assert process.returncode == 130 and states().count("stopped") == 2
+    assert not list(Path("results").glob("*.json"))
+    assert batch("--workers", 2) == 0
+    logs = [path.read_text() for path in (Path("results") / "logs").iterdir()]
+    assert any("going on after" in log for log in logs)
+    assert_as_single_runs()
+
+
+def test_a_worker_elsewhere_sends_what_it_made(folder, tmp_path, monkeypatch):
+    """Of a machine that has another disk under the folder's name."""
+    monkeypatch.setattr(made.tempfile, "gettempdir", lambda: str(tmp_path / "elsewhere"))
+    (job,) = read_jobs(Path(write(JOB)))
+    out, told = tmp_path / "out", []
+    out.mkdir()
+    (out / "batch.jsonl").write_text('{"run": "another"}')
+    result = made.make(Worker(told.append), job, str(out), "this")
+    assert sum(told) == job.frames and list(out.iterdir()) == [out / "batch.jsonl"]
+    assert not made.is_made(job, out)
+    made.receive(job, result, out)
+    assert made.is_made(job, out)
+    assert torch.equal(load_file(out / job.file)["latents"], single(job.said))
+    assert not list((tmp_path / "elsewhere").rglob("*.safetensors"))
+
+
+def test_options_that_do_not_go_together(folder, capsys):
+    write(JOB)
+    for more, said in (
+        (("--ray", "local", "--device", "cpu"), "--device must come without --ray"),
+        (("--ray", "head:6379", "--workers", "2"), "--workers must come without the address"),
+        (("--workers", "0"), "--workers must be 1 to"),
+        (("--device", "cuda:99"), "device must be one this machine"),
+    ):
+        assert batch(*more) == 2
+        assert said in capsys.readouterr().err
+
+
+def start(*arguments):
+    """Run a command in a process of its own."""
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from headforcing.headforcing_core.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], **pipes, text=True, env=environment
+    )
+
+
+def kill_one_in_the_middle(process, kill=lambda pid: os.kill(pid, signal.SIGKILL)):
+    """Wait until two workers have finished some chunks, and kill the last; return its number."""
+    until = time.monotonic() + 240
+    while time.monotonic() < until:
+        assert process.poll() is None, process.communicate()
+        parts = list(Path("results").glob("*.unfinished/*/*")) if Path("results").exists() else []
+        busy = {part.parent for part in parts}
+        if len(busy) == 2 and len(parts) > 8:
+            pid = [line["worker"] for line in lines() if line.get("state") == "started"][-1]
+            kill(pid)
+            return pid
+        time.sleep(0.02)
+    raise AssertionError("no worker got to the middle of its job")
