@@ -51,7 +51,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     check_crew_options(options)
-    jobs, out = read_jobs(Path(options.jobs)), Path(options.out).absolute()
+    jobs, out = read_jobs(Path(options.jobs), options.device), Path(options.out).absolute()
     with result_folder("--out", out, (TABLE,), lambda: (out / TABLE).is_file(), held=TABLE):
         with JobTable(out, jobs) as table:
             wanted = [job for job in jobs if not is_made(job, out)]
@@ -70,7 +70,7 @@ def _make_all(jobs: Sequence[Job], out: Path, table: JobTable, options: argparse
     """Make the results of jobs; whoever has loaded a model makes what is of it."""
     by_name = {job.name: job for job in jobs}
     tasks = [
-        Task(job.name, make, (job, str(out), table.run), job.room(options.device))
+        Task(job.name, make, (job, str(out), table.run), job.room)
         for job in sorted(jobs, key=lambda job: job.model)
     ]
     crew = crew_of(options, tasks)

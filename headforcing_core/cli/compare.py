@@ -100,12 +100,12 @@ def run(options: argparse.Namespace) -> int:
     specs, lengths = _checked(options)
     out = Path(options.out)
     with result_folder("--out", out, FILES, lambda: _is_ours(out)):
-        folder = SHIPPED if options.model is None else Path(options.model)
-        model = DemoModel.load(folder, choose_device(options.device))
+        folder = None if options.model is None else Path(options.model).absolute()
+        model = DemoModel.load(folder or SHIPPED, choose_device(options.device))
         heads = maps_of(model)
         methods = [spec.on(heads) for spec in specs]
         comparison = Comparison(model, methods, _trials(options), options.seeds, lengths)
-        source = Source(folder.absolute(), _place(out))
+        source = Source(folder, _place(out))
         here = with_model(model, source.model, options.device)
         crew = crew_of(options, comparison.tasks(source), here)
         try:

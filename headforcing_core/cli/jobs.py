@@ -11,14 +11,16 @@ from hashlib import sha256
 from itertools import product
 from pathlib import Path
 
+import torch
+
 from ..bounds import check_within, read_numbers
 from ..device import choose_device
 from ..files import json_of, read_text, shown
 from ..generation import VideoRequest
-from ..inspection import Forecast
 from . import generate
 from .foresight import foreseen
 from .inputs import INPUTS
+from .showing import vae_of
 from .words import words_said
 
 # results are named and placed by the command; nobody types into many videos at once
@@ -32,8 +34,9 @@ LARGEST_FILE, MOST_JOBS = 64_000_000, 100_000
 KEY, WORDS = 16, 40
 # bytes of a file that are read at once
 BLOCK = 1 << 20
-# what decides no frame
-FREE = ("anyway", "no_latents")
+# options and files that decide a video beside what a request has, and words
+DECIDE = ("text_tokens", "lora_strength", "heads", "dtype", "from_second")
+FILES = ("model", "text_encoder", "tokenizer", "text_embedding", "lora", "vae", "start")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,7 @@ class Job:
         key: of all that decides the video, contents of files among it.
         suffix: of its result.
         frames: it has.
+        room: bytes it takes where it runs.
     """
 
     line: int
@@ -57,7 +61,8 @@ class Job:
     label: str
     key: str
     suffix: str
-    frames: int
+    frames: int = 0
+    room: int = 0
 
     @property
     def name(self) -> str:
@@ -77,20 +82,17 @@ class Job:
         where = [] if device is None else [f"--device={device}"]
         return _parser().parse_args([generate.NAME, *self.arguments, result, *where])
 
-    def room(self, device: str | None) -> int:
-        """Return the bytes it takes where it runs; only shapes are read of its model."""
-        options, request, _ = generate.checked(self.options(Path(), device))
-        forecast: Forecast = foreseen(options, request, choose_device(device))
-        return forecast.peak(forecast.places[0])
 
-
-def read_jobs(path: Path) -> list[Job]:
+def read_jobs(path: Path, device: str | None = None) -> list[Job]:
     """Read a file of jobs; what is wrong with any of them is told before one begins.
+
+    Args:
+        device: that they are for; None: the best there is.
 
     Raises:
         ValueError: if it is no such file, or something of it cannot be made.
     """
-    reader = _Reader(_known(), {})
+    reader = _Reader(_known(), choose_device(device), {})
     found: dict[str, Job] = {}
     for number, line in enumerate(read_text(path, LARGEST_FILE).splitlines(), 1):
         if not line.strip():
@@ -113,10 +115,12 @@ class _Reader:
 
     Args:
         known: what a job may say, by name.
+        device: that jobs are for.
         digests: of files that were read, by path.
     """
 
     known: Mapping[str, argparse.Action]
+    device: torch.device
     digests: dict[str, str]
 
     def jobs(self, line: int, value: object) -> Iterator[Job]:
@@ -157,21 +161,34 @@ class _Reader:
             for argument in _arguments(key, self.known[key], value)
         )
         suffix = ".safetensors" if said.get("vae") is None else f".{container}"
-        job = Job(line, said, arguments, "", "", suffix, 0)
+        job = Job(line, said, arguments, "", "", suffix)
         options, request, _ = generate.checked(job.options(Path(), None))
-        key = self._key(options, request, suffix)
-        label = _slug(name or words_said(options) or Path(options.model).stem)
-        return replace(job, label=label, key=key, frames=request.clock.total_frames)
+        vae = None if options.vae is None else vae_of(options)
+        forecast = foreseen(options, request, self.device, vae=vae)
+        words = None if options.text_embedding is not None else words_said(options)
+        return replace(
+            job,
+            label=_slug(name or words or Path(options.model).stem),
+            key=self._key(options, request, words, suffix),
+            frames=request.clock.total_frames,
+            room=forecast.peak(forecast.places[0]),
+        )
 
-    def _key(self, options: argparse.Namespace, request: VideoRequest, suffix: str) -> str:
-        free = {*FREE, *NOT_OF_A_JOB, *INPUTS, "run", "command"}
-        plain = {name: value for name, value in vars(options).items() if name not in free}
-        files = {name: self._digest(getattr(options, name)) for name in INPUTS}
-        # of a method settings tell the name alone
-        way = [repr(request.method), repr(request.head_map and request.head_map.types)]
-        told = [plain, files, request.settings, request.clock.total_frames, way, suffix]
-        text = json.dumps(told, sort_keys=True, default=str)
-        return sha256(text.encode()).hexdigest()[:KEY]
+    def _key(
+        self, options: argparse.Namespace, request: VideoRequest, words: str | None, suffix: str
+    ) -> str:
+        """Return what is alike for jobs that make one video, however they say it."""
+        told = {
+            **request.settings,
+            "frames": request.clock.total_frames,
+            # of a method settings tell the name alone
+            "way": [repr(request.method), repr(request.head_map and request.head_map.types)],
+            "words": words,
+            "suffix": suffix,
+            **{name: getattr(options, name) for name in DECIDE},
+            **{name: self._digest(getattr(options, name)) for name in FILES},
+        }
+        return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:KEY]
 
     def _digest(self, path: str | None) -> str | None:
         """Return what tells the contents of a file or folder; each is read once."""

@@ -8,14 +8,16 @@ import pickle
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 import torch
 
+from ..stopping import STOPS
 from .crew import TRIES, Event, Kind, Task, Worker, called, given_up
 
 # for a worker that was told to stop to save what is finished, in seconds
@@ -136,9 +138,24 @@ def _hire(device: str | None, threads: int) -> _Hired:
     context = multiprocessing.get_context(METHOD)
     ours, its = context.Pipe()
     process = context.Process(target=_work, args=(its, device, threads), daemon=True)
-    process.start()
+    with _stops_held_back():
+        process.start()
     its.close()  # so that its end is heard
     return _Hired(process, ours, device)
+
+
+@contextmanager
+def _stops_held_back() -> Iterator[None]:
+    """Let a process begin that a stop reaches only when it has begun."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it lets stops through, where it is what begins
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _drain(worker: _Hired, until: float) -> None:
@@ -159,6 +176,9 @@ def _work(pipe: Connection, device: str | None, threads: int) -> None:
     torch.set_num_threads(threads)
     kept = {}
     with suppress(KeyboardInterrupt, EOFError, OSError):  # who gave the work is gone
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
         while (task := pipe.recv()) is not None:
             name = task.name
             _say(pipe, Event(Kind.STARTED, name, os.getpid()))

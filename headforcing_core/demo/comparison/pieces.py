@@ -17,7 +17,7 @@ from ...device import choose_device
 from ...files import read_latents, read_settings, write_latents
 from ...models import fingerprint
 from ...version import VERSION
-from ..networks import DemoModel, whole_video
+from ..networks import CONFIG, LATENT_SIDE, SHIPPED, DemoModel, whole_video
 from ..scores import (
     FIRST,
     FIRST_RETURN,
@@ -63,11 +63,11 @@ class Source:
     """What a worker needs besides: the model, and where finished videos are kept.
 
     Args:
-        model: the folder of a demo model.
+        model: the folder of a demo model; None: the one that ships, wherever a worker has it.
         kept: of latents; None: they are kept nowhere.
     """
 
-    model: Path
+    model: Path | None
     kept: Path | None = None
 
 
@@ -111,7 +111,7 @@ class Piece:
         return sha256(json.dumps(said).encode()).hexdigest()[:KEY] + ".safetensors"
 
 
-def with_model(model: DemoModel, folder: Path, device: str | None) -> Inline:
+def with_model(model: DemoModel, folder: Path | None, device: str | None) -> Inline:
     """Return who scores in this process, with a model that is loaded already."""
     return Inline(device, {(folder, device): model})
 
@@ -124,7 +124,7 @@ def score(worker: Worker, piece: Piece, source: Source) -> dict[str, list[Scored
     """
     key = (source.model, worker.device)
     if key not in worker.kept:
-        worker.kept[key] = DemoModel.load(source.model, choose_device(worker.device))
+        worker.kept[key] = DemoModel.load(source.model or SHIPPED, choose_device(worker.device))
     model = worker.kept[key]
     if piece.method is None:
         return _truth(piece, model)
@@ -136,7 +136,7 @@ def score(worker: Worker, piece: Piece, source: Source) -> dict[str, list[Scored
 def _latents(worker: Worker, piece: Piece, source: Source, model: DemoModel) -> Tensor:
     """Return latents ``[B, C, F, Y, X]``, from an earlier run if it finished them."""
     place = None if source.kept is None else source.kept / piece.file(model)
-    there = None if place is None else _read(place)
+    there = None if place is None else _read(place, len(piece.trials))
     if there is not None:
         worker.tell(piece.frames)
         return there
@@ -150,10 +150,11 @@ def _latents(worker: Worker, piece: Piece, source: Source, model: DemoModel) -> 
     return made.latents
 
 
-def _read(place: Path) -> Tensor | None:
+def _read(place: Path, videos: int) -> Tensor | None:
+    shape = (videos, CONFIG.in_dim, LATENT_SIDE, LATENT_SIDE)
     try:
         whole = place.is_file() and (read_settings(place) or {}).get("complete")
-        return read_latents(place) if whole else None
+        return read_latents(place, shape) if whole else None
     except ValueError:  # damaged: it is made again
         return None
 

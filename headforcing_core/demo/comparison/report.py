@@ -14,6 +14,7 @@ from ..scores import Spread
 from ..world import VIDEO
 from .comparison import Comparison
 from .pieces import AWAY, STEADY, STEP, moments
+from .short_names import full_names, short_names
 from .strips import strips
 
 # measure -> (heading, decimals), a table each
@@ -105,17 +106,19 @@ def rows_of(comparison: Comparison, frames: int) -> list[Row]:
 
 def tables(rows: Sequence[Row]) -> str:
     """Set rows under headings; what no row has is left out."""
-    return "\n".join(_table(title, columns, rows) for title, columns in TABLES.items())
+    said = [_table(title, columns, rows) for title, columns in TABLES.items()]
+    return "\n".join([*said, full_names(row.name for row in rows)])
 
 
 def _table(title: str, columns: Mapping[str, tuple[str, int]], rows: Sequence[Row]) -> str:
     names = [name for name in columns if any(name in row.scores for row in rows)]
     cost = columns is MEMORY
     rows = [r for r in rows if (cost and r.cache_bytes) or any(n in r.scores for n in names)]
+    shown = short_names(row.name for row in rows)
     lines = [[title, *(columns[n][0] for n in names), *(["cache KiB", "time x"] if cost else [])]]
     for row in rows:
         cells = [_cell(row.scores.get(n), columns[n][1]) for n in names]
-        lines.append([row.name, *cells, *(_cost(row) if cost else [])])
+        lines.append([shown[row.name], *cells, *(_cost(row) if cost else [])])
     widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
     return "".join(_line(line, widths) for line in lines)
 
@@ -165,7 +168,8 @@ def pictures_of(comparison: Comparison) -> list[Image.Image]:
     }
     sheets = []
     for kind, title in titles.items():
-        rows = {n: s.shown[kind] for n, s in comparison.scores.items() if kind in s.shown}
+        shown = short_names(comparison.scores)
+        rows = {shown[n]: s.shown[kind] for n, s in comparison.scores.items() if kind in s.shown}
         if len(rows) == count:
             seconds = [VIDEO.moment(at) for at in moments(kind, comparison.frames)]
             sheets.append(strips(rows, seconds, title))
@@ -197,11 +201,12 @@ def plot(comparison: Comparison, rows: Sequence[Row], shares: Tensor) -> bytes:
     for axis, (measure, lines) in zip((drifts, shades), comparison.curves().items(), strict=True):
         palette = "tab10" if len(lines) <= 10 else "tab20"
         axis.set_prop_cycle(color=colormaps[palette].colors)
+        shown = short_names(lines)
         for name, points in lines.items():
             seconds = [VIDEO.moment(STEP * (at + 1)) for at in range(len(points))]
             mean = [point.mean for point in points]
             band = [0 if math.isnan(point.seeds) else point.seeds for point in points]
-            (drawn,) = axis.plot(seconds, mean, label=name)
+            (drawn,) = axis.plot(seconds, mean, label=shown[name])
             low, high = ([m + s * b for m, b in zip(mean, band, strict=True)] for s in (-1, 1))
             axis.fill_between(seconds, low, high, alpha=0.2, color=drawn.get_color())
         axis.set(title=measure, xlabel="seconds", ylim=(0, None))
@@ -230,6 +235,6 @@ def _draw_returns(axis: object, rows: Sequence[Row]) -> None:
     means = [score.mean for score in strangers]
     axis.plot(means, numbers, "k|", markersize=10, label="a stranger")
     axis.set(title="grounds that were away and came back", xlabel="off by (0 to 1)")
-    axis.set_yticks(numbers, [row.name for row in rows], fontsize="small")
+    axis.set_yticks(numbers, list(short_names(row.name for row in rows).values()), fontsize="small")
     axis.invert_yaxis()
     axis.legend(fontsize="small")

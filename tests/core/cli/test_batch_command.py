@@ -173,17 +173,16 @@ def test_a_job_that_fails_stops_no_other(folder, capsys):
 
 
 def test_results_that_are_damaged_are_made_again(folder):
-    write(JOB)
+    write(JOB | {"seed": [0, 1, 2, 3]})
     assert batch() == 0
-    (file,) = Path("results").glob("*.safetensors")
-    whole = file.read_bytes()
-    file.write_bytes(whole[:-1])
-    assert batch() == 0 and file.stat().st_size == len(whole)
-    file.unlink()
-    assert batch() == 0 and file.exists()
-    (note,) = Path("results").glob("*.json")
-    note.write_text("{")
-    assert batch() == 0 and states().count("done") == 4
+    cut, gone, unread, _ = sorted(Path("results").glob("*.safetensors"))
+    size = cut.stat().st_size
+    cut.write_bytes(cut.read_bytes()[:-1])
+    gone.unlink()
+    unread.with_suffix(".json").write_text("{")
+    assert batch() == 0
+    assert cut.stat().st_size == size and gone.exists()
+    assert states().count("done") == 4 + 3 and states().count("skipped") == 1
 
 
 def test_two_batches_in_one_folder_are_refused(folder, capsys):
@@ -234,6 +233,28 @@ def test_a_stopped_batch_goes_on(folder, stop):
     logs = [path.read_text() for path in (Path("results") / "logs").iterdir()]
     assert any("going on after" in log for log in logs)
     assert_as_single_runs()
+
+
+@posix
+def test_workers_end_with_whoever_hired_them(folder):
+    write(LONG)
+    process = start("batch", "jobs.jsonl", "--out", "results", "--workers", "2")
+    kill_one_in_the_middle(process, lambda _: process.kill())
+    process.communicate(timeout=60)
+    workers = [line["worker"] for line in lines() if line.get("state") == "started"]
+    until = time.monotonic() + 60
+    while any(map(alive, workers)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert len(workers) == 2 and not any(map(alive, workers))
+    assert batch("--workers", 2) == 0 and len(notes()) == 2
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_worker_elsewhere_sends_what_it_made(folder, tmp_path, monkeypatch):

@@ -13,13 +13,16 @@ from headforcing.headforcing_core.cli import main
 from headforcing.headforcing_core.demo.comparison import (
     Comparison,
     Row,
+    Source,
     Spec,
     finished,
     roll_side_by_side,
     rows_of,
     tables,
+    with_model,
     without_map,
 )
+from headforcing.headforcing_core.demo.comparison.short_names import short_names
 from headforcing.headforcing_core.demo.evaluate import evaluate, grouped
 from headforcing.headforcing_core.demo.evaluate import main as evaluate_command
 from headforcing.headforcing_core.demo.networks import FAMILY, SHIPPED, DemoModel
@@ -37,6 +40,14 @@ def rolled(model, names, frames, trials=1, seed=0):
     stories = [trial(number).steady for number in range(trials)]
     run = roll_side_by_side(model, stories, [without_map(n) for n in names], frames, seed)
     return finished(run)
+
+
+def run(comparison):
+    """Make all of a comparison in this process; return the frames made."""
+    made = []
+    here = with_model(comparison.model, None, None)
+    comparison.run(here, Source(None), made.append)
+    return sum(made)
 
 
 def test_methods_are_alike_while_nothing_is_forgotten(model):
@@ -158,7 +169,7 @@ def test_a_method_that_does_not_fit_is_refused_at_once(model, monkeypatch):
     need = 3 * max(comparison.cache_bytes(method, 120) for method in methods)
     monkeypatch.setattr(device, "memory_of", lambda device: need - 1)
     with pytest.raises(RuntimeError, match=r"the caches of a method need .* use fewer prompts"):
-        next(comparison.run())
+        run(comparison)
     assert comparison.scores == {}
 
 
@@ -166,7 +177,7 @@ def test_the_truth_wins_every_comparison(model):
     """Scores say which pictures are right: no method may beat the world itself."""
     methods = [without_map("rolling:short")]
     comparison = Comparison(model, methods, [trial(n) for n in (2, 3)], [0], [120])
-    assert sum(comparison.run()) == comparison.work
+    assert run(comparison) == comparison.work
     rows = {row.name: row.scores for row in rows_of(comparison, 120)}
     truth, made = rows["truth"], rows["rolling:short"]
     for name in ("colour", "shape", "obeyed"):
@@ -178,8 +189,7 @@ def test_the_truth_wins_every_comparison(model):
 def test_a_row_has_the_caches_and_the_time_of_its_length(model):
     methods = [without_map("full"), without_map("rolling")]
     comparison = Comparison(model, methods, [trial(0)], [0], [36, 60])
-    for _ in comparison.run():
-        pass
+    run(comparison)
     short, long = ({r.name: r for r in rows_of(comparison, n)} for n in (36, 60))
     per_frame = short["full"].cache_bytes / 36
     assert long["full"].cache_bytes == 60 * per_frame
@@ -194,6 +204,24 @@ def test_what_was_not_measured_is_a_dash():
     row = Row("rolling", {"colour": Spread(0.5, math.nan), "kept": Spread(math.nan, math.nan)})
     line = tables([row]).splitlines()[1]
     assert line.split() == ["rolling", "0.50", "-"]
+
+
+def test_long_names_are_shortened_and_told():
+    base = "head_forcing,on_switch=keep,local_sink=1,local_recent=17,anchor_sink=1,anchor_recent=17"
+    names = ["rolling", base, base + ",map=random:1", base + ",map=random:2", "x" * 70 + ",a=1"]
+    shown = short_names(names)
+    assert shown["rolling"] == "rolling" and len(set(shown.values())) == len(names)
+    assert all(len(short) <= 66 for short in shown.values())
+    assert shown[base + ",map=random:2"].startswith("head_forcing,…")
+    assert shown[base + ",map=random:2"].endswith(",map=random:2")
+    twins = [
+        base + ",memory_sink=1" + end for end in (",tau_local=0.2" + "," + "a" * 45, "," + "a" * 45)
+    ]
+    assert len(set(short_names(twins).values())) == 2
+    rows = [Row(name, {"found": Spread(0.5, 0.1)}) for name in names]
+    said = tables(rows)
+    assert max(map(len, said.partition("\n\n")[0].splitlines())) < 100
+    assert all(name in said for name in names)
 
 
 MAPS = {
@@ -251,6 +279,49 @@ def test_maps_that_are_wrong_have_the_same_budget():
     (rule,) = uniform.rules.values()
     assert rule.policy.sink + rule.policy.recent == 38 // 4
     assert (uniform.switch.rule.value, uniform.switch.recache_frames) == ("recache", 3)
+
+
+WORKERS = ("--prompts", "1", "--seeds", "0", "1", "--seconds", "20", "--methods", "rolling", "deep")
+
+
+def results(folder):
+    """Return what a comparison wrote, without what is of its time and place."""
+    said = json.loads((folder / "compare.json").read_text())
+    for row in (row for rows in said["results"].values() for row in rows.values()):
+        row.pop("seconds_per_chunk"), row.pop("time_ratio")
+    return {name: value for name, value in said.items() if name not in ("command", "machine")}
+
+
+def test_two_workers_score_what_one_does(tmp_path, capsys):
+    for workers in ("1", "2"):
+        out = tmp_path / workers
+        assert main(["compare", *WORKERS, "--workers", workers, "--out", str(out)]) == 0
+        assert {path.suffix for path in out.iterdir()} == {".json", ".png"}
+    assert results(tmp_path / "1") == results(tmp_path / "2")
+
+
+def test_a_stopped_comparison_makes_no_video_twice(tmp_path, monkeypatch, capsys):
+    from headforcing.headforcing_core.demo.comparison import pieces
+
+    made, real = [], pieces.roll_side_by_side
+
+    def stops(model, stories, methods, frames, seed):
+        made.append((len(stories[0]), methods[0].name, seed))
+        if len(made) == 4:
+            raise KeyboardInterrupt
+        return real(model, stories, methods, frames, seed)
+
+    monkeypatch.setattr(pieces, "roll_side_by_side", stops)
+    command = ["compare", *WORKERS, "--workers", "1", "--out", str(tmp_path)]
+    assert main(command) == 130
+    kept = sorted((tmp_path / "compare.unfinished").iterdir())
+    assert len(kept) == 3
+    kept[0].write_bytes(kept[0].read_bytes()[:-9])  # one is damaged
+    assert main(command) == 0
+    assert len(made) == 4 + 8 - 3 + 1 and not (tmp_path / "compare.unfinished").exists()
+    monkeypatch.undo()
+    assert main([*command[:-1], str(tmp_path / "whole")]) == 0
+    assert results(tmp_path) == results(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ SMALL = ("--prompts", "2", "--seconds", "5", "--chunks", "1")
 CHECKPOINT = ("--width", "64", "--height", "48", "--family", "self_forcing", "--heads", "4")
 
 
-def profile(*arguments, out):
-    return main(["profile", *map(str, arguments), "--report", str(out)])
+def profile(*arguments, out, workers="1"):
+    return main(["profile", *map(str, arguments), "--workers", workers, "--report", str(out)])
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,15 @@ def test_the_page_needs_nothing_beside_it(reported):
     assert len(sources) >= 2 * len(SCHEMES)
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert "http" not in page and "hf.memory" in page and "in doubt" in page
+
+
+def test_two_workers_measure_what_one_does(tmp_path):
+    small = ("--prompts", "4", "--seconds", "5", "--chunks", "1", "--returns", "1")
+    for workers in ("1", "2"):
+        assert profile("demo", *small, out=tmp_path / workers, workers=workers) == 0
+    for name in ("profile.safetensors", *(f"{scheme}.json" for scheme in SCHEMES)):
+        one, two = ((tmp_path / workers / name).read_bytes() for workers in ("1", "2"))
+        assert one == two, name
 
 
 def test_a_stopped_run_goes_on(reported, tmp_path, monkeypatch):
