@@ -56,7 +56,7 @@ def draw_pruning(axis: Axes, measure: str, label: str) -> None:
             _bar(axis, at + shift, rows[name][measure], colour, what if at == 0 else None)
     _base(axis, rows[base][measure])
     axis.set_xticks(range(len(TYPES)), [f"{kind} heads" for kind in TYPES])
-    axis.set(title=f"without the past of some heads, 15 s: {label}")
+    axis.set(title=f"without their past, 15 s: {label}")
     axis.legend(fontsize=8)
 
 

@@ -19,6 +19,8 @@ COLUMNS = (
     *(("obeyed", 2), ("found", 2), ("shape", 2), ("speed", 2)),
 )
 NAMES = {"the world itself": "truth"}
+# rules of episodes that look at nothing
+BLIND = ("reservoir", "fifo_stride")
 
 
 def measured():
@@ -54,6 +56,48 @@ def test_a_row_of_the_readme_is_what_was_measured(row):
 
 def test_all_methods_are_in_the_table():
     assert len(table()) >= 17
+
+
+def pruned_rows():
+    """Return what was measured of each row on pruning, in the README's order."""
+    results = json.loads((RESULTS / "demo_pruning_cpu.json").read_text())["results"]
+    early, late = results["60"], results["120"]
+    base = next(name for name in early if name.startswith("head_forcing"))
+    *_, recall, _ = early
+    own = [base + f",{kind}_sink=0,{kind}_recent=0" for kind in ("local", "anchor", "memory")]
+    first = (",anchor_sink=0", ",anchor_sink=0,map=random:0", ",local_sink=0,memory_sink=0")
+    first = (*first, ",local_sink=0,memory_sink=0,anchor_sink=0")
+    names = [name + drawn for name in (*own, recall) for drawn in ("", ",map=random:0")]
+    return [*map(early.get, (base, *names)), *(late[base + more] for more in ("", *first))]
+
+
+def test_what_pruning_takes_is_what_was_measured():
+    said, found = cells_after("demo_pruning_cpu.json"), pruned_rows()
+    assert len(said) == len(found) == 14
+    for (_, *cells), row in zip(said, found, strict=True):
+        measures = (("seams", 2), ("ground_drift", 4), ("found", 2))
+        means = [f"{row[m]['mean']:.{p}f} +- {row[m]['seeds']:.{p}f}" for m, p in measures]
+        assert cells == means
+
+
+def test_rules_of_episodes_are_what_was_measured():
+    rows = json.loads((RESULTS / "demo_rules_cpu.json").read_text())["results"]["240"]
+    known = {}
+    for name, row in rows.items():
+        chosen = dict(part.split("=") for part in name.split(",")[1:])
+        rule = chosen.get("episodes.update", "novelty_replace")
+        by = chosen.get("episodes.descriptor", "keys") if rule not in BLIND else ""
+        known[rule, by] = row
+    said = cells_after("demo_rules_cpu.json")
+    assert len(said) == 8
+    for rule, by, *cells in said:
+        row = known[rule, by]
+        error, slope, late = (row[f"ground_{m}"] for m in ("error", "slope", "late"))
+        assert cells == [
+            f"{error['mean']:.4f} +- {error['seeds']:.4f}",
+            f"{slope['mean']:.2f}",
+            f"{late['mean']:.4f} +- {late['seeds']:.4f}",
+        ]
 
 
 def test_shares_of_time_are_what_was_measured():
