@@ -18,9 +18,9 @@ FLOORS = {
             ("heads", "inspection", "reel", "words", "autoencoders"),
             ("generation",),
         ),
-        *(("joint_rollout",), ("rollout",), ("contexts",), ("attention",)),
+        *(("joint_rollout", "leading"), ("rollout",), ("contexts",), ("attention",)),
         *(("memory", "models", "decoding"), ("methods",), ("telemetry", "video"), ("bounds",)),
-        ("files",),
+        *(("ranks",), ("files",)),
         ("device", "stopping", "streams", "version"),
     ),
     "headforcing_core.demo": (

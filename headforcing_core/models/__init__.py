@@ -26,6 +26,7 @@ from .lora import ADAPTER_WRAPPERS, Adapter, Lora, check_strength
 from .published import HEADS_KEY, PREDICTS_KEY, Published, read_published, weight_shapes
 from .quantised import FP8, is_fp8, quantised_layers
 from .recognition import choose_family, recognise
+from .spreading import Spreading
 from .stored_weights import (
     SCALED,
     StoredWeight,
@@ -63,6 +64,7 @@ __all__ = [
     "Family",
     "Lora",
     "Published",
+    "Spreading",
     "StoredWeight",
     "TwoExperts",
     "WanConfig",

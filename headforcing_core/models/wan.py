@@ -15,6 +15,7 @@ from ..device import send
 from ..files import shown
 from ..video import LatentGrid, ModelGeometry, NoiseLevel, each_frame, remove_flow
 from .backbone import Attend
+from .spreading import Spread
 
 FLOW, CLEAN_LATENT = PREDICTIONS = ("flow", "clean")
 
@@ -220,27 +221,38 @@ class WanModel(nn.Module):
         level: NoiseLevel | Sequence[NoiseLevel],
         text: WanText,
         attend: Attend,
+        spread: Spread | None = None,
     ) -> Tensor:
         told = [float(each.timestep) for each in each_frame(level, noisy.shape[2])]
         timesteps = torch.tensor(told).expand(noisy.shape[0], -1)
-        predicted = self(noisy, timesteps, text, attend)
+        predicted = self(noisy, timesteps, text, attend, spread)
         if self.config.predicts == CLEAN_LATENT:
             return predicted
         return remove_flow(noisy, predicted, level)
 
-    def forward(self, latent: Tensor, timesteps: Tensor, text: WanText, attend: Attend) -> Tensor:
+    def forward(
+        self,
+        latent: Tensor,
+        timesteps: Tensor,
+        text: WanText,
+        attend: Attend,
+        spread: Spread | None = None,
+    ) -> Tensor:
         """Return what the model predicts of a chunk.
 
         Args:
             latent: ``[B, in_dim, F, Y, X]``; odd sides are padded to whole patches and cropped.
             timesteps: ``[B, F]`` float32, 0 to 1000, on the CPU.
+            spread: over ranks that compute a part of the tokens each; None: this process alone.
 
         Returns:
             ``[B, out_dim, F, Y, X]`` in the dtype of ``latent``.
         """
-        rows, columns = latent.shape[3:]
+        frames, rows, columns = latent.shape[2:]
         latent = self._pad(latent)
         x = self._patch(latent.to(self.dtype))
+        if spread is not None:
+            x, attend = spread.own(x, frames), spread.around(attend, frames)
         waves = sinusoid(timesteps, self.config.freq_dim).to(self.dtype)
         time = self.time_embedding(send(waves, self.device))
         per_block = self.time_projection(time).unflatten(-1, (6, -1))
@@ -249,7 +261,8 @@ class WanModel(nn.Module):
             attend = torch.compiler.disable(attend)
         for layer, block in enumerate(self.blocks):
             x = block(x, per_block, text.layers[layer], layer, attend)
-        flow = self._unpatch(self.head(x, time), latent)
+        x = self.head(x, time)
+        flow = self._unpatch(x if spread is None else spread.whole(x, frames), latent)
         return flow[..., :rows, :columns].to(latent.dtype)
 
     def _pad(self, latent: Tensor) -> Tensor:
