@@ -199,14 +199,9 @@ class VideoRequest:
         """
         if batch is None:
             (batch,) = {embedding.shape[0] for embedding in prompts.texts}
-        places = () if ranks is None else (ranks.size, ranks.rank)
-        bank = CacheBank(self.plan(model, batch, *places), model.device, ranks)
-        backbone: Backbone = model
+        backbone, bank = self._spread(model, batch, ranks)
         if ranks is not None:
-            page = bank.plan.rope.grid.tokens_per_frame
-            backbone = Spreading(model, Exchange(ranks, bank.plan.deal, page))
-            recoder = self._led(recoder, ranks)
-            steer = steer and LedSteer(ranks, steer)
+            recoder, steer = self._led(recoder, ranks), steer and LedSteer(ranks, steer)
         size = (model.config.in_dim, self.rows, self.columns)
         parts = {
             "backbone": backbone,
@@ -225,6 +220,16 @@ class VideoRequest:
             return JointRollout(context=past, **parts)
         first, holds = self.family.first_denoising, self.family.holds_image
         return Rollout(context=past, first=first, holds_image=holds, **parts)
+
+    def _spread(
+        self, model: VideoModel, batch: int, ranks: Ranks | None
+    ) -> tuple[Backbone, CacheBank]:
+        """Return what computes this rank's tokens, and the caches of its heads."""
+        if ranks is None:
+            return model, CacheBank(self.plan(model, batch), model.device)
+        plan = self.plan(model, batch, ranks.size, ranks.rank)
+        exchange = Exchange(ranks, plan.deal, plan.rope.grid.tokens_per_frame)
+        return Spreading(model, exchange), CacheBank(plan, model.device, ranks)
 
     def _led(self, recoder: Recoder | None, ranks: Ranks) -> Recoder | None:
         """Return what encodes pictures where the first rank alone can."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .contexts import Recoder
-from .ranks import Ranks
+from .ranks import TOLD, Ranks
 from .rollout import Steer
 from .video import Chunk, PromptSchedule
 
@@ -33,7 +33,7 @@ class LedRecoder:
 
     def frame(self, back: int) -> Tensor:
         own = self.recoder.frame(back) if self.ranks.leads else torch.empty_like(self._last)
-        return self.ranks.agreed(own.to(self._last))
+        return self.ranks.agreed(own.to(self._last), TOLD)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..bounds import read_numbers
 from ..stopping import stopping_once
 from ..streams import sturdy_streams
 from . import compare, demo, drift, generate, inspect, plan, profile
+from .company import company, follows
 
 INTERRUPTED = 130
 FAILED = 2
@@ -18,7 +19,7 @@ FAILED = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 refused or failed, 130 interrupted."""
-    with sturdy_streams() as out:
+    with sturdy_streams(quiet=follows()) as out:
         options = _parser().parse_args(arguments)
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
         code = _run(options)
@@ -31,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        with stopping_once():
-            return options.run(options)
+        with stopping_once(), company(options, _sentence) as ranks:
+            return options.run(options) if ranks is None else generate.run(options, ranks)
     except KeyboardInterrupt:
         return INTERRUPTED
     except (ValueError, RuntimeError, OSError, MemoryError) as error:

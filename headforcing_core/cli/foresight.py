@@ -53,7 +53,7 @@ def foreseen(
             return vae.room(rows, columns, dtype, chunk)
 
     tokens = prompts * options.text_tokens
-    return Forecast(request, sizes, tokens, device, decoding, batch=batch)
+    return Forecast(request, sizes, tokens, device, decoding, batch=batch, ranks=options.ranks)
 
 
 def published_of(options: argparse.Namespace, family: Family) -> Published:

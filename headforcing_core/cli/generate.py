@@ -25,9 +25,11 @@ from ..models import (
     WanConfig,
     WanModel,
 )
+from ..ranks import Ranks
 from ..reel import GIVEN, Film, KeptChunks
 from ..rollout import Begun
 from ..video import PromptSchedule, parse_prompts, schedule_of
+from .company import follow, lead
 from .earlier import Earlier, filled, is_video
 from .foresight import check_before, published_of
 from .inputs import check_inputs
@@ -109,11 +111,20 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--text-tokens", metavar="N", type=int, help="rows the text is padded to (default 512)")
     add_loading_options(parser)
     add("--anyway", action="store_true", help="run even if memory is not expected to suffice")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, ranks=1)
     return parser
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, ranks: Ranks | None = None) -> int:
+    """Make the video, alone or with others: those that do not lead read and write nothing."""
+    if ranks is None or ranks.leads:
+        _lead(options, ranks)
+    else:
+        follow(options, ranks)
+    return 0
+
+
+def _lead(options: argparse.Namespace, ranks: Ranks | None) -> None:
     check_word_options(options, is_video(options.start))
     check_live_option(options)
     check_video_options(options)
@@ -135,8 +146,7 @@ def run(options: argparse.Namespace) -> int:
                 refuse_held(place.parent)
                 held.enter_context(claimed(place))
                 clear_leftovers(place)
-        _generate(options, request, out, film, earlier)
-    return 0
+        _generate(options, request, out, film, earlier, ranks)
 
 
 def _generate(
@@ -145,6 +155,7 @@ def _generate(
     out: Path | None,
     film: Film | None,
     earlier: Earlier | None,
+    ranks: Ranks | None,
 ) -> None:
     device = choose_device(options.device)
     words = _words(options, request, earlier)
@@ -173,9 +184,9 @@ def _generate(
     kept, begun = _gone_on(left, request, given, (batch, model.config.in_dim))
     typed = None if options.prompts_from is None else TypedPrompts.begin(request)
     way = RunOnTheWay(*(options, request, model, settings, left, kept, frames, words, typed, film))
-    rollout = request.rollout(
-        model, prompts, recoder=_recoder(request, pictures), steer=typed and way.steer
-    )
+    lead(ranks, prompts, begun, typed is not None)
+    encodes, steer = _recoder(request, pictures), typed and way.steer
+    rollout = request.rollout(model, prompts, recoder=encodes, steer=steer, ranks=ranks)
     rollout.check(frames)
     log.info(plan)
     _record(way, rollout, out, begun, prompts, pictures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -129,7 +129,7 @@ class CachePlan:
         if ranks == 1:
             return self
         check_ranks(ranks, self.geometry.heads, self.rope.grid.tokens_per_frame)
-        return replace(self, deal=balanced(self.loads, ranks), rank=rank)
+        return replace(self, deal=balanced(self.loads, ranks, self._sizes), rank=rank)
 
     @cached_property
     def loads(self) -> list[list[int]]:
@@ -137,13 +137,21 @@ class CachePlan:
 
         Of heads that are told apart online, before they are.
         """
-        read = [[0] * self.geometry.heads for _ in range(self.geometry.layers)]
+        return self._by_head(lambda g: self._ahead_rows(g) if self.ahead else self.arena(g).rows)
+
+    @property
+    def _sizes(self) -> list[list[int]]:
+        """Bytes of each head, ``[layer][head]``."""
+        return self._by_head(lambda group: self.arena(group).bytes(self.dtype.itemsize))
+
+    def _by_head(self, of: Callable[[HeadGroup], int]) -> list[list[int]]:
+        found = [[0] * self.geometry.heads for _ in range(self.geometry.layers)]
         for group in self.groups:
-            rows = self._ahead_rows(group) if self.ahead else self.arena(group).rows
+            number = of(group)
             for layer, heads in group.heads.items():
                 for head in heads:
-                    read[layer][head] = rows
-        return read
+                    found[layer][head] = number
+        return found
 
     @cached_property
     def own(self) -> tuple[HeadGroup, ...]:

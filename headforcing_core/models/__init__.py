@@ -36,7 +36,8 @@ from .stored_weights import (
     read_weight,
     told_apart,
 )
-from .wan import CLEAN_LATENT, WanConfig, WanModel, WanText
+from .wan import WanModel, WanText
+from .wan_config import CLEAN_LATENT, WanConfig
 from .weight_names import ROOT, memory_name, wan_names
 
 __all__ = [

@@ -11,7 +11,8 @@ from torch import Tensor
 from ..video import CLEAN, NoiseLevel, each_frame
 from .backbone import Attend
 from .spreading import Spread
-from .wan import WanConfig, WanModel, WanText
+from .wan import WanModel, WanText
+from .wan_config import WanConfig
 from .weight_names import memory_name
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -12,49 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad, rms_norm, scaled_dot_product_attention
 
 from ..device import send
-from ..files import shown
-from ..video import LatentGrid, ModelGeometry, NoiseLevel, each_frame, remove_flow
+from ..video import NoiseLevel, each_frame, remove_flow
 from .backbone import Attend
 from .spreading import Spread
-
-FLOW, CLEAN_LATENT = PREDICTIONS = ("flow", "clean")
-
-
-@dataclass(frozen=True)
-class WanConfig:
-    """Sizes of a Wan 2.1 text-to-video model; names as in the field.
-
-    predicts: what the last layer gives, "flow" (noise - clean, all published models) or "clean".
-    """
-
-    dim: int
-    ffn_dim: int
-    freq_dim: int
-    text_dim: int
-    in_dim: int
-    out_dim: int
-    heads: int
-    layers: int
-    patch: tuple[int, int, int]
-    eps: float
-    predicts: str = FLOW
-
-    def __post_init__(self) -> None:
-        if self.predicts not in PREDICTIONS:
-            raise ValueError(f"predicts must be one of {PREDICTIONS}, got {self.predicts[:20]!r}")
-        if self.heads < 1 or self.dim % self.heads:
-            raise ValueError(f"heads must divide dim={self.dim}, got {shown(self.heads)}")
-        if self.freq_dim % 2:
-            raise ValueError(f"freq_dim must be even, got {self.freq_dim}")
-        if self.patch[0] != 1:
-            raise ValueError(f"patch must span one latent frame, got {self.patch}")
-
-    @property
-    def geometry(self) -> ModelGeometry:
-        return ModelGeometry(self.layers, self.heads, self.dim // self.heads)
-
-    def grid(self, rows: int, columns: int) -> LatentGrid:
-        return LatentGrid(rows, columns, *self.patch[1:])
+from .wan_config import CLEAN_LATENT, WanConfig
 
 
 class WanText(NamedTuple):

@@ -2,12 +2,13 @@
 
 from .deal import Deal, balanced, by_count, check_ranks, imbalance, runs_of
 from .exchange import Exchange
-from .joining import choose_backend, joined, local_ranks
+from .joining import check_gpus, choose_backend, device_of, joined, local_ranks
 from .launched import Launched, launched
-from .ranks import Ranks
-from .traffic import IN, OUT, SCORES, TOLD, WHOLE, CallTraffic, Traffic
+from .ranks import LostRank, Ranks
+from .traffic import CARRIED, IN, OUT, SCORES, TOLD, WHOLE, CallTraffic, Traffic
 
 __all__ = [
+    "CARRIED",
     "IN",
     "OUT",
     "SCORES",
@@ -17,12 +18,15 @@ __all__ = [
     "Deal",
     "Exchange",
     "Launched",
+    "LostRank",
     "Ranks",
     "Traffic",
     "balanced",
     "by_count",
+    "check_gpus",
     "check_ranks",
     "choose_backend",
+    "device_of",
     "imbalance",
     "joined",
     "launched",

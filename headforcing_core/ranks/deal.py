@@ -64,27 +64,31 @@ def check_ranks(ranks: int, heads: int, tokens: int) -> None:
             )
 
 
-def balanced(loads: Loads, ranks: int) -> Deal:
+def balanced(loads: Loads, ranks: int, sizes: Loads | None = None) -> Deal:
     """Deal heads so that what ranks read in a layer is as alike as it gets.
 
-    Layers are dealt one by one: ranks wait for each other in every one of them. Heads go to the
-    rank that has least, the largest first; then two ranks change heads, or one gives one away, as
-    long as that helps. Of equal ranks the one with less in the layers before takes more, so that
-    memory comes out even.
+    Layers are dealt one by one: ranks wait for each other in every one of them. Heads are put
+    together, the largest first to where least is; then two lots change heads, or one gives one
+    away, as long as that helps. The lot that takes most room goes to the rank that has least.
 
     Args:
         loads: ``[layer][head]``, positive.
+        sizes: the room that each head takes, in any unit; None: what it reads.
 
     Raises:
         ValueError: if there are more ranks than heads.
 
     Source: largest first is R. L. Graham, Bounds on multiprocessing timing anomalies (1969).
     """
-    dealt, before = [], [0] * ranks
-    for load in loads:
-        own = _improved(_largest_first(load, before), load)
-        before = [done + _sum(load, heads) for done, heads in zip(before, own, strict=True)]
-        dealt.append(tuple(tuple(sorted(heads)) for heads in own))
+    dealt, held = [], [0] * ranks
+    for load, size in zip(loads, sizes or loads, strict=True):
+        lots = _improved(_largest_first(load, ranks), load)
+        lots.sort(key=lambda heads: -_sum(size, heads))
+        own: list[tuple[int, ...]] = [()] * ranks
+        for rank, heads in zip(sorted(range(ranks), key=held.__getitem__), lots, strict=True):
+            own[rank] = tuple(sorted(heads))
+            held[rank] += _sum(size, heads)
+        dealt.append(tuple(own))
     return Deal(tuple(dealt))
 
 
@@ -109,23 +113,22 @@ def imbalance(deal: Deal, loads: Loads) -> float:
     return fullest * deal.ranks / sum(map(sum, loads))
 
 
-def _largest_first(load: Sequence[int], before: Sequence[int]) -> list[list[int]]:
-    own: list[list[int]] = [[] for _ in before]
+def _largest_first(load: Sequence[int], ranks: int) -> list[list[int]]:
+    lots: list[list[int]] = [[] for _ in range(ranks)]
     for head in sorted(range(len(load)), key=lambda head: (-load[head], head)):
-        at = min(range(len(own)), key=lambda rank: (_sum(load, own[rank]), before[rank], rank))
-        own[at].append(head)
-    return own
+        min(lots, key=lambda lot: _sum(load, lot)).append(head)
+    return lots
 
 
 def _improved(own: list[list[int]], load: Sequence[int]) -> list[list[int]]:
-    """Change heads between the fullest rank and others until that does not help any more."""
+    """Change heads between the fullest lot and others until that does not help any more."""
     while (better := _better(own, load)) is not None:
         own = better
     return own
 
 
 def _better(own: list[list[int]], load: Sequence[int]) -> list[list[int]] | None:
-    """Return what comes of one change that takes something from the fullest rank; None: nothing."""
+    """Return what comes of one change that takes something from the fullest lot; None: nothing."""
     sums = [_sum(load, heads) for heads in own]
     full = max(range(len(own)), key=sums.__getitem__)
     for rank, heads in enumerate(own):

@@ -52,23 +52,25 @@ class Launched:
         return int(rank), sentence
 
     def hear(self) -> None:
-        """Say that the first rank knows why it ends."""
+        """Let others know that it is known why this run ends."""
         try:
             self.store.set(HEARD, "")
         except RuntimeError:
             return
 
+    def heard(self) -> bool:
+        """Whether it is known why this run ends, or the place where ranks meet is gone."""
+        try:
+            return self.store.check([HEARD])
+        except RuntimeError:
+            return True
+
     def was_heard(self) -> bool:
         """Wait a little for the first rank to know; return whether it does."""
         until = monotonic() + PATIENCE
-        try:
-            while not self.store.check([HEARD]):
-                if monotonic() > until:
-                    return False
-                sleep(LOOK)
-        except RuntimeError:
-            return True  # it has ended, in a sentence of its own
-        return True
+        while not (heard := self.heard()) and monotonic() < until:
+            sleep(LOOK)
+        return heard
 
 
 def launched() -> Launched | None:

@@ -18,11 +18,15 @@ LOST = (
 )
 
 
+class LostRank(RuntimeError):
+    """Another rank has ended, which ends all."""
+
+
 class Ranks:
     """A process of the group that was joined; see ``joined``.
 
     Every method is a collective: all ranks call the same ones in the same order. Each raises
-    RuntimeError, in a sentence, if another rank has ended.
+    ``LostRank`` if another rank has ended.
 
     Args:
         rank: its number; 0 leads: it alone reads, writes and prints.
@@ -95,5 +99,5 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:  # of all backends, a connection that has closed
-            raise RuntimeError(LOST) from error
+            raise LostRank(LOST) from error
         self.traffic.add(kind, sent)

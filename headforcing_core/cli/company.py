@@ -1,0 +1,152 @@
+"""A command's run in the company of others: processes that torchrun started, one of which leads."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..generation import VideoRequest
+from ..inspection import ModelSizes
+from ..leading import elsewhere
+from ..models import WanModel
+from ..ranks import Launched, LostRank, Ranks, device_of, joined, launched, local_ranks
+from ..rollout import Begun, Steer
+from ..stopping import stop_if_asked
+from ..video import Chunk, PromptSchedule
+from .earlier import Earlier, filled
+from .foresight import published_of
+from .loading import dtype_of, load_model
+from .request_options import request_of
+
+INTERRUPTED, FAILED = 130, 2
+# what several processes can do together
+COMMAND = "generate"
+# what a run ends with that is told in a sentence
+FAILURES = (ValueError, RuntimeError, OSError, MemoryError)
+
+
+def follows() -> bool:
+    """Whether another process of this run leads: it prints, this one does not."""
+    place = launched()
+    return place is not None and not place.leads
+
+
+@contextmanager
+def company(options: argparse.Namespace, sentence: Callable[[Exception], str]) -> Iterator[Ranks]:
+    """Be one of the processes that make a video together; None where this one is alone.
+
+    ``options`` are told the device of this one, and how many there are. If one of them fails, all
+    end, and one sentence says why.
+
+    Args:
+        sentence: says an error.
+
+    Raises:
+        ValueError: if others were asked for something else, or a command is for one process.
+        RuntimeError: if another one has failed; in its words.
+    """
+    place = launched()
+    if place is None:
+        yield None
+        return
+    if options.command != COMMAND:
+        raise ValueError(
+            f"torchrun must start headforcing {COMMAND}, got {options.command}; start that alone"
+        )
+    said = repr(sorted((k, v) for k, v in vars(options).items() if not callable(v)))
+    try:
+        number, beside = _known(place, lambda: local_ranks(place, said), sentence)
+        device = _known(place, lambda: device_of(options.device, number, beside), sentence)
+        with joined(place, device) as ranks, _telling(place, sentence):
+            options.device, options.ranks = str(device), place.size
+            yield ranks
+    except (KeyboardInterrupt, *FAILURES) as error:
+        if place.leads and (cause := _first_cause(place, error)) is not error:
+            raise cause from error
+        if place.leads:
+            raise
+        raise SystemExit(_left(place, error, options.command, sentence)) from error
+
+
+def _known(place: Launched, ask: Callable, sentence: Callable[[Exception], str]):
+    with _telling(place, sentence):
+        return ask()
+
+
+@contextmanager
+def _telling(place: Launched, sentence: Callable[[Exception], str]) -> Iterator[None]:
+    """Tell the others why this one ends, before it leaves them."""
+    try:
+        yield
+    except LostRank:  # which has told, if it could
+        raise
+    except KeyboardInterrupt:
+        place.ends("")
+        raise
+    except FAILURES as error:
+        place.ends(sentence(error))
+        raise
+
+
+def _first_cause(place: Launched, error: BaseException) -> BaseException:
+    """Return what the leading process ends with: what another one ended with, if that was first."""
+    ended, heard = place.ended(), place.heard()
+    place.hear()
+    own = not isinstance(error, LostRank | KeyboardInterrupt)
+    if own or heard or ended is None or ended[0] == place.rank:
+        return error
+    rank, said = ended
+    if not said:
+        return KeyboardInterrupt()
+    return RuntimeError(f"rank {rank}: {said}")
+
+
+def _left(
+    place: Launched, error: BaseException, command: str, sentence: Callable[[Exception], str]
+) -> int:
+    """Return the exit code of a process that follows; say what ended it if the first one cannot."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if not isinstance(error, LostRank) and not place.was_heard():
+        place.hear()
+        sys.__stderr__.write(f"headforcing {command}: rank {place.rank}: {sentence(error)}\n")
+    return FAILED
+
+
+def lead(ranks: Ranks | None, prompts: PromptSchedule, begun: Begun | None, typed: bool) -> None:
+    """Tell the others what only the first one has read.
+
+    Args:
+        prompts: encoded.
+        begun: frames that are there.
+        typed: whether prompts come on the way.
+    """
+    if ranks is not None:
+        there = begun and begun._replace(
+            frames=begun.frames.cpu(), ahead=None if begun.ahead is None else begun.ahead.cpu()
+        )
+        ranks.told((elsewhere(prompts), there, typed))
+
+
+def follow(options: argparse.Namespace, ranks: Ranks) -> None:
+    """Make a video with the process that leads; nothing is written or said."""
+    options = filled(options, Earlier.of(options))
+    request = request_of(options)
+    _check(options, request, ranks)
+    model: WanModel = load_model(options, request.family, ranks.device)
+    prompts, begun, typed = ranks.told()
+    steer: Steer | None = _says_nothing if typed else None
+    for _ in request.rollout(model, prompts, steer=steer, ranks=ranks).run(begun):
+        stop_if_asked()
+
+
+def _check(options: argparse.Namespace, request: VideoRequest, ranks: Ranks) -> None:
+    """Refuse what the leading process refuses, before a model is loaded for it."""
+    config = published_of(options, request.family).config
+    request.plan(ModelSizes.plain(config, dtype_of(options, ranks.device)), 1, ranks.size)
+
+
+def _says_nothing(chunk: Chunk) -> PromptSchedule | None:
+    """Stand in for what the first one is asked."""
