@@ -115,3 +115,9 @@ def made(ranks: Ranks | None, case: Case, begun: Begun | None = None) -> Made:
         [repr(ledger.past) for ledger in rollout.bank.ledgers],
         sum(len(s.heads) for layer in rollout.bank.layers for s in layer.shares),
     )
+
+
+def alike(rank: Made, alone: Made) -> bool:
+    """Whether a rank has made what one process makes, and remembers the same."""
+    close = torch.allclose(rank.latents, alone.latents, atol=2e-5, rtol=1e-4)
+    return close and rank.pasts == alone.pasts

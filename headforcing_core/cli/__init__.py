@@ -11,7 +11,7 @@ from ..bounds import read_numbers
 from ..stopping import stopping_once
 from ..streams import sturdy_streams
 from . import compare, demo, drift, generate, inspect, plan, profile
-from .company import company, follows
+from .crew import crew_of, follows
 
 INTERRUPTED = 130
 FAILED = 2
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        with stopping_once(), company(options, _sentence) as ranks:
+        with stopping_once(), crew_of(options, _sentence) as ranks:
             return options.run(options) if ranks is None else generate.run(options, ranks)
     except KeyboardInterrupt:
         return INTERRUPTED

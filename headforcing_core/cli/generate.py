@@ -29,7 +29,7 @@ from ..ranks import Ranks
 from ..reel import GIVEN, Film, KeptChunks
 from ..rollout import Begun
 from ..video import PromptSchedule, parse_prompts, schedule_of
-from .company import follow, lead
+from .crew import follow, lead
 from .earlier import Earlier, filled, is_video
 from .foresight import check_before, published_of
 from .inputs import check_inputs

@@ -3,7 +3,7 @@
 from .deal import Deal, balanced, by_count, check_ranks, imbalance, runs_of
 from .exchange import Exchange
 from .joining import check_gpus, choose_backend, device_of, joined, local_ranks
-from .launched import Launched, launched
+from .launched import End, Launched, launched
 from .ranks import LostRank, Ranks
 from .traffic import CARRIED, IN, OUT, SCORES, TOLD, WHOLE, CallTraffic, Traffic
 
@@ -16,6 +16,7 @@ __all__ = [
     "WHOLE",
     "CallTraffic",
     "Deal",
+    "End",
     "Exchange",
     "Launched",
     "LostRank",

@@ -1,19 +1,38 @@
-"""A process that torchrun has started beside others, and where they meet."""
+"""A process that torchrun has started beside others, where they meet, and what it ends with."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from time import monotonic, sleep
 
 from torch import distributed
 
 # in which the others must have come: they start together, but import from disks of their own
 WAIT = timedelta(minutes=10)
-ENDED, HEARD = "head_forcing/ended", "head_forcing/heard"
-# in which the first rank must have said what another one ended with, seconds
-PATIENCE = 15.0
+WORD, HEARD = "head_forcing/word", "head_forcing/heard"
+# in which a rank that ends has said why, and in which the first one must have passed it on; seconds
+SAID_WITHIN, HEARD_WITHIN = 3.0, 15.0
 LOOK = 0.05
+
+
+class End(Enum):
+    """What a rank ends with.
+
+    DONE     its part is made
+    STOPPED  somebody stopped it
+    LOST     another one was gone
+    FAILED   something of its own, which it says
+    SILENT   it says nothing: it was killed, or is still busy
+    """
+
+    DONE = "done"
+    STOPPED = "stopped"
+    LOST = "lost"
+    FAILED = "failed"
+    SILENT = "silent"
 
 
 @dataclass(frozen=True)
@@ -34,40 +53,49 @@ class Launched:
     def leads(self) -> bool:
         return self.rank == 0
 
-    def ends(self, sentence: str) -> None:
-        """Say why this rank ends, unless another one has said so before; "": it was stopped."""
+    def ends(self, end: End, sentence: str = "") -> None:
+        """Say what this rank ends with, if the place where ranks meet is still there."""
         try:
-            self.store.compare_set(ENDED, "", f"{self.rank} {sentence}")
-        except RuntimeError:  # the place where they meet is gone
+            self.store.set(f"{WORD}/{self.rank}", f"{end.value} {sentence}")
+        except RuntimeError:
             return
 
-    def ended(self) -> tuple[int, str] | None:
-        """Return which rank ended first, and why; None where nobody said so."""
+    def ended(self, ranks: Sequence[int]) -> dict[int, tuple[End, str]]:
+        """Return what some ranks ended with, and in which words; wait a little for them."""
+        until, said = monotonic() + SAID_WITHIN, {rank: self._word(rank) for rank in ranks}
+        while any(end is End.SILENT for end, _ in said.values()) and monotonic() < until:
+            if any(end is End.FAILED for end, _ in said.values()):
+                break
+            sleep(LOOK)
+            said = {rank: self._word(rank) for rank in ranks}
+        return said
+
+    def _word(self, rank: int) -> tuple[End, str]:
         try:
-            if not self.store.check([ENDED]):
-                return None
-            rank, _, sentence = self.store.get(ENDED).decode().partition(" ")
+            if not self.store.check([f"{WORD}/{rank}"]):
+                return End.SILENT, ""
+            end, _, sentence = self.store.get(f"{WORD}/{rank}").decode().partition(" ")
         except RuntimeError:
-            return None
-        return int(rank), sentence
+            return End.SILENT, ""
+        return End(end), sentence
 
     def hear(self) -> None:
-        """Let others know that it is known why this run ends."""
+        """Let others know that it is said why this run ends."""
         try:
             self.store.set(HEARD, "")
         except RuntimeError:
             return
 
     def heard(self) -> bool:
-        """Whether it is known why this run ends, or the place where ranks meet is gone."""
+        """Whether it is said why this run ends, or the place where ranks meet is gone."""
         try:
             return self.store.check([HEARD])
         except RuntimeError:
             return True
 
     def was_heard(self) -> bool:
-        """Wait a little for the first rank to know; return whether it does."""
-        until = monotonic() + PATIENCE
+        """Wait a little for the first rank to say it; return whether it does."""
+        until = monotonic() + HEARD_WITHIN
         while not (heard := self.heard()) and monotonic() < until:
             sleep(LOOK)
         return heard

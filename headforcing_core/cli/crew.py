@@ -11,9 +11,9 @@ from ..generation import VideoRequest
 from ..inspection import ModelSizes
 from ..leading import elsewhere
 from ..models import WanModel
-from ..ranks import Launched, LostRank, Ranks, device_of, joined, launched, local_ranks
+from ..ranks import End, Launched, LostRank, Ranks, device_of, joined, launched, local_ranks
 from ..rollout import Begun, Steer
-from ..stopping import stop_if_asked
+from ..stopping import stop_if_asked, undisturbed
 from ..video import Chunk, PromptSchedule
 from .earlier import Earlier, filled
 from .foresight import published_of
@@ -34,7 +34,7 @@ def follows() -> bool:
 
 
 @contextmanager
-def company(options: argparse.Namespace, sentence: Callable[[Exception], str]) -> Iterator[Ranks]:
+def crew_of(options: argparse.Namespace, sentence: Callable[[Exception], str]) -> Iterator[Ranks]:
     """Be one of the processes that make a video together; None where this one is alone.
 
     ``options`` are told the device of this one, and how many there are. If one of them fails, all
@@ -62,12 +62,14 @@ def company(options: argparse.Namespace, sentence: Callable[[Exception], str]) -
         with joined(place, device) as ranks, _telling(place, sentence):
             options.device, options.ranks = str(device), place.size
             yield ranks
+            place.ends(End.DONE)
     except (KeyboardInterrupt, *FAILURES) as error:
-        if place.leads and (cause := _first_cause(place, error)) is not error:
-            raise cause from error
-        if place.leads:
+        with undisturbed():  # by torchrun, which stops all as soon as one has ended
+            if not place.leads:
+                raise SystemExit(_left(place, error, options.command, sentence)) from error
+            if (cause := _first_cause(place, error)) is not error:
+                raise cause from error
             raise
-        raise SystemExit(_left(place, error, options.command, sentence)) from error
 
 
 def _known(place: Launched, ask: Callable, sentence: Callable[[Exception], str]):
@@ -80,39 +82,56 @@ def _telling(place: Launched, sentence: Callable[[Exception], str]) -> Iterator[
     """Tell the others why this one ends, before it leaves them."""
     try:
         yield
-    except LostRank:  # which has told, if it could
+    except LostRank:
+        place.ends(End.LOST)
         raise
     except KeyboardInterrupt:
-        place.ends("")
+        place.ends(End.STOPPED)
         raise
     except FAILURES as error:
-        place.ends(sentence(error))
+        place.ends(End.FAILED, sentence(error))
         raise
 
 
 def _first_cause(place: Launched, error: BaseException) -> BaseException:
     """Return what the leading process ends with: what another one ended with, if that was first."""
-    ended, heard = place.ended(), place.heard()
-    place.hear()
-    own = not isinstance(error, LostRank | KeyboardInterrupt)
-    if own or heard or ended is None or ended[0] == place.rank:
+    if place.heard() or not isinstance(error, LostRank | KeyboardInterrupt):
+        place.hear()
         return error
-    rank, said = ended
-    if not said:
-        return KeyboardInterrupt()
-    return RuntimeError(f"rank {rank}: {said}")
+    said = place.ended(range(1, place.size))
+    place.hear()
+    for rank, (end, sentence) in said.items():
+        if end is End.FAILED:
+            return RuntimeError(f"rank {rank}: {sentence}")
+    for rank, (end, _) in said.items():
+        if end is End.SILENT:
+            return RuntimeError(_silent(rank))
+    stopped = any(end is End.STOPPED for end, _ in said.values())
+    return KeyboardInterrupt() if stopped else error
 
 
 def _left(
     place: Launched, error: BaseException, command: str, sentence: Callable[[Exception], str]
 ) -> int:
     """Return the exit code of a process that follows; say what ended it if the first one cannot."""
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
-    if not isinstance(error, LostRank) and not place.was_heard():
+    said = None
+    if isinstance(error, LostRank | KeyboardInterrupt):
+        end, _ = place.ended([0])[0]
+        if place.rank == 1 and end is End.SILENT and not place.heard():
+            said = _silent(0)
+    elif not place.was_heard():
+        said = f"rank {place.rank}: {sentence(error)}"
+    if said is not None:
         place.hear()
-        sys.__stderr__.write(f"headforcing {command}: rank {place.rank}: {sentence(error)}\n")
-    return FAILED
+        sys.__stderr__.write(f"headforcing {command}: {said}\n")
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
+
+
+def _silent(rank: int) -> str:
+    return (
+        f"all ranks must go on until the video is made, but nothing is heard of rank {rank} any "
+        "more; what is finished is kept, and the same command goes on from there"
+    )
 
 
 def lead(ranks: Ranks | None, prompts: PromptSchedule, begun: Begun | None, typed: bool) -> None:
