@@ -104,7 +104,7 @@ def _first_cause(place: Launched, error: BaseException) -> BaseException:
         if end is End.FAILED:
             return RuntimeError(f"rank {rank}: {sentence}")
     for rank, (end, _) in said.items():
-        if end is End.SILENT:
+        if end is End.GONE or (end is End.SILENT and isinstance(error, LostRank)):
             return RuntimeError(_silent(rank))
     stopped = any(end is End.STOPPED for end, _ in said.values())
     return KeyboardInterrupt() if stopped else error
@@ -117,7 +117,7 @@ def _left(
     said = None
     if isinstance(error, LostRank | KeyboardInterrupt):
         end, _ = place.ended([0])[0]
-        if place.rank == 1 and end is End.SILENT and not place.heard():
+        if place.rank == 1 and end is End.GONE and not place.heard():
             said = _silent(0)
     elif not place.was_heard():
         said = f"rank {place.rank}: {sentence(error)}"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from socket import gethostname
 
 import torch
 from torch import distributed
 
-from .launched import WAIT, Launched
+from .launched import Launched
 from .ranks import Ranks
 
 BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
@@ -49,16 +47,9 @@ def local_ranks(launched: Launched, said: str) -> tuple[int, int]:
         RuntimeError: if they do not come.
         ValueError: if they were asked for something else.
     """
-    store, everyone = launched.store, range(launched.size)
-    store.set(f"head_forcing/{launched.rank}", json.dumps([gethostname(), said]))
-    places = [f"head_forcing/{rank}" for rank in everyone]
-    try:
-        store.wait(places, WAIT)
-    except RuntimeError as error:  # a store's own errors are of this kind
-        raise RuntimeError(
-            f"all {launched.size} ranks must come within {WAIT}, got fewer; start them together"
-        ) from error
-    hosts, asked = zip(*(json.loads(store.get(place)) for place in places), strict=True)
+    launched.come(said)
+    hosts, _, asked = zip(*launched.everyone(), strict=True)
+    everyone = range(launched.size)
     others = [rank for rank in everyone if asked[rank] != asked[0]]
     if others:
         raise ValueError(

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from socket import gethostname
 from time import monotonic, sleep
 
 from torch import distributed
 
 # in which the others must have come: they start together, but import from disks of their own
 WAIT = timedelta(minutes=10)
-WORD, HEARD = "head_forcing/word", "head_forcing/heard"
+PLACE, WORD, HEARD = "head_forcing/place", "head_forcing/word", "head_forcing/heard"
 # in which a rank that ends has said why, and in which the first one must have passed it on; seconds
 SAID_WITHIN, HEARD_WITHIN = 3.0, 15.0
 LOOK = 0.05
@@ -25,13 +29,15 @@ class End(Enum):
     STOPPED  somebody stopped it
     LOST     another one was gone
     FAILED   something of its own, which it says
-    SILENT   it says nothing: it was killed, or is still busy
+    GONE     it was killed, and says nothing any more
+    SILENT   it says nothing yet: it is busy with its end, or was killed on another machine
     """
 
     DONE = "done"
     STOPPED = "stopped"
     LOST = "lost"
     FAILED = "failed"
+    GONE = "gone"
     SILENT = "silent"
 
 
@@ -53,6 +59,25 @@ class Launched:
     def leads(self) -> bool:
         return self.rank == 0
 
+    def come(self, said: str) -> None:
+        """Say that this rank is there, where, and what it was asked for."""
+        self.store.set(f"{PLACE}/{self.rank}", json.dumps([gethostname(), os.getpid(), said]))
+
+    def everyone(self) -> list[tuple[str, int, str]]:
+        """Wait for all ranks; return the machine and the process of each, and what it was asked.
+
+        Raises:
+            RuntimeError: if they do not come.
+        """
+        places = [f"{PLACE}/{rank}" for rank in range(self.size)]
+        try:
+            self.store.wait(places, WAIT)
+        except RuntimeError as error:  # a store's own errors are of this kind
+            raise RuntimeError(
+                f"all {self.size} ranks must come within {WAIT}, got fewer; start them together"
+            ) from error
+        return [tuple(json.loads(self.store.get(place))) for place in places]
+
     def ends(self, end: End, sentence: str = "") -> None:
         """Say what this rank ends with, if the place where ranks meet is still there."""
         try:
@@ -73,11 +98,27 @@ class Launched:
     def _word(self, rank: int) -> tuple[End, str]:
         try:
             if not self.store.check([f"{WORD}/{rank}"]):
-                return End.SILENT, ""
+                return (End.GONE if self._gone(rank) else End.SILENT), ""
             end, _, sentence = self.store.get(f"{WORD}/{rank}").decode().partition(" ")
         except RuntimeError:
             return End.SILENT, ""
         return End(end), sentence
+
+    def _gone(self, rank: int) -> bool:
+        """Whether a rank is known not to run any more: of those on this machine."""
+        if sys.platform == "win32" or not self.store.check([f"{PLACE}/{rank}"]):
+            return False
+        host, process, _ = json.loads(self.store.get(f"{PLACE}/{rank}"))
+        if host != gethostname():
+            return False
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            # it may have said why meanwhile
+            return not self.store.check([f"{WORD}/{rank}"])
+        except PermissionError:  # somebody else's
+            return True
+        return False
 
     def hear(self) -> None:
         """Let others know that it is said why this run ends."""

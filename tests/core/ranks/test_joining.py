@@ -1,5 +1,6 @@
 """How ranks come together, and what of it is refused: by threads that meet in one store."""
 
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,7 +15,6 @@ from headforcing.headforcing_core.ranks import (
     check_gpus,
     choose_backend,
     device_of,
-    joining,
     launched,
     local_ranks,
 )
@@ -39,7 +39,7 @@ def met(*said):
 def test_ranks_of_one_machine_are_numbered_there(monkeypatch):
     assert met("a", "a", "a") == [(0, 3), (1, 3), (2, 3)]
     hosts = iter(["x", "y", "y", "x"])
-    monkeypatch.setattr(joining, "gethostname", lambda: next(hosts))
+    monkeypatch.setattr(launching, "gethostname", lambda: next(hosts))
     assert sorted(met(*"aaaa")) == [(0, 2), (0, 2), (1, 2), (1, 2)]
 
 
@@ -49,7 +49,7 @@ def test_other_arguments_are_refused_by_all():
 
 
 def test_ranks_that_do_not_come_are_told(monkeypatch):
-    monkeypatch.setattr(joining, "WAIT", timedelta(seconds=0.2))
+    monkeypatch.setattr(launching, "WAIT", timedelta(seconds=0.2))
     with pytest.raises(RuntimeError, match="all 2 ranks must come within"):
         local_ranks(Launched(HashStore(), 0, 2), "a")
 
@@ -92,6 +92,22 @@ def test_ranks_say_what_they_end_with(monkeypatch):
     assert not one.was_heard()
     zero.hear()
     assert one.was_heard()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes are not asked there")
+def test_a_process_that_is_gone_is_told_from_one_that_is_busy(monkeypatch):
+    monkeypatch.setattr(launching, "SAID_WITHIN", 0.1)
+    store = HashStore()
+    zero, one = (Launched(store, rank, 2) for rank in range(2))
+    one.come("a")
+    assert zero.ended([1]) == {1: (End.SILENT, "")}
+    over = subprocess.Popen([sys.executable, "-c", ""])
+    over.wait()
+    monkeypatch.setattr(launching.os, "getpid", lambda: over.pid)
+    one.come("a")
+    assert zero.ended([1]) == {1: (End.GONE, "")}
+    one.ends(End.DONE)
+    assert zero.ended([1]) == {1: (End.DONE, "")}
 
 
 def test_a_process_of_its_own_is_alone():
