@@ -34,8 +34,10 @@ def follows() -> bool:
 
 
 @contextmanager
-def crew_of(options: argparse.Namespace, sentence: Callable[[Exception], str]) -> Iterator[Ranks]:
-    """Be one of the processes that make a video together; None where this one is alone.
+def crew_of(
+    options: argparse.Namespace, sentence: Callable[[Exception], str]
+) -> Iterator[Ranks | None]:
+    """Be one of the processes that make a video together; lend None where this one is alone.
 
     ``options`` are told the device of this one, and how many there are. If one of them fails, all
     end, and one sentence says why.
@@ -57,8 +59,8 @@ def crew_of(options: argparse.Namespace, sentence: Callable[[Exception], str]) -
         )
     said = repr(sorted((k, v) for k, v in vars(options).items() if not callable(v)))
     try:
-        number, beside = _known(place, lambda: local_ranks(place, said), sentence)
-        device = _known(place, lambda: device_of(options.device, number, beside), sentence)
+        with _telling(place, sentence):
+            device = device_of(options.device, *local_ranks(place, said))
         with joined(place, device) as ranks, _telling(place, sentence):
             options.device, options.ranks = str(device), place.size
             yield ranks
@@ -70,11 +72,6 @@ def crew_of(options: argparse.Namespace, sentence: Callable[[Exception], str]) -
             if (cause := _first_cause(place, error)) is not error:
                 raise cause from error
             raise
-
-
-def _known(place: Launched, ask: Callable, sentence: Callable[[Exception], str]):
-    with _telling(place, sentence):
-        return ask()
 
 
 @contextmanager
