@@ -133,11 +133,16 @@ def _noisy_scores(patch, ranks):
     def whole(self, seen):
         rng = torch.Generator().manual_seed(ranks.rank)
         return {
-            place: x * (1 + 1e-2 * torch.randn(x.shape, generator=rng))
+            place: x * (1 + 0.5 * torch.randn(x.shape, generator=rng))
             for place, x in real(self, seen).items()
         }
 
     patch.setattr(Together, "whole", whole)
+
+
+def _noisy_scores_of_each_rank(patch, ranks):
+    _noisy_scores(patch, ranks)
+    patch.setattr(Ranks, "agreed", lambda self, x, kind="": x)
 
 
 DEFECTS = {
@@ -152,7 +157,11 @@ DEFECTS = {
     "noise of each rank": Defect(_noise_of_each_rank),
     "tokens dealt in runs of the whole": Defect(_tokens_in_runs_of_the_whole),
 }
-PLANTS = {**{name: defect.plant for name, defect in DEFECTS.items()}, "noisy scores": _noisy_scores}
+PLANTS = {
+    **{name: defect.plant for name, defect in DEFECTS.items()},
+    "noisy scores": _noisy_scores,
+    "noisy scores of each rank": _noisy_scores_of_each_rank,
+}
 
 
 def made_with(ranks: Ranks, defect: str, case: Case) -> Made:

@@ -39,8 +39,8 @@ def crew_of(
 ) -> Iterator[Ranks | None]:
     """Be one of the processes that make a video together; lend None where this one is alone.
 
-    ``options`` are told the device of this one, and how many there are. If one of them fails, all
-    end, and one sentence says why.
+    ``options`` are told the device of this one. If one of them fails, all end, and one sentence
+    says why.
 
     Args:
         sentence: says an error.
@@ -62,7 +62,7 @@ def crew_of(
         with _telling(place, sentence):
             device = device_of(options.device, *local_ranks(place, said))
         with joined(place, device) as ranks, _telling(place, sentence):
-            options.device, options.ranks = str(device), place.size
+            options.device = str(device)
             yield ranks
             place.ends(End.DONE)
     except (KeyboardInterrupt, *FAILURES) as error:

@@ -111,7 +111,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--text-tokens", metavar="N", type=int, help="rows the text is padded to (default 512)")
     add_loading_options(parser)
     add("--anyway", action="store_true", help="run even if memory is not expected to suffice")
-    parser.set_defaults(run=run, ranks=1)
+    parser.set_defaults(run=run)
     return parser
 
 
@@ -165,7 +165,8 @@ def _generate(
     said = () if words is None else words.prompts
     prompts = embedded(options, config) if words is None else None
     batch = 1 if prompts is None else prompts.texts[0].shape[0]
-    plan = check_before(options, request, device, len(said) or 1, batch, vae)
+    many = 1 if ranks is None else ranks.size
+    plan = check_before(options, request, device, len(said) or 1, batch, vae, many)
     if words is not None:
         prompts = words.schedule(request.clock, options.text_tokens, device)
     if film is not None and batch > 1:

@@ -73,7 +73,8 @@ def run(options: argparse.Namespace) -> int:
     if not from_file:
         options.model = options.family = options.family or FAMILY
     vae = None if options.vae is None else vae_of(options)
-    forecast = foreseen(options, request_of(options), device, from_file, vae=vae)
+    request, ranks = request_of(options), options.ranks
+    forecast = foreseen(options, request, device, from_file, vae=vae, ranks=ranks)
     free = free_in(forecast) if options.free is None else _free(options.free, forecast)
     shares = None
     if options.ranks > 1:

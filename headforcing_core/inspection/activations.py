@@ -60,7 +60,9 @@ class Activations:
             self._read,
             self._feed_forward,
         )
-        described = sum(moment.described(self.config.in_dim) for moment in moments)
+        # of the heads of all ranks: each of them compares frames
+        every = [Moments(self.plan, group, self.frames) for group in self.plan.groups]
+        described = sum(moment.described(self.config.in_dim) for moment in every)
         return self._kept + described + max(*call, *(moment.commit for moment in moments))
 
     @property

@@ -106,19 +106,31 @@ def test_other_chunks_batches_and_prompts(crews, size, case):
     check(crews, size, case)
 
 
-def test_ranks_remember_nothing_else_when_cards_round_otherwise(crews):
-    """What heads show is followed as the first rank has it."""
-    for name in ("head_forcing", "forcing_kv", "deep", "dummy"):
-        ranks = crews[3].do(made_with, "noisy scores", Case(name, chunks=9))
-        assert len({tuple(rank.pasts) for rank in ranks}) == 1
-        assert torch.equal(ranks[0].latents, ranks[2].latents)
+BY_KEYS = ("memory_recent=3", "episodes.count=3", "episodes.descriptor=keys")
 
 
-def test_what_is_swapped_is_what_was_said(crews):
-    case = Case("head_forcing", chunks=4, switch=None, heads=5)
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("forcing_kv", chunks=6),
+        Case("dummy", chunks=4),
+        Case("head_forcing:compact", says=BY_KEYS, chunks=9),
+    ],
+    ids=lambda case: case.method,
+)
+def test_all_follow_the_first_rank_where_cards_round_otherwise(crews, case):
+    together = crews[3].do(made_with, "noisy scores", case)
+    assert len({tuple(rank.pasts) for rank in together}) == 1
+    apart = crews[3].do(made_with, "noisy scores of each rank", case)
+    assert len({tuple(rank.pasts) for rank in apart}) > 1
+
+
+@pytest.mark.parametrize("size", UNEVEN)
+def test_what_is_swapped_is_what_was_said(crews, size):
+    case = Case("head_forcing", chunks=4, switch=None, heads=UNEVEN[size])
     request, model = case.request, model_for(case)
-    ranks = crews[2].do(made, case)
-    deal = request.plan(model, 1, 2).deal
+    ranks = crews[size].do(made, case)
+    deal = request.plan(model, 1, size).deal
     width = model.config.out_dim * 4  # of a patch of two by two
     call = CallTraffic(deal, 1, 3, SIDES[0] * SIDES[1] // 4, 24, width, 4)
     calls = 4 * (len(request.family.steps) + 1)
