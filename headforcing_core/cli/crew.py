@@ -7,18 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..generation import VideoRequest
-from ..inspection import ModelSizes
-from ..leading import elsewhere
-from ..models import WanModel
 from ..ranks import End, Launched, LostRank, Ranks, device_of, joined, launched, local_ranks
-from ..rollout import Begun, Steer
-from ..stopping import stop_if_asked, undisturbed
-from ..video import Chunk, PromptSchedule
-from .earlier import Earlier, filled
-from .foresight import published_of
-from .loading import dtype_of, load_model
-from .request_options import request_of
+from ..stopping import undisturbed
 
 INTERRUPTED, FAILED = 130, 2
 # what several processes can do together
@@ -129,40 +119,3 @@ def _silent(rank: int) -> str:
         f"all ranks must go on until the video is made, but nothing is heard of rank {rank} any "
         "more; what is finished is kept, and the same command goes on from there"
     )
-
-
-def lead(ranks: Ranks | None, prompts: PromptSchedule, begun: Begun | None, typed: bool) -> None:
-    """Tell the others what only the first one has read.
-
-    Args:
-        prompts: encoded.
-        begun: frames that are there.
-        typed: whether prompts come on the way.
-    """
-    if ranks is not None:
-        there = begun and begun._replace(
-            frames=begun.frames.cpu(), ahead=None if begun.ahead is None else begun.ahead.cpu()
-        )
-        ranks.told((elsewhere(prompts), there, typed))
-
-
-def follow(options: argparse.Namespace, ranks: Ranks) -> None:
-    """Make a video with the process that leads; nothing is written or said."""
-    options = filled(options, Earlier.of(options))
-    request = request_of(options)
-    _check(options, request, ranks)
-    model: WanModel = load_model(options, request.family, ranks.device)
-    prompts, begun, typed = ranks.told()
-    steer: Steer | None = _says_nothing if typed else None
-    for _ in request.rollout(model, prompts, steer=steer, ranks=ranks).run(begun):
-        stop_if_asked()
-
-
-def _check(options: argparse.Namespace, request: VideoRequest, ranks: Ranks) -> None:
-    """Refuse what the leading process refuses, before a model is loaded for it."""
-    config = published_of(options, request.family).config
-    request.plan(ModelSizes.plain(config, dtype_of(options, ranks.device)), 1, ranks.size)
-
-
-def _says_nothing(chunk: Chunk) -> PromptSchedule | None:
-    """Stand in for what the first one is asked."""

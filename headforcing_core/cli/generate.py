@@ -29,8 +29,8 @@ from ..ranks import Ranks
 from ..reel import GIVEN, Film, KeptChunks
 from ..rollout import Begun
 from ..video import PromptSchedule, parse_prompts, schedule_of
-from .crew import follow, lead
 from .earlier import Earlier, filled, is_video
+from .following import follow, lead
 from .foresight import check_before, published_of
 from .inputs import check_inputs
 from .live import TypedPrompts, add_live_option, check_live_option
@@ -185,7 +185,7 @@ def _generate(
     kept, begun = _gone_on(left, request, given, (batch, model.config.in_dim))
     typed = None if options.prompts_from is None else TypedPrompts.begin(request)
     way = RunOnTheWay(*(options, request, model, settings, left, kept, frames, words, typed, film))
-    lead(ranks, prompts, begun, typed is not None)
+    lead(ranks, request, model, prompts, begun, typed is not None)
     encodes, steer = _recoder(request, pictures), typed and way.steer
     rollout = request.rollout(model, prompts, recoder=encodes, steer=steer, ranks=ranks)
     rollout.check(frames)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,7 +14,10 @@ from random_model import TINY, write_random_checkpoint
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from headforcing.headforcing_core.cli import crew, main
+from headforcing.headforcing_core.cli import crew, following, main
+from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.methods import HeadMap, settings_named
+from headforcing.headforcing_core.models import family_named, load_checkpoint
 from headforcing.headforcing_core.ranks import End, Launched, LostRank
 
 WHAT = (
@@ -153,6 +157,21 @@ def test_too_many_ranks_are_refused_once_and_before_a_model_is_loaded(folder):
     assert code != 0 and "loading" not in said
     (sentence,) = sentences(said)
     assert sentence.endswith("at most the tokens of a frame, which are 1, got 2; start fewer")
+
+
+def test_the_name_of_what_ranks_read_tells_weights_and_maps_apart(folder):
+    model = load_checkpoint(folder / "self_forcing.safetensors").model
+    request = VideoRequest(family_named("self_forcing"), 9, 4, 5, 0)
+    name = following._name(request, model)
+    assert name == following._name(
+        request, load_checkpoint(folder / "self_forcing.safetensors").model
+    )
+    method = settings_named("forcing_kv").build()
+    maps = [HeadMap(method.scheme, ((kind,) * 4,) * 4) for kind in method.rules]
+    names = {following._name(replace(request, method=method, head_map=m), model) for m in maps}
+    with torch.no_grad():
+        model.blocks[0].self_attn.q.weight.neg_()
+    assert len({name, *names, following._name(request, model)}) == 2 + len(maps)
 
 
 def test_other_commands_are_for_one_process(monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Videos that real processes make together are those that one makes."""
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from working_ranks import crew
 
 from headforcing.headforcing_core import Chunk, PromptSchedule
 from headforcing.headforcing_core.methods import NAMES
+from headforcing.headforcing_core.models import family_named
 from headforcing.headforcing_core.ranks import CallTraffic
 from headforcing.headforcing_core.rollout import Begun
 
@@ -41,7 +43,6 @@ def crews(tmp_path_factory):
 
 def check(crews, size, case, *begun):
     """Make a case on so many ranks and alone; return what each of them has."""
-    case = replace(case, heads=UNEVEN[size])
     alone, ranks = made(None, case, *begun), crews[size].do(made, case, *begun)
     for rank in ranks:
         worst = (rank.latents - alone.latents).abs().max()
@@ -60,7 +61,7 @@ def test_every_method_makes_the_same_video(crews, size, name):
     """With a new prompt, and a cut."""
     family = OWN_FAMILY.get(name, "self_forcing")
     chunks, cut = (5, 4) if family == "longlive2" else (9, None)
-    check(crews, size, Case(name, family, chunks=chunks, switch=3, cut=cut))
+    check(crews, size, Case(name, family, heads=UNEVEN[size], chunks=chunks, switch=3, cut=cut))
 
 
 @pytest.mark.parametrize("name", [n for n in FAMILY_NAMES if n not in ("krea_14b", "longlive2")])
@@ -103,7 +104,7 @@ def test_episodes_are_the_same_whoever_has_the_heads(crews, scope, descriptor, u
     ),
 )
 def test_other_chunks_batches_and_prompts(crews, size, case):
-    check(crews, size, case)
+    check(crews, size, replace(case, heads=UNEVEN[size]))
 
 
 BY_KEYS = ("memory_recent=3", "episodes.count=3", "episodes.descriptor=keys")
@@ -209,3 +210,37 @@ def test_a_planted_defect_is_seen(crews, defect):
     case = Case(DEFECTS[defect].method, heads=4, chunks=8, switch=5, says=DEFECTS[defect].says)
     alone, ranks = made(None, case), crews[2].do(made_with, defect, case)
     assert not all(alike(rank, alone) for rank in ranks)
+
+
+def any_case(random):
+    """Return a number of ranks and a video for them, drawn."""
+    size = random.choice((2, 3))
+    family = random.choice(("self_forcing", "causal_forcing_framewise", "causal_forcing_pp_2step"))
+    chunk = family_named(family).frames_per_chunk
+    names = [name for name in NAMES if name not in OWN_FAMILY]
+    method, chunks = random.choice(names), random.randrange(2, 12)
+    switch = random.choice((None, *range(1, chunks)))
+    cut = random.choice((None, *range(1, chunks)))
+    first = random.randrange(1, chunk + 1)
+    return size, Case(
+        method,
+        family,
+        heads=random.randrange(size, 8),
+        layers=random.randrange(1, 4),
+        chunks=chunks,
+        first_chunk=None if method == "reward_forcing" else first,
+        switch=switch,
+        cut=None if cut == switch else cut,
+    )
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(6), *(pytest.param(n, marks=pytest.mark.long) for n in range(6, 150))]
+)
+def test_any_video_is_made_alike(crews, seed):
+    size, case = any_case(Random(seed))
+    try:
+        case.request  # noqa: B018
+    except ValueError:  # not every method is for chunks of every size
+        pytest.skip("refused")
+    check(crews, size, case)
