@@ -100,6 +100,6 @@ def served_by(bank: CacheBank, dense: Dense | None = None) -> str:
     if dense is not None:
         return "the attention chosen in the host"
     k, v = bank.layers[0].k, bank.layers[0].v
-    heads = bank.plan.geometry.heads
+    heads = bank.plan.heads_in(0)
     q = k.new_empty(k.shape[0], 1, heads, k.shape[2])
     return chosen_impl(q, k, v, [Span(head, 1) for head in range(heads)]).value

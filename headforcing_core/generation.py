@@ -13,9 +13,11 @@ from .attention import Observer
 from .bounds import check_frames
 from .contexts import KeptContext, RebuiltContext, Recoder
 from .joint_rollout import JointRollout
+from .leading import LedRecoder, LedSteer
 from .memory import Ahead, CacheBank, CachePlan, check_map, group_heads
 from .methods import HeadMap, Method
-from .models import Backbone, Family, WanConfig
+from .models import Backbone, Family, Spreading, WanConfig
+from .ranks import Exchange, Ranks
 from .rollout import Rollout, Steer
 from .version import VERSION
 from .video import Chunk, ChunkClock, PromptSchedule, Rope, SeededNoise, check_seed
@@ -135,12 +137,21 @@ class VideoRequest:
         frames = len(family.steps) * family.frames_per_chunk
         return Ahead(frames, self.fitted_method.reach or family.window)
 
-    def plan(self, model: VideoModel, batch: int = 1) -> CachePlan:
-        """Return what the caches will hold; nothing is allocated."""
+    def plan(self, model: VideoModel, batch: int = 1, ranks: int = 1, rank: int = 0) -> CachePlan:
+        """Return what the caches will hold; nothing is allocated.
+
+        Args:
+            batch: videos side by side.
+            ranks: processes that make the video together.
+            rank: the one whose caches are meant.
+
+        Raises:
+            ValueError: if there are more ranks than heads of a layer, or tokens of a frame.
+        """
         family, geometry = self.family, model.config.geometry
         grid = model.config.grid(self.rows, self.columns)
         method = self.fitted_method.on_grid(grid.tokens_per_frame)
-        return CachePlan(
+        plan = CachePlan(
             geometry=geometry,
             rope=Rope(geometry.head_dim, grid),
             groups=group_heads(method, self.head_map, geometry),
@@ -151,6 +162,7 @@ class VideoRequest:
             method=method,
             ahead=self.ahead,
         )
+        return plan.dealt(ranks, rank)
 
     def blended(self, prompts: PromptSchedule, mix: Mix) -> PromptSchedule:
         """Return prompts as the family's authors let them come in."""
@@ -168,6 +180,7 @@ class VideoRequest:
         recoder: Recoder | None = None,
         mix: Mix | None = torch.lerp,
         steer: Steer | None = None,
+        ranks: Ranks | None = None,
     ) -> Rollout | JointRollout:
         """Allocate the caches and return the rollout, ready to run once.
 
@@ -180,13 +193,18 @@ class VideoRequest:
             recoder: for a past that is computed anew from frames encoded once more.
             mix: gives what lies between two texts; None: prompts are ``blended`` already.
             steer: see ``Rollout``; its prompts are as ``prompts``.
+            ranks: this process and others that make the video with it: all of them ask for the same
+                rollout, run it, and are given all of it. Each keeps the caches of its own heads and
+                observes those alone. What ``recoder`` and ``steer`` are, the first one says.
         """
         if batch is None:
             (batch,) = {embedding.shape[0] for embedding in prompts.texts}
-        bank = CacheBank(self.plan(model, batch), model.device)
+        backbone, bank = self._spread(model, batch, ranks)
+        if ranks is not None:
+            recoder, steer = self._led(recoder, ranks), steer and LedSteer(ranks, steer)
         size = (model.config.in_dim, self.rows, self.columns)
         parts = {
-            "backbone": model,
+            "backbone": backbone,
             "clock": self.clock,
             "prompts": self._told(model, prompts, mix),
             "steer": steer and self._steered(steer, model, mix),
@@ -195,13 +213,28 @@ class VideoRequest:
         }
         method, watched = self.fitted_method, (observe, dense)
         if method.rebuilt is not None:
-            past = RebuiltContext(model, bank, method.rebuilt, recoder, *watched)
+            past = RebuiltContext(backbone, bank, method.rebuilt, recoder, *watched)
         else:
-            past = KeptContext(model, bank, method.switch, method.shots, *watched)
+            past = KeptContext(backbone, bank, method.switch, method.shots, *watched)
         if self.family.joint:
             return JointRollout(context=past, **parts)
         first, holds = self.family.first_denoising, self.family.holds_image
         return Rollout(context=past, first=first, holds_image=holds, **parts)
+
+    def _spread(
+        self, model: VideoModel, batch: int, ranks: Ranks | None
+    ) -> tuple[Backbone, CacheBank]:
+        """Return what computes this rank's tokens, and the caches of its heads."""
+        if ranks is None:
+            return model, CacheBank(self.plan(model, batch), model.device)
+        plan = self.plan(model, batch, ranks.size, ranks.rank)
+        exchange = Exchange(ranks, plan.deal, plan.rope.grid.tokens_per_frame)
+        return Spreading(model, exchange), CacheBank(plan, model.device, ranks)
+
+    def _led(self, recoder: Recoder | None, ranks: Ranks) -> Recoder | None:
+        """Return what encodes pictures where the first rank alone can."""
+        there = self.recodes and (recoder is not None or not ranks.leads)
+        return LedRecoder(ranks, recoder) if there else None
 
     def _told(self, model: VideoModel, prompts: PromptSchedule, mix: Mix | None) -> PromptSchedule:
         """Return prompts as the model takes them."""

@@ -64,8 +64,12 @@ class Stream:
 
 
 @contextmanager
-def sturdy_streams() -> Iterator[Stream]:
-    """Put such streams in the place of stdout and stderr; lend that of stdout."""
+def sturdy_streams(quiet: bool = False) -> Iterator[Stream]:
+    """Put such streams in the place of stdout and stderr; lend that of stdout.
+
+    Args:
+        quiet: nothing is passed on: another process says it.
+    """
     # a file opened later would get the number of a closed stream, and what is printed there
     for number in range(3):
         try:
@@ -73,7 +77,7 @@ def sturdy_streams() -> Iterator[Stream]:
         except OSError:
             os.open(os.devnull, os.O_RDWR)
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (Stream(stream) for stream in before)
+    sys.stdout, sys.stderr = (Stream(None if quiet else stream) for stream in before)
     out, err = sys.stdout, sys.stderr
     try:
         yield out

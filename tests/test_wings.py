@@ -18,10 +18,9 @@ FLOORS = {
             ("heads", "inspection", "reel", "words", "autoencoders"),
             ("generation",),
         ),
-        *(("joint_rollout",), ("rollout",), ("contexts",), ("attention",)),
+        *(("joint_rollout", "leading"), ("rollout",), ("contexts",), ("attention",)),
         *(("memory", "models", "decoding"), ("methods",), ("telemetry", "video", "crews")),
-        ("bounds",),
-        ("files",),
+        *(("bounds",), ("ranks",), ("files",)),
         ("device", "errors", "stopping", "streams", "version"),
     ),
     "headforcing_core.demo": (

@@ -12,6 +12,7 @@ from ..errors import TOLD, sentence
 from ..stopping import stopping_once
 from ..streams import sturdy_streams
 from . import batch, compare, demo, drift, generate, inspect, plan, profile
+from .together import follows, together
 
 INTERRUPTED = 130
 FAILED = 2
@@ -19,7 +20,7 @@ FAILED = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 refused or failed, 130 interrupted."""
-    with sturdy_streams() as out:
+    with sturdy_streams(quiet=follows()) as out:
         options = _parser().parse_args(arguments)
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr, force=True)
         code = _run(options)
@@ -32,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     try:
-        with stopping_once():
-            return options.run(options)
+        with stopping_once(), together(options) as ranks:
+            return options.run(options) if ranks is None else generate.run(options, ranks)
     except KeyboardInterrupt:
         return INTERRUPTED
     except TOLD as error:

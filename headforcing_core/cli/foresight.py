@@ -26,6 +26,7 @@ def foreseen(
     prompts: int = 1,
     batch: int = 1,
     vae: PublishedVae | None = None,
+    ranks: int = 1,
 ) -> Forecast:
     """Return what is known of a run; of the model's file only the shapes are read.
 
@@ -34,6 +35,7 @@ def foreseen(
         prompts: one after the other; the keys of all are kept from the beginning.
         batch: videos side by side.
         vae: what turns latents into pictures beside it.
+        ranks: processes that make the video together.
 
     Raises:
         ValueError: if the file is no model that can be run, or the request does not fit it.
@@ -53,7 +55,7 @@ def foreseen(
             return vae.room(rows, columns, dtype, chunk)
 
     tokens = prompts * options.text_tokens
-    return Forecast(request, sizes, tokens, device, decoding, batch=batch)
+    return Forecast(request, sizes, tokens, device, decoding, batch=batch, ranks=ranks)
 
 
 def published_of(options: argparse.Namespace, family: Family) -> Published:
@@ -75,17 +77,20 @@ def check_before(
     prompts: int = 1,
     batch: int = 1,
     vae: PublishedVae | None = None,
+    ranks: int = 1,
 ) -> str:
     """Refuse what cannot fit here; return what the run will take, as lines of text.
 
     Args:
-        prompts, batch, vae: see ``foreseen``.
+        prompts, batch, vae, ranks: see ``foreseen``.
 
     Raises:
         ValueError: if the file is no model that can be run.
         RuntimeError: if there is not enough memory, and ``options.anyway`` does not say to try.
     """
-    forecast = foreseen(options, request, device, prompts=prompts, batch=batch, vae=vae)
+    forecast = foreseen(
+        options, request, device, prompts=prompts, batch=batch, vae=vae, ranks=ranks
+    )
     free = free_in(forecast)
     try:
         # a start has its size

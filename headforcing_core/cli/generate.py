@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,11 +25,13 @@ from ..models import (
     WanConfig,
     WanModel,
 )
+from ..ranks import Ranks
 from ..reel import GIVEN, Film
 from ..rollout import Begun, FinishedChunk
 from ..video import PromptSchedule, parse_prompts, schedule_of
 from .beginning import given_frames, gone_on, recoder
 from .earlier import Earlier, filled, is_video
+from .following import follow, lead
 from .foresight import check_before, published_of
 from .inputs import check_inputs
 from .live import TypedPrompts, add_live_option, check_live_option
@@ -113,9 +116,31 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     return parser
 
 
-def run(options: argparse.Namespace) -> int:
-    make(*checked(options))
+def run(options: argparse.Namespace, ranks: Ranks | None = None) -> int:
+    """Make the video, alone or with others: those that do not lead read and write nothing."""
+    if ranks is None or ranks.leads:
+        make(*checked(options), Company(ranks=ranks))
+    else:
+        follow(options, ranks)
     return 0
+
+
+@dataclass(frozen=True)
+class Company:
+    """Who a video is made for, and with.
+
+    Args:
+        worker: is told the frames of every chunk, and keeps the model for the next; None: nobody.
+        ranks: that make it together; None: this process makes it alone.
+    """
+
+    worker: Worker | None = None
+    ranks: Ranks | None = None
+
+    @property
+    def size(self) -> int:
+        """How many processes make it."""
+        return 1 if self.ranks is None else self.ranks.size
 
 
 def checked(
@@ -142,13 +167,9 @@ def make(
     options: argparse.Namespace,
     request: VideoRequest,
     earlier: Earlier | None,
-    by: Worker | None = None,
+    company: Company,
 ) -> None:
-    """Make the video, and write what is to be written.
-
-    Args:
-        by: is told the frames of every chunk, and keeps the model for the next; None: nobody.
-    """
+    """Make the video, and write what is to be written."""
     out = None if options.out is None else Path(options.out).absolute()
     copies = 0 if out is None else COPIES
     check_room("the latents", copies * _size(request), "cpu", SHORTER)
@@ -161,7 +182,7 @@ def make(
                 refuse_held(place.parent)
                 held.enter_context(claimed(place))
                 clear_leftovers(place)
-        _generate(options, request, out, film, earlier, by)
+        _generate(options, request, out, film, earlier, company)
 
 
 def _generate(
@@ -170,7 +191,7 @@ def _generate(
     out: Path | None,
     film: Film | None,
     earlier: Earlier | None,
-    by: Worker | None,
+    company: Company,
 ) -> None:
     device = choose_device(options.device)
     words = _words(options, request, earlier)
@@ -180,12 +201,13 @@ def _generate(
     said = () if words is None else words.prompts
     prompts = embedded(options, config) if words is None else None
     batch = 1 if prompts is None else prompts.texts[0].shape[0]
-    plan = check_before(options, request, device, len(said) or 1, batch, vae)
+    many, worker = company.size, company.worker
+    plan = check_before(options, request, device, len(said) or 1, batch, vae, many)
     if words is not None:
         prompts = words.schedule(request.clock, options.text_tokens, device)
     if film is not None and batch > 1:
         raise ValueError(f"--video must come with one embedding, got {batch} side by side")
-    model = load_model(options, request.family, device, {} if by is None else by.kept)
+    model = load_model(options, request.family, device, None if worker is None else worker.kept)
     settings = {**settings_of_run(options, request, model, earlier), "schedule": plain(said)}
     tell_map(request, settings)
     _check_beside(request, model, batch, out)
@@ -199,12 +221,12 @@ def _generate(
     kept, begun = gone_on(left, request, given, (batch, model.config.in_dim))
     typed = None if options.prompts_from is None else TypedPrompts.begin(request)
     way = RunOnTheWay(*(options, request, model, settings, left, kept, frames, words, typed, film))
-    rollout = request.rollout(
-        model, prompts, recoder=recoder(request, pictures), steer=typed and way.steer
-    )
+    lead(company.ranks, request, model, prompts, begun, typed is not None)
+    encodes, steer = recoder(request, pictures), typed and way.steer
+    rollout = request.rollout(model, prompts, recoder=encodes, steer=steer, ranks=company.ranks)
     rollout.check(frames)
     log.info(plan)
-    _record(way, rollout, out, begun, prompts, pictures, by)
+    _record(way, rollout, out, begun, prompts, pictures, worker)
 
 
 def _record(
@@ -214,14 +236,14 @@ def _record(
     begun: Begun | None,
     prompts: PromptSchedule,
     pictures: Autoencoder | None,
-    by: Worker | None,
+    worker: Worker | None,
 ) -> None:
     """Run the rollout to its files."""
 
     def watch(done: FinishedChunk) -> None:
         way.finished(done)
-        if by is not None:
-            by.tell(len(done.chunk))
+        if worker is not None:
+            worker.tell(len(done.chunk))
 
     request, video = way.request, way.request.family.video
     said = () if way.words is None else way.words.prompts

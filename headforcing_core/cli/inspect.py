@@ -13,9 +13,17 @@ import torch
 
 from ..bounds import check_frames, check_within
 from ..device import GIB
-from ..inspection import STAND_IN, ChunkInspected, Reading, budgets, check_work, inspect
+from ..inspection import (
+    STAND_IN,
+    ChunkInspected,
+    Reading,
+    balances,
+    budgets,
+    check_work,
+    inspect,
+)
 from ..memory import ArenaPlan
-from ..methods import NAMES, Method, read_head_map, settings_named, with_values
+from ..methods import MOST_HEADS, NAMES, Method, read_head_map, settings_named, with_values
 from ..models import FAMILY_NAMES, Family, family_named, published_sizes
 from ..video import ChunkClock, Rope
 
@@ -50,6 +58,13 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--map", metavar="FILE", help="a head map, to count heads of each type")
     add("--width", type=int, default=832, metavar="N", help="pixels (default 832)")
     add("--height", type=int, default=480, metavar="N", help="pixels (default 480)")
+    add(
+        "--ranks",
+        type=int,
+        default=1,
+        metavar="N",
+        help="without METHOD: how even each is on so many devices",
+    )
     add("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
     return parser
@@ -63,9 +78,13 @@ def run(options: argparse.Namespace) -> int:
     grid = config.grid(*family.video.latent_size(options.width, options.height))
     rope = Rope(config.geometry.head_dim, grid)
     check_frames("--frames", options.frames, 1)
+    check_within("--ranks", options.ranks, 1, MOST_HEADS)
     if options.method is None:
-        sys.stdout.write(_table(family, rope, options))
+        told = _table if options.ranks == 1 else _balances
+        sys.stdout.write(told(family, rope, options))
         return 0
+    if options.ranks > 1:
+        raise ValueError("--ranks must come without METHOD, got both; headforcing plan takes both")
     settings = with_values(settings_named(options.method), options.set or [])
     clock = ChunkClock.covering(options.frames, options.chunk)
     method = family.fitting(settings.build(options.chunk)).on_grid(grid.tokens_per_frame)
@@ -107,6 +126,25 @@ def _table(family: Family, rope: Rope, options: argparse.Namespace) -> str:
         f"| `{cost.method}` | {cost.attended:.0f} | {cost.attended / window:.0%} | "
         f"{cost.bytes / GIB:.2f} | {cost.in_all / GIB:.2f} |"
         for cost in costs
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _balances(family: Family, rope: Rope, options: argparse.Namespace) -> str:
+    """Return how even each method is on several ranks, as Markdown or JSON."""
+    family, config = replace(family, frames_per_chunk=options.chunk), published_sizes(family)
+    rows = list(balances(config, family, rope, options.frames, options.ranks, torch.bfloat16))
+    if options.json:
+        return json.dumps([asdict(row) for row in rows], indent=1) + "\n"
+    lines = [
+        f"| method | fullest of {options.ranks} ranks, of the mean | dealt by count | its caches, "
+        "GiB | of all |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| `{row.method}` | {row.dealt:.3f} | {row.by_count:.3f} | {row.bytes / GIB:.2f} | "
+        f"{row.share:.0%} |"
+        for row in rows
     ]
     return "\n".join(lines) + "\n"
 

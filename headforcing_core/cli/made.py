@@ -75,7 +75,8 @@ def make(worker: Worker, job: Job, folder: str, run: str) -> Made:
         (place / job.file).unlink(missing_ok=True)
     warnings, begin = [], time.perf_counter()
     with _logged(place / LOGS / f"{job.name}.log", warnings):
-        generate.make(*generate.checked(job.options(place, worker.device)), by=worker)
+        checked = generate.checked(job.options(place, worker.device))
+        generate.make(*checked, generate.Company(worker))
     files = {str(f.relative_to(place)): f for f in _files(job, place)}
     sizes = {name: file.stat().st_size for name, file in files.items()}
     contents = {} if shared else {name: file.read_bytes() for name, file in files.items()}

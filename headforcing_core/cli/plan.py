@@ -12,7 +12,17 @@ import torch
 
 from ..bounds import check_within
 from ..device import GIB, choose_device
-from ..inspection import Forecast, Free, check_fits, free_in, table
+from ..inspection import (
+    CARDS,
+    Forecast,
+    Free,
+    Shares,
+    check_fits,
+    free_in,
+    table,
+    told_shares,
+)
+from ..methods import MOST_HEADS
 from ..models import WAN_TEXT_TOKENS
 from .foresight import foreseen
 from .loading import add_loading_options
@@ -44,6 +54,13 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--text-tokens", metavar="N", type=int, default=WAN_TEXT_TOKENS, help="rows of a prompt")
     add_loading_options(parser)
     add("--free", metavar="GIB", type=float, help="for a GPU that is not here, with so much free")
+    add(
+        "--ranks",
+        metavar="N",
+        type=int,
+        default=1,
+        help="on so many devices, by torchrun: how even, what is swapped, about how fast",
+    )
     add("--json", action="store_true", help="print JSON, sizes in bytes")
     parser.set_defaults(run=run, seed=0)
     return parser
@@ -51,13 +68,21 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     device = _device(options)
+    check_within("--ranks", options.ranks, 1, MOST_HEADS)
     from_file = options.model is not None
     if not from_file:
         options.model = options.family = options.family or FAMILY
     vae = None if options.vae is None else vae_of(options)
-    forecast = foreseen(options, request_of(options), device, from_file, vae=vae)
+    request, ranks = request_of(options), options.ranks
+    forecast = foreseen(options, request, device, from_file, vae=vae, ranks=ranks)
     free = free_in(forecast) if options.free is None else _free(options.free, forecast)
-    sys.stdout.write(_as_json(forecast, free) if options.json else table(forecast, free))
+    shares = None
+    if options.ranks > 1:
+        shares = Shares(forecast.sizes.config, forecast.plan, options.text_tokens)
+    if options.json:
+        sys.stdout.write(_as_json(forecast, free, shares))
+    else:
+        sys.stdout.write(table(forecast, free) + (told_shares(shares) if shares else ""))
     sys.stdout.flush()
     check_fits(forecast, free)
     if not options.json:
@@ -77,7 +102,7 @@ def _free(gib: float, forecast: Forecast) -> Free:
     return {device: ceil(gib * GIB)}
 
 
-def _as_json(forecast: Forecast, free: Free) -> str:
+def _as_json(forecast: Forecast, free: Free, shares: Shares | None) -> str:
     width, height = forecast.size
     told = {
         "method": forecast.request.fitted_method.name,
@@ -91,4 +116,15 @@ def _as_json(forecast: Forecast, free: Free) -> str:
         "peak": {place: forecast.peak(place) for place in forecast.places},
         "free": dict(free),
     }
+    if shares is not None:
+        told["ranks"] = {
+            "caches": shares.bytes,
+            "fullest_of_mean": shares.balance,
+            "fullest_of_mean_by_count": shares.balance_by_count,
+            "collectives_per_call": shares.traffic.collectives,
+            "sent_per_call": [shares.traffic.sent(rank) for rank in range(shares.ranks)],
+            "estimated_times_as_fast": {
+                f"{link / 1e9:g} GB/s": shares.faster(CARDS, link) for link in CARDS.links
+            },
+        }
     return json.dumps(told, indent=1) + "\n"

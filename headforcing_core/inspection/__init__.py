@@ -6,12 +6,17 @@ from .fitting import Free, check_fits, free_in
 from .forecast import Forecast, ModelSizes, Row, table
 from .portraits import Piece, Portrait, portrait
 from .readings import STAND_IN, ChunkInspected, Reading, inspect
+from .shares import CARDS, CREWS, Balance, Cards, Shares, balances, told_shares
 from .work import check_work
 
 __all__ = [
+    "CARDS",
+    "CREWS",
     "SETTLED",
     "STAND_IN",
+    "Balance",
     "Budget",
+    "Cards",
     "ChunkInspected",
     "Cost",
     "Forecast",
@@ -21,6 +26,8 @@ __all__ = [
     "Portrait",
     "Reading",
     "Row",
+    "Shares",
+    "balances",
     "budgets",
     "check_fits",
     "check_work",
@@ -30,4 +37,5 @@ __all__ = [
     "map_of",
     "portrait",
     "table",
+    "told_shares",
 ]

@@ -8,6 +8,7 @@ import torch
 
 from ..memory import CachePlan
 from ..models import WanConfig
+from ..ranks import CARRIED
 from .moments import Moments
 
 FLOAT = torch.float32.itemsize
@@ -47,19 +48,27 @@ class Activations:
 
     @property
     def bytes(self) -> int:
-        moments = [Moments(self.plan, group, self.frames) for group in self.plan.groups]
+        held = [group for group in self.plan.own if group.heads]
+        moments = [Moments(self.plan, group, self.frames) for group in held]
         study = max(moment.study for moment in moments)
         stage = max(moment.stage for moment in moments)
         rotated = 6 * self._token
         call = (
-            self._write,
+            self._write + self._swapped,
             rotated + study,
             rotated + stage + (self._token if self._per_frame else 0),
             self._read,
             self._feed_forward,
         )
-        described = sum(moment.described(self.config.in_dim) for moment in moments)
+        # of the heads of all ranks: each of them compares frames
+        every = [Moments(self.plan, group, self.frames) for group in self.plan.groups]
+        described = sum(moment.described(self.config.in_dim) for moment in every)
         return self._kept + described + max(*call, *(moment.commit for moment in moments))
+
+    @property
+    def _swapped(self) -> int:
+        """What ranks give and take before attention, beside what they have."""
+        return 0 if self.plan.ranks == 1 else 4 * CARRIED * self._token
 
     @property
     def _kept(self) -> int:
@@ -72,7 +81,8 @@ class Activations:
 
     @property
     def _rows(self) -> int:
-        return self.plan.batch * self.frames * self.plan.rope.grid.tokens_per_frame
+        page = -(-self.plan.rope.grid.tokens_per_frame // self.plan.ranks)
+        return self.plan.batch * self.frames * page
 
     @property
     def _token(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -62,25 +62,14 @@ def budgets(
         frames: of the video, for the method that keeps everything.
         dtype: of weights and caches.
     """
-    geometry, frames_per_chunk = config.geometry, family.frames_per_chunk
     sizes, rows = ModelSizes.plain(config, dtype), []
-    # what a budget costs is told even where there are no positions for all of it
-    lenient = replace(family, horizon=MOST_FRAMES)
-    every = ChunkClock.covering(frames, frames_per_chunk).total_frames
-    for name in NAMES:
-        try:
-            method = family.fitting(settings_named(name).build(frames_per_chunk))
-        except ValueError:  # of another kind, or of no such chunks
-            continue
-        method = method.fitted(every, frames_per_chunk)
-        plans = {t: ArenaPlan(rule, frames_per_chunk, rope) for t, rule in method.rules.items()}
-        counts = heads_of(method, geometry)
-        clock = ChunkClock.covering(min(every, SETTLED * frames_per_chunk), frames_per_chunk)
+    for name, request in requests_of(config, family, rope, frames):
+        method, every = request.method, request.frames
+        plans = {t: ArenaPlan(r, family.frames_per_chunk, rope) for t, r in method.rules.items()}
+        counts = heads_of(method, config.geometry)
+        settled = min(every, SETTLED * family.frames_per_chunk)
+        clock = ChunkClock.covering(settled, family.frames_per_chunk)
         *_, late = inspect(method, clock, family.horizon, plans, dtype.itemsize)
-        grid, own_map = rope.grid, map_of(method, geometry)
-        request = VideoRequest(
-            lenient, every, grid.rows, grid.columns, 0, method=method, head_map=own_map
-        )
         forecast = Forecast(request, sizes, WAN_TEXT_TOKENS, DEVICE)
         rows.append(
             Budget(
@@ -94,6 +83,28 @@ def budgets(
             )
         )
     return rows
+
+
+def requests_of(
+    config: WanConfig, family: Family, rope: Rope, frames: int
+) -> Iterator[tuple[str, VideoRequest]]:
+    """Yield a video of every method that ships and makes sense with a family's models.
+
+    Its head map is ``map_of``. Args: see ``budgets``.
+    """
+    frames_per_chunk, grid = family.frames_per_chunk, rope.grid
+    # what a budget costs is told even where there are no positions for all of it
+    lenient = replace(family, horizon=MOST_FRAMES)
+    every = ChunkClock.covering(frames, frames_per_chunk).total_frames
+    for name in NAMES:
+        try:
+            method = family.fitting(settings_named(name).build(frames_per_chunk))
+        except ValueError:  # of another kind, or of no such chunks
+            continue
+        method = method.fitted(every, frames_per_chunk)
+        head_map = map_of(method, config.geometry)
+        size = grid.rows, grid.columns
+        yield name, VideoRequest(lenient, every, *size, 0, method=method, head_map=head_map)
 
 
 def heads_of(method: Method, geometry: ModelGeometry) -> Mapping[str, int]:

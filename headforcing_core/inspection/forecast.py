@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil, prod
 
@@ -85,9 +85,11 @@ class Forecast:
             there, in bytes, weights included.
         images: whether all pictures are handed over at once, as ComfyUI's IMAGE.
         batch: videos side by side.
+        ranks: processes that make the video together, each with a device of its own, unless that is
+            the host. What is told of the device is told of the fullest.
 
     Raises:
-        ValueError: if the request does not fit the model.
+        ValueError: if the request does not fit the model, or there are too many ranks.
     """
 
     request: VideoRequest
@@ -97,13 +99,16 @@ class Forecast:
     decoding: Callable[[int, int], int] | None = None
     images: bool = False
     batch: int = 1
+    ranks: int = 1
 
     def __post_init__(self) -> None:
         _ = self.plan  # refuses what does not fit
 
     @cached_property
     def plan(self) -> CachePlan:
-        return self.request.plan(self.sizes, self.batch)
+        plan = self.request.plan(self.sizes, self.batch, self.ranks)
+        every = (replace(plan, rank=rank) for rank in range(self.ranks))
+        return plan if self.ranks == 1 else max(every, key=lambda one: one.bytes)
 
     @property
     def frames(self) -> int:
@@ -131,7 +136,7 @@ class Forecast:
     def caches(self) -> Mapping[str, int]:
         """Bytes of the caches by type of head; together they are ``plan.bytes``."""
         found: dict[str, int] = {}
-        for group in self.plan.groups:
+        for group in self.plan.own:
             heads = self.batch * sum(map(len, group.heads.values()))
             own = heads * self.plan.arena(group).bytes(self.sizes.dtype.itemsize)
             found[group.type] = found.get(group.type, 0) + own
@@ -183,11 +188,13 @@ class Forecast:
         resident, (place, *_) = self.sizes.resident_bytes, self.places
         weights = self.sizes.weights_bytes if resident is None else resident
         whole = resident in (None, self.sizes.weights_bytes)
+        # ranks on one device: the host
+        many = self.ranks if place == HOST else 1
         rows = [
-            *(Row("caches", f"caches, {t}", n, place) for t, n in self.caches.items()),
-            Row("text", "text in every layer", self.text_bytes, place),
-            Row("weights", "weights" if whole else "weights, at least", weights, place),
-            Row("activations", "activations, about", self.activation_bytes, place),
+            *(Row("caches", f"caches, {t}", many * n, place) for t, n in self.caches.items()),
+            Row("text", "text in every layer", many * self.text_bytes, place),
+            Row("weights", "weights" if whole else "weights, at least", many * weights, place),
+            Row("activations", "activations, about", many * self.activation_bytes, place),
             Row("decoding", "decoding", self.decode_bytes, place),
             Row("latents", "latents", COPIES * self.latent_bytes, HOST),
             Row("pictures", "pictures at once", self.picture_bytes * self.images, HOST),

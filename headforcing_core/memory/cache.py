@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..methods import Switch
+from ..ranks import Ranks
 from ..video import Chunk
 from .arena import Arena
 from .cache_plan import CachePlan
@@ -26,13 +27,22 @@ class CacheBank:
     nothing that is remembered, and committed, which makes it part of the past.
     """
 
-    def __init__(self, plan: CachePlan, device: torch.device | str = "cpu"):
+    def __init__(
+        self,
+        plan: CachePlan,
+        device: torch.device | str = "cpu",
+        ranks: Ranks | None = None,
+    ):
         """Allocate everything the video will ever need.
+
+        Args:
+            ranks: that make the video, of which this one has the heads that ``plan`` says; None:
+                this process has all.
 
         Raises:
             RuntimeError: if the device has not that much memory.
         """
-        self.plan = plan
+        self.plan, self._ranks = plan, ranks
         self.ledgers = tuple(
             Ledger(group.rule, plan.frames_per_chunk, plan.horizon) for group in plan.groups
         )
@@ -50,7 +60,7 @@ class CacheBank:
         self._begin()
 
     def _begin(self, first: Chunk | None = None) -> None:
-        self._scoring = Scoring(self.ledgers, self.layers, self.plan.rope.grid, self.plan.online)
+        self._scoring = Scoring(self.plan, self.ledgers, self.layers, self._ranks)
         self._first = first or Chunk(0, 0, 0)
         self._scenes: tuple[int, ...] = (0,)
         self._shot = self._shift = 0

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 
 from ..device import check_room, no_room
 from ..methods import UNDECIDED, DummyTypes, HeadRule, Method
 from ..methods.middles import Episodes
+from ..ranks import Deal, balanced, check_ranks
 from ..video import ModelGeometry, Rope
 from .arena_plan import ArenaPlan
-from .groups import HeadGroup
+from .groups import HeadGroup, own_groups
 
 # each is a number of Python's for a moment: all of them half a GiB, and seconds
 MOST_PAIRS = 2_000_000
@@ -56,6 +58,8 @@ class CachePlan:
         dtype: of keys and values; the model's own.
         method: whose rules heads may follow later, where their types are told apart online.
         ahead: chunks that are denoised together; None: one at a time.
+        deal: which rank has which heads, where several make the video; None: this process has all.
+        rank: whose heads are meant by everything that is said of rows and bytes.
 
     Raises:
         ValueError: if a head would see more frames than there are positions for.
@@ -70,6 +74,8 @@ class CachePlan:
     dtype: torch.dtype = torch.float32
     method: Method | None = None
     ahead: Ahead | None = None
+    deal: Deal | None = None
+    rank: int = 0
 
     def __post_init__(self) -> None:
         self._check_pairs()
@@ -110,14 +116,62 @@ class CachePlan:
         undecided = any(group.type == UNDECIDED for group in self.groups)
         return self.method.online if self.method and undecided else None
 
+    @property
+    def ranks(self) -> int:
+        return 1 if self.deal is None else self.deal.ranks
+
+    def dealt(self, ranks: int, rank: int = 0) -> CachePlan:
+        """Return the plan of one of several ranks, dealt so that they read as much as each other.
+
+        Raises:
+            ValueError: if there are more ranks than heads of a layer, or tokens of a frame.
+        """
+        if ranks == 1:
+            return self
+        check_ranks(ranks, self.geometry.heads, self.rope.grid.tokens_per_frame)
+        return replace(self, deal=balanced(self.loads, ranks, self._sizes), rank=rank)
+
+    @cached_property
+    def loads(self) -> list[list[int]]:
+        """Most tokens that each head reads at a time, ``[layer][head]``, its chunk's own included.
+
+        Of heads that are told apart online, before they are.
+        """
+        return self._by_head(lambda g: self._ahead_rows(g) if self.ahead else self.arena(g).rows)
+
+    @property
+    def _sizes(self) -> list[list[int]]:
+        """Bytes of each head, ``[layer][head]``."""
+        return self._by_head(lambda group: self.arena(group).bytes(self.dtype.itemsize))
+
+    def _by_head(self, of: Callable[[HeadGroup], int]) -> list[list[int]]:
+        found = [[0] * self.geometry.heads for _ in range(self.geometry.layers)]
+        for group in self.groups:
+            number = of(group)
+            for layer, heads in group.heads.items():
+                for head in heads:
+                    found[layer][head] = number
+        return found
+
+    @cached_property
+    def own(self) -> tuple[HeadGroup, ...]:
+        """The groups with this rank's heads alone, numbered among themselves in every layer."""
+        return self.groups if self.deal is None else own_groups(self.groups, self.deal, self.rank)
+
+    def heads_in(self, layer: int) -> int:
+        """Return how many heads this rank has in a layer."""
+        if self.deal is None:
+            return self.geometry.heads
+        return self.deal.counts(layer)[self.rank]
+
     def arena(self, group: HeadGroup) -> ArenaPlan:
         """Return the room that each head of a group needs."""
         return ArenaPlan(group.rule, self.frames_per_chunk, self.rope)
 
     @property
     def bytes(self) -> int:
-        """All that is allocated, side buffers included."""
-        heads = ((g, sum(map(len, g.heads.values()))) for g in self.groups)
+        """All that is allocated, side buffers included; of this rank alone."""
+        heads = ((g, sum(map(len, g.heads.values()))) for g in self.own)
         kept = sum(n * self.arena(g).bytes(self.dtype.itemsize) for g, n in heads)
         window = 2 * self.window_rows * self.geometry.head_dim * self.dtype.itemsize
         return self.batch * (kept + window)
@@ -128,7 +182,7 @@ class CachePlan:
         if self.ahead is None:
             return 0
         return max(
-            sum(self._ahead_rows(g) * len(g.heads.get(layer, ())) for g in self.groups)
+            sum(self._ahead_rows(g) * len(g.heads.get(layer, ())) for g in self.own)
             for layer in range(self.geometry.layers)
         )
 
@@ -158,4 +212,4 @@ class CachePlan:
 
     def pool_rows(self, layer: int) -> int:
         """Return the tokens that the heads of one layer can read."""
-        return sum(self.arena(g).rows * len(g.heads.get(layer, ())) for g in self.groups)
+        return sum(self.arena(g).rows * len(g.heads.get(layer, ())) for g in self.own)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..methods import ALL_HEADS, UNDECIDED, HeadMap, HeadRule, Method
 from ..methods.middles import Episodes, Scope
+from ..ranks import Deal
 from ..video import ModelGeometry
 
 
@@ -45,6 +46,26 @@ def group_heads(
         rule = method.rules[type_]
         groups += [HeadGroup(type_, rule, share) for share in _shares(rule, heads)]
     return tuple(groups)
+
+
+def own_groups(groups: tuple[HeadGroup, ...], deal: Deal, rank: int) -> tuple[HeadGroup, ...]:
+    """Return all groups, each with the heads of one rank, counted from 0 in every layer."""
+    number = {
+        (layer, head): n
+        for layer, ranks in enumerate(deal.heads)
+        for n, head in enumerate(ranks[rank])
+    }
+    return tuple(replace(group, heads=_numbered(group.heads, number)) for group in groups)
+
+
+def _numbered(
+    heads: Mapping[int, tuple[int, ...]], number: Mapping[tuple[int, int], int]
+) -> dict[int, tuple[int, ...]]:
+    every = {
+        layer: tuple(number[layer, head] for head in those if (layer, head) in number)
+        for layer, those in heads.items()
+    }
+    return {layer: those for layer, those in every.items() if those}
 
 
 def check_map(method: Method, head_map: HeadMap | None) -> None:

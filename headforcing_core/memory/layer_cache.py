@@ -48,6 +48,7 @@ class LayerCache:
 
     Args:
         k, v: ``[B, rows, D]``, the pool: head after head, those of a group beside each other.
+        heads: of the layer; where several ranks make the video, of this one.
     """
 
     def __init__(self, k: Tensor, v: Tensor, shares: list[Share], heads: int):
@@ -73,18 +74,18 @@ class LayerCache:
         shape = (plan.batch, plan.pool_rows(layer), plan.geometry.head_dim)
         k, v = (torch.zeros(shape, dtype=plan.dtype, device=device) for _ in range(2))
         shares, start = [], 0
-        for ledger, group in zip(ledgers, plan.groups, strict=True):
+        for ledger, group in zip(ledgers, plan.own, strict=True):
             heads = group.heads.get(layer, ())
             if not heads:
                 continue
             room = plan.arena(group)
             own = slice(start, start + len(heads) * room.rows)
             parts = (x[:, own].unflatten(1, (len(heads), room.rows)) for x in (k, v))
-            whole = heads == tuple(range(plan.geometry.heads))
+            whole = heads == tuple(range(plan.heads_in(layer)))
             index = None if whole else send(torch.tensor(heads), device)
             shares.append(Share(ledger, heads, index, start, Arena(room, *parts, rotations)))
             start = own.stop
-        return cls(k, v, shares, plan.geometry.heads)
+        return cls(k, v, shares, plan.heads_in(layer))
 
     def write(
         self, chunk: Chunk, q: Tensor, k: Tensor, v: Tensor, rotation: Rotation, rows: Tensor

@@ -75,7 +75,10 @@ class OpenChunk:
         }
         tables = [span_table(each, "cpu") for each in spans.values()]
         tables += [torch.tensor(layer.chunk_rows(), dtype=torch.int32) for layer in self._layers]
-        sent = send(torch.cat(tables), device).split([len(table) for table in tables])
+        # ranks of several may have more heads in one layer than in another
+        sent = send(torch.cat([table.flatten() for table in tables]), device)
+        parts = sent.split([table.numel() for table in tables])
+        sent = [part.view(table.shape) for part, table in zip(parts, tables, strict=True)]
         at = dict(zip(spans, sent, strict=False))
         rows = {place: HeadRows(own, at[place]) for place, own in spans.items()}
         return rows, sent[len(spans) :]

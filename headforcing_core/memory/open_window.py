@@ -83,9 +83,11 @@ class OpenWindow:
         }
         spans, tables = zip(*map(self._laid_out, layers), strict=True)
         # for all layers in one transfer: of each its spans, then the rows of its own frames
-        sent = send(torch.cat(tables), k.device).split([3, len(chunk)] * len(layers))
-        self._rows = [HeadRows(own, at) for own, at in zip(spans, sent[::2], strict=True)]
-        self._own = sent[1::2]
+        sent = send(torch.cat([table.flatten() for table in tables]), k.device)
+        parts = zip(sent.split([table.numel() for table in tables]), tables, strict=True)
+        sent = [part.view(table.shape).split([3, len(chunk)]) for part, table in parts]
+        self._rows = [HeadRows(own, at) for own, (at, _) in zip(spans, sent, strict=True)]
+        self._own = [rows for _, rows in sent]
 
     def _past(self, share: Share) -> int:
         """Return the tokens of the past that a head of a share reads."""

@@ -15,7 +15,7 @@ from .baselines import (
 from .families import KreaHeads, KreaRealtime, LongLive2, RewardForcing, RollingForcing
 from .forcing_kv import ForcingKV
 from .head_forcing import HeadForcing
-from .head_map import Evidence, HeadMap
+from .head_map import MOST_HEADS, Evidence, HeadMap
 from .head_map_files import (
     PUBLISHED,
     map_text,
@@ -36,6 +36,7 @@ from .switch import Switch, SwitchRule
 __all__ = [
     "ALL_HEADS",
     "METHODS",
+    "MOST_HEADS",
     "NAMES",
     "PUBLISHED",
     "UNDECIDED",

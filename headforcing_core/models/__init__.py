@@ -26,6 +26,7 @@ from .lora import ADAPTER_WRAPPERS, Adapter, Lora, check_strength
 from .published import HEADS_KEY, PREDICTS_KEY, Published, read_published, weight_shapes
 from .quantised import FP8, is_fp8, quantised_layers
 from .recognition import choose_family, recognise
+from .spreading import Spreading
 from .stored_weights import (
     SCALED,
     StoredWeight,
@@ -35,7 +36,8 @@ from .stored_weights import (
     read_weight,
     told_apart,
 )
-from .wan import CLEAN_LATENT, WanConfig, WanModel, WanText
+from .wan import WanModel, WanText
+from .wan_config import CLEAN_LATENT, WanConfig
 from .weight_names import ROOT, memory_name, wan_names
 
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "Family",
     "Lora",
     "Published",
+    "Spreading",
     "StoredWeight",
     "TwoExperts",
     "WanConfig",

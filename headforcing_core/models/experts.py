@@ -10,7 +10,9 @@ from torch import Tensor
 
 from ..video import CLEAN, NoiseLevel, each_frame
 from .backbone import Attend
-from .wan import WanConfig, WanModel, WanText
+from .spreading import Spread
+from .wan import WanModel, WanText
+from .wan_config import WanConfig
 from .weight_names import memory_name
 
 
@@ -84,8 +86,9 @@ class TwoExperts:
         level: NoiseLevel | Sequence[NoiseLevel],
         text: TwoTexts,
         attend: Attend,
+        spread: Spread | None = None,
     ) -> Tensor:
         # an image that is held clean beside frames that are denoised is in a draft
         if all(each == CLEAN for each in each_frame(level, noisy.shape[2])):
-            return self.memory.predict_clean(noisy, level, text.memory, attend)
-        return self.denoiser.predict_clean(noisy, level, text.denoiser, attend)
+            return self.memory.predict_clean(noisy, level, text.memory, attend, spread)
+        return self.denoiser.predict_clean(noisy, level, text.denoiser, attend, spread)

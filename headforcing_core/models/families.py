@@ -11,7 +11,7 @@ from ..files import WRAPPERS
 from ..methods import KreaRealtime, LongLive2, PositionRule, RewardForcing, RollingForcing
 from ..video import VideoFormat
 from .family import Family
-from .wan import WanConfig
+from .wan_config import WanConfig
 
 # of latents: Wan 2.1 and the larger Wan 2.2, and the small one
 WAN_CHANNELS, WAN_5B_CHANNELS = 16, 48

@@ -27,7 +27,7 @@ from ..video import (
     noise_levels,
     truncated_levels,
 )
-from .wan import WanConfig
+from .wan_config import WanConfig
 
 
 @dataclass(frozen=True)

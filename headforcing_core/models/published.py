@@ -14,7 +14,8 @@ from ..files import TensorSource, shown
 from .families import FAMILIES, WAN_EPS, WAN_HEAD_DIM
 from .quantised import is_fp8, quantised_layers
 from .stored_weights import SCALED, StoredWeight, check_scales, check_shapes, told_apart
-from .wan import FLOW, WanConfig, WanModel
+from .wan import WanModel
+from .wan_config import FLOW, WanConfig
 from .weight_names import MEMORY, ROOT, memory_name, wan_names
 
 T = TypeVar("T")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -12,48 +11,10 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, pad, rms_norm, scaled_dot_product_attention
 
 from ..device import send
-from ..files import shown
-from ..video import LatentGrid, ModelGeometry, NoiseLevel, each_frame, remove_flow
+from ..video import NoiseLevel, each_frame, remove_flow
 from .backbone import Attend
-
-FLOW, CLEAN_LATENT = PREDICTIONS = ("flow", "clean")
-
-
-@dataclass(frozen=True)
-class WanConfig:
-    """Sizes of a Wan 2.1 text-to-video model; names as in the field.
-
-    predicts: what the last layer gives, "flow" (noise - clean, all published models) or "clean".
-    """
-
-    dim: int
-    ffn_dim: int
-    freq_dim: int
-    text_dim: int
-    in_dim: int
-    out_dim: int
-    heads: int
-    layers: int
-    patch: tuple[int, int, int]
-    eps: float
-    predicts: str = FLOW
-
-    def __post_init__(self) -> None:
-        if self.predicts not in PREDICTIONS:
-            raise ValueError(f"predicts must be one of {PREDICTIONS}, got {self.predicts[:20]!r}")
-        if self.heads < 1 or self.dim % self.heads:
-            raise ValueError(f"heads must divide dim={self.dim}, got {shown(self.heads)}")
-        if self.freq_dim % 2:
-            raise ValueError(f"freq_dim must be even, got {self.freq_dim}")
-        if self.patch[0] != 1:
-            raise ValueError(f"patch must span one latent frame, got {self.patch}")
-
-    @property
-    def geometry(self) -> ModelGeometry:
-        return ModelGeometry(self.layers, self.heads, self.dim // self.heads)
-
-    def grid(self, rows: int, columns: int) -> LatentGrid:
-        return LatentGrid(rows, columns, *self.patch[1:])
+from .spreading import Spread
+from .wan_config import CLEAN_LATENT, WanConfig
 
 
 class WanText(NamedTuple):
@@ -220,27 +181,38 @@ class WanModel(nn.Module):
         level: NoiseLevel | Sequence[NoiseLevel],
         text: WanText,
         attend: Attend,
+        spread: Spread | None = None,
     ) -> Tensor:
         told = [float(each.timestep) for each in each_frame(level, noisy.shape[2])]
         timesteps = torch.tensor(told).expand(noisy.shape[0], -1)
-        predicted = self(noisy, timesteps, text, attend)
+        predicted = self(noisy, timesteps, text, attend, spread)
         if self.config.predicts == CLEAN_LATENT:
             return predicted
         return remove_flow(noisy, predicted, level)
 
-    def forward(self, latent: Tensor, timesteps: Tensor, text: WanText, attend: Attend) -> Tensor:
+    def forward(
+        self,
+        latent: Tensor,
+        timesteps: Tensor,
+        text: WanText,
+        attend: Attend,
+        spread: Spread | None = None,
+    ) -> Tensor:
         """Return what the model predicts of a chunk.
 
         Args:
             latent: ``[B, in_dim, F, Y, X]``; odd sides are padded to whole patches and cropped.
             timesteps: ``[B, F]`` float32, 0 to 1000, on the CPU.
+            spread: over ranks that compute a part of the tokens each; None: this process alone.
 
         Returns:
             ``[B, out_dim, F, Y, X]`` in the dtype of ``latent``.
         """
-        rows, columns = latent.shape[3:]
+        frames, rows, columns = latent.shape[2:]
         latent = self._pad(latent)
         x = self._patch(latent.to(self.dtype))
+        if spread is not None:
+            x, attend = spread.own(x, frames), spread.around(attend, frames)
         waves = sinusoid(timesteps, self.config.freq_dim).to(self.dtype)
         time = self.time_embedding(send(waves, self.device))
         per_block = self.time_projection(time).unflatten(-1, (6, -1))
@@ -249,7 +221,8 @@ class WanModel(nn.Module):
             attend = torch.compiler.disable(attend)
         for layer, block in enumerate(self.blocks):
             x = block(x, per_block, text.layers[layer], layer, attend)
-        flow = self._unpatch(self.head(x, time), latent)
+        x = self.head(x, time)
+        flow = self._unpatch(x if spread is None else spread.whole(x, frames), latent)
         return flow[..., :rows, :columns].to(latent.dtype)
 
     def _pad(self, latent: Tensor) -> Tensor:

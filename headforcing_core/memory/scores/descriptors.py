@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 
 import torch
 from torch import Tensor
@@ -55,5 +56,13 @@ class Descriptors:
 
 def describe(pictures: Tensor) -> Tensor:
     """Average ``[frames, C, rows, columns]`` over cells: ``[frames, C * cells]``, float32."""
-    cells = tuple(min(most, size) for most, size in zip(CELLS, pictures.shape[2:], strict=True))
-    return adaptive_avg_pool2d(pictures.float(), cells).flatten(1)
+    return adaptive_avg_pool2d(pictures.float(), _cells(*pictures.shape[2:])).flatten(1)
+
+
+def cells_of(rows: int, columns: int) -> int:
+    """Return how many cells a picture has."""
+    return prod(_cells(rows, columns))
+
+
+def _cells(rows: int, columns: int) -> tuple[int, ...]:
+    return tuple(min(most, size) for most, size in zip(CELLS, (rows, columns), strict=True))

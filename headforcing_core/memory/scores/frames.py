@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import torch
@@ -11,7 +12,7 @@ from ...methods.middles import Descriptor
 from ...video import Chunk, LatentGrid
 from ..layer_cache import Share
 from ..ledger import Ledger
-from .descriptors import Descriptors, describe
+from .descriptors import Descriptors, cells_of, describe
 from .fetched import Scores
 
 
@@ -28,9 +29,18 @@ class FrameScores:
         self._ledger, self._grid = ledger, grid
         self._by_keys = middle.descriptor is Descriptor.KEYS
         self._known = Descriptors(middle.centred)
-        self._keys: list[Tensor] = []
+        self._keys: dict[int, Tensor] = {}
 
-    def study(self, share: Share, k: Tensor, chunk: Chunk) -> None:
+    @property
+    def by_keys(self) -> bool:
+        """Whether keys are compared, which heads of several ranks may have."""
+        return self._by_keys
+
+    def width(self, chunk: Chunk, head_dim: int) -> int:
+        """Return the numbers that describe a chunk by the keys of one head."""
+        return len(chunk) * head_dim * cells_of(self._grid.token_rows, self._grid.token_columns)
+
+    def study(self, layer: int, share: Share, k: Tensor, chunk: Chunk) -> None:
         """Look at the ledger's part of a layer.
 
         Args:
@@ -40,22 +50,29 @@ class FrameScores:
             (video,) = share.own(k)
             grid = (len(chunk), self._grid.token_rows, self._grid.token_columns)
             pictures = video.flatten(1).unflatten(0, grid).permute(0, 3, 1, 2)
-            self._keys.append(describe(pictures))
+            described = describe(pictures).unflatten(1, (len(share.heads), -1))
+            self._keys[layer] = described.transpose(0, 1).flatten(1)
 
-    def scores(self, chunk: Chunk, latent: Tensor | None) -> Scores:
+    def seen(self) -> dict[int, Tensor]:
+        """Return what describes the chunk by the keys of each layer, ``[G, width]``, once."""
+        keys, self._keys = self._keys, {}
+        return keys
+
+    def scores(self, chunk: Chunk, latent: Tensor | None, keys: Sequence[Tensor]) -> Scores:
         """Return the cosine of every two frames that may be kept, the chunk's among them.
 
         Args:
             latent: ``[1, C, len(chunk), Y, X]``, clean; needed unless keys are compared.
+            keys: what was seen of the heads of all ranks, layer by layer.
         """
-        self._known.see(chunk.frames, self._descriptors(latent))
+        self._known.see(chunk.frames, self._descriptors(chunk, latent, keys))
         pairs = list(product(self._known.frames, repeat=2))
         return Scores(pairs, self._known.likeness().flatten())
 
-    def _descriptors(self, latent: Tensor | None) -> Tensor:
+    def _descriptors(self, chunk: Chunk, latent: Tensor | None, keys: Sequence[Tensor]) -> Tensor:
         if self._by_keys:
-            keys, self._keys = self._keys, []
-            return torch.cat(keys, 1)
+            heads = (of.unflatten(1, (len(chunk), -1)).transpose(0, 1) for of in keys)
+            return torch.cat([of.flatten(1) for of in heads], 1)
         assert latent is not None, "frames that are compared by their latents need them"
         (video,) = latent
         return describe(video.transpose(0, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -22,6 +24,9 @@ class HeadScores:
         rule: tells the types from it, and in which chunk.
     """
 
+    # numbers of a head
+    WIDTH = 2
+
     def __init__(self, rule: DummyTypes):
         self._rule = rule
         self._masses: dict[Ledger, Tensor] = {}
@@ -33,17 +38,27 @@ class HeadScores:
             share: of a single head.
             q: ``[B, T, H, D]`` of its layer, clean and rotated.
         """
-        if chunk.index == self._rule.after_chunk:
+        if self.decides(chunk):
             own = share.own(q[:, :: self._rule.every])
             self._masses[share.ledger] = _masses(share, own, chunk)
 
-    def scores(self) -> Scores | None:
-        """Return two scores per head, once; None where nothing was looked at."""
+    def decides(self, chunk: Chunk) -> bool:
+        """Whether heads are told apart in a chunk."""
+        return chunk.index == self._rule.after_chunk
+
+    def seen(self) -> dict[Ledger, Tensor]:
+        """Return two numbers of each head of this rank, ``[1, 2]``, once."""
         masses, self._masses = self._masses, {}
-        if not masses:
-            return None
-        of = [(ledger, part) for ledger in masses for part in (FIRST, BETWEEN)]
-        return Scores(of, torch.cat([*masses.values()]))
+        return {ledger: both[None] for ledger, both in masses.items()}
+
+    def scores(self, seen: Mapping[Ledger, Tensor]) -> Scores:
+        """Return two scores per head.
+
+        Args:
+            seen: of the heads of all ranks, in their order.
+        """
+        of = [(ledger, part) for ledger in seen for part in (FIRST, BETWEEN)]
+        return Scores(of, torch.cat([both[0] for both in seen.values()]))
 
     def types(self, told: Told) -> dict[Ledger, str]:
         """Return the type of every head."""
