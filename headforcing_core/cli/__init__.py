@@ -12,7 +12,7 @@ from ..errors import TOLD, sentence
 from ..stopping import stopping_once
 from ..streams import sturdy_streams
 from . import batch, compare, demo, drift, generate, inspect, plan, profile
-from .together import follows, together
+from .company import follows, together
 
 INTERRUPTED = 130
 FAILED = 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -30,6 +29,7 @@ from ..reel import GIVEN, Film
 from ..rollout import Begun, FinishedChunk
 from ..video import PromptSchedule, parse_prompts, schedule_of
 from .beginning import given_frames, gone_on, recoder
+from .company import Company
 from .earlier import Earlier, filled, is_video
 from .following import follow, lead
 from .foresight import check_before, published_of
@@ -123,24 +123,6 @@ def run(options: argparse.Namespace, ranks: Ranks | None = None) -> int:
     else:
         follow(options, ranks)
     return 0
-
-
-@dataclass(frozen=True)
-class Company:
-    """Who a video is made for, and with.
-
-    Args:
-        worker: is told the frames of every chunk, and keeps the model for the next; None: nobody.
-        ranks: that make it together; None: this process makes it alone.
-    """
-
-    worker: Worker | None = None
-    ranks: Ranks | None = None
-
-    @property
-    def size(self) -> int:
-        """How many processes make it."""
-        return 1 if self.ranks is None else self.ranks.size
 
 
 def checked(

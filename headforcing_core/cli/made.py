@@ -16,6 +16,7 @@ from ..crews import Worker
 from ..files import as_object, json_of, read_text, save_or_rescue, write_bytes, write_text
 from ..version import VERSION
 from . import generate
+from .company import Company
 from .jobs import Job
 
 log = logging.getLogger("headforcing")
@@ -76,7 +77,7 @@ def make(worker: Worker, job: Job, folder: str, run: str) -> Made:
     warnings, begin = [], time.perf_counter()
     with _logged(place / LOGS / f"{job.name}.log", warnings):
         checked = generate.checked(job.options(place, worker.device))
-        generate.make(*checked, generate.Company(worker))
+        generate.make(*checked, Company(worker))
     files = {str(f.relative_to(place)): f for f in _files(job, place)}
     sizes = {name: file.stat().st_size for name, file in files.items()}
     contents = {} if shared else {name: file.read_bytes() for name, file in files.items()}

@@ -14,7 +14,7 @@ from random_model import TINY, write_random_checkpoint
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from headforcing.headforcing_core.cli import following, main, together
+from headforcing.headforcing_core.cli import company, following, main
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.methods import HeadMap, settings_named
 from headforcing.headforcing_core.models import family_named, load_checkpoint
@@ -175,7 +175,7 @@ def test_the_name_of_what_ranks_read_tells_weights_and_maps_apart(folder):
 
 
 def test_other_commands_are_for_one_process(monkeypatch, capsys):
-    monkeypatch.setattr(together, "launched", lambda: Launched(Store(), 0, 2))
+    monkeypatch.setattr(company, "launched", lambda: Launched(Store(), 0, 2))
     assert main(["plan"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("headforcing plan: torchrun must start headforcing generate, got plan")
@@ -212,7 +212,7 @@ def test_what_ended_the_first_of_all_is_what_is_said(monkeypatch, own, others, s
     for rank, word in enumerate(others, 1):
         Launched(store, rank, size).ends(*word)
     first = Launched(store, 0, size)
-    cause = together._first_cause(first, own)
+    cause = company._first_cause(first, own)
     assert first.heard()
     assert said in str(cause) if said else isinstance(cause, KeyboardInterrupt)
-    assert together._first_cause(first, own) is own  # it has been said
+    assert company._first_cause(first, own) is own  # it has been said

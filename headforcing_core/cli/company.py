@@ -1,4 +1,4 @@
-"""A command's run in the company of others: processes that torchrun started, one of which leads."""
+"""Whom a run makes a video for and with: a worker's, or processes that torchrun started."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
+from ..crews import Worker
 from ..errors import TOLD, sentence
 from ..ranks import End, Launched, LostRank, Ranks, device_of, joined, launched, local_ranks
 from ..stopping import undisturbed
@@ -14,6 +16,24 @@ from ..stopping import undisturbed
 INTERRUPTED, FAILED = 130, 2
 # what several processes can do together
 COMMAND = "generate"
+
+
+@dataclass(frozen=True)
+class Company:
+    """Who a video is made for, and with.
+
+    Args:
+        worker: is told the frames of every chunk, and keeps the model for the next; None: nobody.
+        ranks: that make it together; None: this process makes it alone.
+    """
+
+    worker: Worker | None = None
+    ranks: Ranks | None = None
+
+    @property
+    def size(self) -> int:
+        """How many processes make it."""
+        return 1 if self.ranks is None else self.ranks.size
 
 
 def follows() -> bool:
