@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from ..crews import Worker
 from ..files import as_object, json_of, read_text, save_or_rescue, write_bytes, write_text
 from ..version import VERSION
@@ -31,12 +33,14 @@ class Made:
     Args:
         files: their sizes in bytes, by name within the folder.
         seconds: it took this time, without what was there before.
+        threads: of the worker; the last bits of sums on a CPU may depend on their number.
         warnings: that were logged.
         contents: of the files, if the worker could not reach the folder.
     """
 
     files: Mapping[str, int]
     seconds: float
+    threads: int
     warnings: tuple[str, ...] = ()
     contents: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -81,7 +85,8 @@ def make(worker: Worker, job: Job, folder: str, run: str) -> Made:
     files = {str(f.relative_to(place)): f for f in _files(job, place)}
     sizes = {name: file.stat().st_size for name, file in files.items()}
     contents = {} if shared else {name: file.read_bytes() for name, file in files.items()}
-    made = Made(sizes, round(time.perf_counter() - begin, 3), tuple(warnings), contents)
+    seconds, threads = round(time.perf_counter() - begin, 3), torch.get_num_threads()
+    made = Made(sizes, seconds, threads, tuple(warnings), contents)
     if shared:
         note_down(job, made, place)
     else:
@@ -124,6 +129,7 @@ def note_down(job: Job, made: Made, folder: Path) -> None:
         "key": job.key,
         "files": made.files,
         "seconds": made.seconds,
+        "threads": made.threads,
         "warnings": made.warnings,
     }
     write_text(_note(job, folder), json.dumps(note, indent=1))
@@ -134,11 +140,12 @@ def _note(job: Job, folder: Path) -> Path:
 
 
 def _files(job: Job, folder: Path) -> Iterator[Path]:
-    """Yield the files of a result: itself, and the latents of a video."""
-    yield folder / job.file
-    beside = (folder / job.file).with_suffix(".latents")
-    if beside.is_dir():
-        yield from sorted(file for file in beside.rglob("*") if file.is_file())
+    """Yield the files of a result: itself, what is told of its drift, and the latents beside it."""
+    for path in sorted(folder.glob(f"{job.name}.*")):
+        if path.is_dir():
+            yield from sorted(file for file in path.rglob("*") if file.is_file())
+        elif path != _note(job, folder):
+            yield path
 
 
 @contextmanager

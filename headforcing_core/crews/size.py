@@ -23,7 +23,8 @@ def crew_here(tasks: Sequence[Task], workers: int | None, device: str | None) ->
     """Return the crew for tasks on this machine.
 
     On a CPU as many workers as cores and memory allow, which share the cores; on GPUs one each,
-    for a video takes all of a card's time.
+    for a video takes all of a card's time. A worker alone has the threads that this process has:
+    the last bits of sums on a CPU may depend on their number.
 
     Args:
         workers: how many; None: as many as make sense.
@@ -34,10 +35,14 @@ def crew_here(tasks: Sequence[Task], workers: int | None, device: str | None) ->
     kind = choose_device(device).type
     if kind == "cpu":
         count = workers or _fitting(tasks)
-        return Processes((device,) * count, max(1, cores() // count))
+        return Processes((device,) * count, _threads(count))
     cards = [device] if device or kind != "cuda" else _cards()
     count = workers or max(1, min(len(cards), len(tasks)))
-    return Processes(tuple(cards[n % len(cards)] for n in range(count)), max(1, cores() // count))
+    return Processes(tuple(cards[n % len(cards)] for n in range(count)), _threads(count))
+
+
+def _threads(workers: int) -> int:
+    return torch.get_num_threads() if workers == 1 else max(1, cores() // workers)
 
 
 def cores() -> int:

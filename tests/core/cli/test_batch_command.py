@@ -33,6 +33,13 @@ JOB = {
 LONG = JOB | {"seconds": 60, "seed": [0, 1], "set": {"window": 9}}
 
 
+@pytest.fixture(autouse=True)
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     write_random_checkpoint(tmp_path / "self_forcing.safetensors")
@@ -63,8 +70,9 @@ def states(out="results"):
     return [line["state"] for line in lines(out) if "state" in line]
 
 
-def single(said, out="single.safetensors"):
+def single(said, threads, out="single.safetensors"):
     """Return the latents that ``headforcing generate`` makes of what a note says."""
+    torch.set_num_threads(threads)
     options = []
     for name, value in ((n, v) for n, v in said.items() if n != "name"):
         values = [f"{k}={v}" for k, v in value.items()] if isinstance(value, dict) else [value]
@@ -76,7 +84,9 @@ def single(said, out="single.safetensors"):
 def assert_as_single_runs(out="results"):
     for note in notes(out):
         (file,) = note["files"]
-        assert torch.equal(load_file(Path(out) / file)["latents"], single(note["job"]))
+        assert torch.equal(
+            load_file(Path(out) / file)["latents"], single(note["job"], note["threads"])
+        )
 
 
 def test_results_are_those_of_single_runs(folder, capsys):
@@ -269,7 +279,7 @@ def test_a_worker_elsewhere_sends_what_it_made(folder, tmp_path, monkeypatch):
     assert not made.is_made(job, out)
     made.receive(job, result, out)
     assert made.is_made(job, out)
-    assert torch.equal(load_file(out / job.file)["latents"], single(job.said))
+    assert torch.equal(load_file(out / job.file)["latents"], single(job.said, result.threads))
     assert not list((tmp_path / "elsewhere").rglob("*.safetensors"))
 
 

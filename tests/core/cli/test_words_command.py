@@ -101,6 +101,39 @@ def test_a_prompt_becomes_a_video(models, generate, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name[0] == "." or "unf" in path.name]
 
 
+def test_a_batch_makes_videos_of_words(models, generate, tmp_path):
+    job = {
+        "model": "self_forcing.safetensors",
+        "prompt": "[0:1] a cat walks [1:2] # a dog",
+        **{"text_encoder": ENCODER, "vae": VAE, "container": "mkv", "seed": [3, 4]},
+        **{"seconds": 2, "width": 48, "height": 32, "text_tokens": 16},
+    }
+    jobs, out = tmp_path / "jobs.jsonl", tmp_path / "results"
+    jobs.write_text(json.dumps(job))
+    assert main(["batch", str(jobs), "--out", str(out), "--workers", "1"]) == 0
+    made = {path.stem: path for path in out.glob("*.mkv")}
+    notes = {path.stem: json.loads(path.read_text()) for path in out.glob("*.json")}
+    notes = {name: note for name, note in notes.items() if name in made}
+    assert len(made) == len(notes) == 2 and all(
+        name.startswith("0_1_a_cat_walks_1_2_a_dog_") for name in made
+    )
+    (name,) = (name for name, note in notes.items() if note["job"]["seed"] == 3)
+    files = notes[name]["files"]
+    assert {f"{name}.mkv", f"{name}.drift.json"} < set(files)
+    assert any(file.startswith(f"{name}.latents") for file in files)
+    assert all((out / file).stat().st_size == size for file, size in files.items())
+    assert notes[name]["threads"] == torch.get_num_threads()  # on which last bits depend
+    single = tmp_path / "single.mkv"
+    said = prompted("--prompt", job["prompt"])
+    assert generate(*said, "--vae", VAE, "--video", single).code == 0
+    assert torch.equal(pictures_of(made[name])[0], pictures_of(single)[0])
+    # a prompt in a file is the same job
+    (tmp_path / "words.txt").write_text(job.pop("prompt"))
+    jobs.write_text(json.dumps(job | {"prompts": str(tmp_path / "words.txt")}))
+    assert main(["batch", str(jobs), "--out", str(out)]) == 0
+    assert len(list(out.glob("*.mkv"))) == 2
+
+
 def test_the_embedding_of_a_prompt_gives_the_same_latents(models, generate, tmp_path):
     one, other = tmp_path / "one.safetensors", tmp_path / "other.safetensors"
     assert generate(*prompted("--prompt", "a (cat:1.3) walks"), "--out", one).code == 0
