@@ -94,10 +94,10 @@ class _Shift:
         self._ray = ray
         self._board = ray.remote(_Board).options(num_cpus=0).remote()
         self._started: Counter[str] = Counter()
-        card = _smallest_card(ray)
+        card, memory = _smallest_card(ray), _largest_memory(ray)
         self._open = {}
         for task in tasks:
-            remote = ray.remote(_call).options(**asked_for(task.room, card))
+            remote = ray.remote(_call).options(**asked_for(task.room, card, memory))
             self._open[remote.remote(task, VERSION, self._board)] = task
 
     def work(self, take: Callable[[Event], None]) -> None:
@@ -153,16 +153,19 @@ class _Board:
         return events
 
 
-def asked_for(room: int, card: int | None) -> dict[str, object]:
-    """Return what a task asks of Ray.
+def asked_for(room: int, card: int | None, memory: int) -> dict[str, object]:
+    """Return what a task asks of Ray; never more than there is, for which it would wait for ever.
+
+    Whether there is room is said where it runs.
 
     Args:
         room: bytes it takes.
         card: bytes of the smallest GPU; None: there is none.
+        memory: bytes of the machine that has most.
     """
     asked = {"max_retries": TRIES - 1, "retry_exceptions": False, "num_cpus": 1}
     if card is None:
-        return asked | {"memory": room + EMPTY_WORKER}
+        return asked | {"memory": min(memory, room + EMPTY_WORKER)}
     share = min(1.0, max(LEAST_SHARE, room / card))
     # two thirds of a card are a card: no other such task fits beside it
     return asked | {"num_gpus": 1.0 if share > 0.5 else round(share, 4)}
@@ -222,6 +225,21 @@ def _smallest_card(ray: ModuleType) -> int | None:
         for node in nodes
     ]
     return min(ray.get(there), default=None)
+
+
+def _largest_memory(ray: ModuleType) -> int:
+    """Return the bytes of the machine that has most.
+
+    Raises:
+        RuntimeError: if none has a core.
+    """
+    able = [n["Resources"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) >= 1]
+    if not able:
+        raise RuntimeError(
+            "--ray must be a cluster with a core to work on, got one whose machines have none; "
+            "start a worker with ray start --address=..."
+        )
+    return int(max(resources.get("memory", 0) for resources in able))
 
 
 def _ray() -> ModuleType:

@@ -157,8 +157,10 @@ def test_every_card_has_a_worker(monkeypatch):
 
 def test_ray_is_asked_for_what_a_task_takes():
     gib = 1 << 30
-    assert asked_for(10 * gib, None)["memory"] > 10 * gib
-    share = [asked_for(room * gib, 80 * gib)["num_gpus"] for room in (1, 24, 39, 41, 79, 100)]
+    assert 10 * gib < asked_for(10 * gib, None, 32 * gib)["memory"] < 11 * gib
+    assert asked_for(10 * gib, None, 8 * gib)["memory"] == 8 * gib  # it would wait for ever
+    rooms = (1, 24, 39, 41, 79, 100)
+    share = [asked_for(room * gib, 80 * gib, 8 * gib)["num_gpus"] for room in rooms]
     assert share == [0.25, 0.3, 0.4875, 1.0, 1.0, 1.0]
 
 
