@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from ui_workflow import CLOSED, OWN, Column, Model, build
+from ui_workflow import CLOSED, OWN, Column, Model, as_prompt, build
 
 OUT = Path(__file__).parents[2] / "workflows"
 RED, YELLOW = (
@@ -422,12 +422,36 @@ WORKFLOWS = {
 }
 
 
+# of a workflow, what is sent to hosts (workflows/api): a short video, and nothing that measures it
+SENT = "demo_without_downloads"
+SHORT = {("Prompts", "text"): RED, ("Sampler", "seconds"): 6.0}
+NOT_SENT = {"Drift", "Drift over time"}
+
+
+def as_exported(workflow, info):
+    """Return what the page's Export (API) gives of the workflow that is sent."""
+    prompt, problems = as_prompt(workflow, info)
+    assert not problems, problems
+    titles = {str(node["id"]): node["title"] for node in workflow["nodes"]}
+    for (title, name), value in SHORT.items():
+        (number,) = (number for number in prompt if titles[number] == title)
+        prompt[number]["inputs"][name] = value
+    return {
+        number: {"inputs": node["inputs"], "class_type": node["class_type"],
+                 "_meta": {"title": titles[number]}}
+        for number, node in prompt.items() if titles[number] not in NOT_SENT
+    }  # fmt: skip
+
+
 def main():
     info = json.loads(Path(sys.argv[1]).read_text())
     OUT.mkdir(exist_ok=True)
     for name, described in WORKFLOWS.items():
         workflow = build(*described(), info)
         (OUT / f"{name}.json").write_text(json.dumps(workflow, indent=1) + "\n")
+        if name == SENT:
+            exported = json.dumps(as_exported(workflow, info), indent=2) + "\n"
+            (OUT / "api" / "demo.json").write_text(exported)
 
 
 if __name__ == "__main__":
