@@ -1,6 +1,7 @@
 """A ComfyUI that makes nothing, and misbehaves as asked: for who talks to one over HTTP."""
 
 import json
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +19,12 @@ INFO = {
 }
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request, address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # who asked waits no more
+            super().handle_error(request, address)
+
+
 class FakeComfyUI:
     """A server on a port of its own; a context manager.
 
@@ -30,14 +37,14 @@ class FakeComfyUI:
         outputs: of every job, in place of one video.
         forgets, drops, cuts: how many jobs it forgets at once, answers to them it does not give,
             and files it sends half of.
-        dies_at: the number of the job with which it goes.
+        dies_at, hangs_at: the number of the job with which it goes, or answers late.
         others: names of jobs of other people; the first of them runs, for ever.
     """
 
     def __init__(self, seconds=0.02, **behaviour):
         self.seconds, self.lacks, self.old, self.others = seconds, (), False, []
         self.forgets = self.drops = self.cuts = 0
-        self.dies_at = self.outputs = None
+        self.dies_at = self.hangs_at = self.outputs = None
         self.fails = self.refuses = lambda prompt: None
         self.partly = self.gone = False
         for name, value in behaviour.items():
@@ -45,7 +52,7 @@ class FakeComfyUI:
             setattr(self, name, value)
         self.prompts, self.asked, self.queue, self.history = [], [], [], {}
         self.most, self.interrupted, self.lock = 0, [], threading.RLock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server = Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
 
@@ -70,6 +77,8 @@ class FakeComfyUI:
 
     def answer(self, path, data, query):
         """Return what is answered: JSON, bytes, or the number of an error with its JSON."""
+        if self.hangs_at is not None and len(self.prompts) >= self.hangs_at:
+            time.sleep(1)
         with self.lock:
             self._advance()
             self.asked.append((path, data))

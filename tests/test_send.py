@@ -132,10 +132,16 @@ def test_what_is_there_is_skipped_and_what_is_damaged_made_again(sender, hosts):
 
 
 def test_a_host_that_goes_gives_its_job_to_another(sender, hosts):
-    going, other = hosts(dies_at=2), hosts(0.05)
-    assert sender(seeds(6), going, other) == 0
-    assert len(going.prompts) == 2 and len(other.prompts) == 5 and len(sender.made()) == 6
+    going, other = hosts(dies_at=2), hosts(0.3)
+    assert sender(seeds(4), going, other) == 0
+    assert len(going.prompts) == 2 and len(other.prompts) == 3 and len(sender.made()) == 4
     assert f"{going.url} must answer as a ComfyUI does, got " in sender.said
+
+
+def test_a_host_that_does_not_answer_in_time_is_gone(sender, hosts, monkeypatch):
+    monkeypatch.setattr(far_host, "LEAST", 0.1)
+    assert sender(seeds(2), hosts(hangs_at=1), hosts(0.3)) == 0
+    assert "must answer as a ComfyUI does, got timed out" in sender.said
 
 
 def test_with_no_host_left_what_is_fetched_stays(sender, hosts):
@@ -239,6 +245,9 @@ def test_what_runs_from_before_is_taken_up_where_it_is(sender, hosts):
     busy.seconds = 0.01
     assert sender(seeds(2), idle, busy) == 0
     assert len(busy.prompts) == 1 and len(idle.prompts) == 1 and len(sender.made()) == 2
+    told = (sender.out / "sent.jsonl").read_text().split("\n")
+    assert len([line for line in told if line.startswith("{") and '"queued"' in line]) == 2
+    assert '{"job": "cut o' in told
     # of one that is not asked for any more nothing is waited for
     process = sender.begin(seeds(3), busy)
     process.communicate()

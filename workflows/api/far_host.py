@@ -18,6 +18,8 @@ T = TypeVar("T")
 # seconds between two tries; bytes of one answer, and of those that are read at once
 PAUSE, LARGEST, BLOCK = 0.5, 256_000_000, 1 << 20
 SENTENCE = 600
+# seconds that any answer may take: a host that loads a model is slow
+LEAST = 10.0
 # what comes of asking somebody who is not there, or is no ComfyUI
 NO_ANSWER = (OSError, http.client.HTTPException, ValueError, LookupError, TypeError)
 # what a job made; what it was given is of type input
@@ -205,7 +207,7 @@ class Host:
             self.url + path, body, {"Content-Type": "application/json"}
         )
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        return direct.open(request, timeout=max(self.patience, PAUSE))
+        return direct.open(request, timeout=max(self.patience, LEAST))
 
 
 def failure(ended: Mapping[str, object]) -> str | None:
