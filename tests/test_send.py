@@ -281,7 +281,7 @@ def test_a_file_that_is_no_more_there_and_none_at_all(sender, hosts):
     assert sender(seeds(1), host) == 2
     assert "its file 0_0.mp4 is not there, HTTP 404" in sender.said
     host.outputs = {"3": {"text": ["words"]}}
-    assert sender(seeds(2), host) == 2 and "its outputs name no file" in sender.said
+    assert sender(seeds(2), host) == 2 and "got outputs that name none" in sender.said
     assert not sender.made() and not sender.made(".json")
 
 

@@ -35,6 +35,7 @@ def test_the_graph_is_the_workflow_as_this_host_exports_it(host):
     assert json.loads(DEMO.read_text()) == as_exported(workflow, host.info)
     titles = {node["title"] for node in workflow["nodes"]}
     assert titles >= NOT_SENT | {title for title, _ in SHORT}
+    assert host.info["HeadForcingVideoToFile"]["output_node"]
 
 
 def test_templates_do_not_show_it(host):

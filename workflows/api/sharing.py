@@ -16,6 +16,10 @@ from graph_jobs import Job
 from out_folder import QUEUED, OutFolder, Unwritable
 
 DONE, FAILED, STOPPED, WAITING, SKIPPED = "done", "failed", "stopped", "waiting", "skipped"
+NO_FILE = (
+    "a graph must end with a node that saves a file, got outputs that name none; of other nodes a "
+    "host names nothing once it has what they made at hand"
+)
 # a job that went with its host so often is not given to another
 MOST_LOSSES = 3
 
@@ -181,7 +185,7 @@ class Serving(threading.Thread):
             ended = self._wait(job, prompt_id)
             why = failure(ended)
             files = {} if why else self._fetch(job, ended)
-            why = why or (None if files else "its outputs name no file")
+            why = why or (None if files else NO_FILE)
         except Forgotten as error:
             self.sharing.lose(self.host, job, str(error))
             return
