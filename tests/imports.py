@@ -1,12 +1,14 @@
 """Which module of ours imports which, read off the source."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("kernels", "headforcing_core", "nodes", "doctor")
+# what people run by itself, with Python alone: its files import each other absolutely
+SCRIPTS = "workflows/api/"
 
 
 class Import(NamedTuple):
@@ -27,8 +29,16 @@ class Import(NamedTuple):
 
 def sources() -> dict[str, str]:
     """Return every module of ours: path from the root -> text."""
-    files = (path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))
-    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in files}
+    return _read(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))
+
+
+def scripts() -> dict[str, str]:
+    """Return every script of ours: path from the root -> text."""
+    return _read(sorted((ROOT / SCRIPTS).rglob("*.py")))
+
+
+def _read(paths: Iterable[Path]) -> dict[str, str]:
+    return {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
 
 
 def module_of(path: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from imports import FOLDERS, ROOT, imported, sources
+from imports import FOLDERS, ROOT, SCRIPTS, imported, scripts, sources
 
 HOST = {"comfy", "comfy_api", "comfy_extras", "folder_paths", "nodes", "server", "execution"}
 HOST |= {"comfy_execution", "latent_preview", "aiohttp"}
@@ -58,18 +58,21 @@ CALLED_BY_HOST = tuple(
 )
 READS_BACK = {"item", "tolist", "cpu", "numpy", "nonzero"}
 
-FILES = sources()
+FILES = sources() | scripts()
 
 
 def complaints(source: str, path: str) -> list[str]:
     """Say what in one file breaks a rule; ``path`` is relative to the repository."""
     tree, said = ast.parse(source), []
-    _, absolute = imported(tree, path)
+    ours, absolute = imported(tree, path)
     said += [f"import {a} relatively" for a in absolute & {*FOLDERS, "headforcing"}]
     said += [f"{a} hides an import" for a in absolute & UNREAD]
     known = PACKAGES | HOST | set(FOLDERS) | set(sys.stdlib_module_names)
     known |= EXTRAS.get(path, set())
     known |= {"triton"} if path.endswith(TRITON_FILES) else set()
+    if path.startswith(SCRIPTS):
+        known = {Path(p).stem for p in FILES if p.startswith(SCRIPTS)} | {*sys.stdlib_module_names}
+        said += [f"{one.module} is not beside a script" for one in ours]
     said += [f"{a} is not shipped with ComfyUI" for a in absolute - known]
     if path.startswith(INTEGERS) and absolute & {"torch", "numpy", "einops"}:
         said.append("it decides with integers, not tensors")
@@ -214,6 +217,7 @@ VIOLATIONS = {
         "from matplotlib import figure",
     ],
     "nodes/x.py": ["import kernels"],
+    "workflows/api/x.py": ["import requests", "import torch", "from ..nodes import y", "print(1)"],
 }
 
 

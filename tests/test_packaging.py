@@ -60,7 +60,7 @@ def test_recordings_stay_small_and_out_of_the_registry():
 def test_no_name_of_one_machine():
     """Files speak of the project, not of where it was written."""
     home = re.compile(r"(?<![\w.])/(work|root|home|Users)/")
-    folders = ("kernels", "headforcing_core", "nodes", "doctor", "tests")
+    folders = ("kernels", "headforcing_core", "nodes", "doctor", "tests", "workflows")
     files = [*ROOT.glob("*"), *(f for folder in folders for f in (ROOT / folder).rglob("*"))]
     for path in files:
         if path.suffix in (".py", ".md", ".toml", ".json") and path != Path(__file__):

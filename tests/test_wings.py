@@ -5,7 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, permutations
 
 import pytest
-from imports import ROOT, Import, graph, imported, module_of, sources
+from imports import ROOT, Import, graph, imported, module_of, scripts, sources
 
 # houses and their rooms, from the roof down: a room imports what lies below it, never what lies
 # above or beside it
@@ -324,6 +324,29 @@ def test_a_room_of_nodes_is_a_node_in_the_menu():
     ours, _ = imported(ast.parse(FILES["nodes/__init__.py"]), "nodes/__init__.py")
     nodes = {f"nodes.{room}" for room in FLOORS["nodes"][0]}
     assert {one.module for one in ours} == nodes | {"nodes.page"}  # which serves it
+
+
+# from the roof down, as FLOORS
+SCRIPTS = (("send",), ("sharing",), ("far_host", "out_folder"), ("graph_jobs",))
+
+
+def script_complaints(files: dict[str, str]) -> list[str]:
+    """Say which scripts, by name, import one that is not below them."""
+    storey = {name: n for n, names in enumerate(SCRIPTS) for name in names}
+    return [
+        f"{own} may not import {other}"
+        for own, text in files.items()
+        for other in imported(ast.parse(text), own)[1] & set(storey)
+        if storey[own] >= storey[other]
+    ]
+
+
+def test_scripts_import_downwards():
+    files = {module_of(path).rpartition(".")[2]: text for path, text in scripts().items()}
+    assert set(files) == {name for names in SCRIPTS for name in names}
+    assert script_complaints(files) == []
+    for low, high in (("graph_jobs", "out_folder"), ("far_host", "out_folder")):
+        assert script_complaints({low: f"def f():\n    from {high} import y"})
 
 
 def test_ways_to_compute_do_not_import_each_other():

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from ui_workflow import CLOSED, OWN, Column, Model, build
+from ui_workflow import CLOSED, OWN, Column, Model, as_prompt, build, fields
 
 OUT = Path(__file__).parents[2] / "workflows"
 RED, YELLOW = (
@@ -422,12 +422,46 @@ WORKFLOWS = {
 }
 
 
+# of a workflow, what is sent to hosts (workflows/api): a short video, and nothing that watches it
+SENT = "demo_without_downloads"
+SHORT = {("Prompts", "text"): RED, ("Sampler", "seconds"): 6.0}
+NOT_SENT = {"What ruled when", "Drift", "Drift over time"}
+SAVES = "Video to File"
+
+
+def as_exported(workflow, info):
+    """Return what the page's Export (API) gives of the workflow that is sent.
+
+    Its video is written by a node that saves: of others a host tells no file once it has what they
+    made at hand.
+    """
+    prompt, problems = as_prompt(workflow, info)
+    assert not problems, problems
+    titles = {str(node["id"]): node["title"] for node in workflow["nodes"]}
+    sent = {titles[n]: (n, node) for n, node in prompt.items() if titles[n] not in NOT_SENT}
+    for (title, name), value in SHORT.items():
+        sent[title][1]["inputs"][name] = value
+    number, sampler = sent["Sampler"]
+    film = [name for name, _ in fields(info["HeadForcingVideoToFile"]) if name != "samples"]
+    taken = {name: sampler["inputs"].pop(name) for name in film if name in sampler["inputs"]}
+    del sampler["inputs"]["keep_latents"]  # it has no file beside which to keep them
+    saves = {"class_type": "HeadForcingVideoToFile", "inputs": {"samples": [number, 0], **taken}}
+    sent[SAVES] = (str(workflow["last_node_id"] + 1), saves)
+    return {
+        n: {"inputs": node["inputs"], "class_type": node["class_type"], "_meta": {"title": title}}
+        for title, (n, node) in sent.items()
+    }
+
+
 def main():
     info = json.loads(Path(sys.argv[1]).read_text())
     OUT.mkdir(exist_ok=True)
     for name, described in WORKFLOWS.items():
         workflow = build(*described(), info)
         (OUT / f"{name}.json").write_text(json.dumps(workflow, indent=1) + "\n")
+        if name == SENT:
+            exported = json.dumps(as_exported(workflow, info), indent=2) + "\n"
+            (OUT / "api" / "demo.json").write_text(exported)
 
 
 if __name__ == "__main__":
