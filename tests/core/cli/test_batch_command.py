@@ -313,11 +313,12 @@ def kill_one_in_the_middle(process, kill=lambda pid: os.kill(pid, signal.SIGKILL
     until = time.monotonic() + 240
     while time.monotonic() < until:
         assert process.poll() is None, process.communicate()
-        parts = list(Path("results").glob("*.unfinished/*/*")) if Path("results").exists() else []
-        busy = {part.parent for part in parts}
-        if len(busy) == 2 and len(parts) > 8:
-            pid = [line["worker"] for line in lines() if line.get("state") == "started"][-1]
-            kill(pid)
-            return pid
+        busy = [len(list(parts.iterdir())) for parts in Path("results").glob("*.unfinished/*")]
+        pids = (
+            [line["worker"] for line in lines() if line.get("state") == "started"] if busy else []
+        )
+        if len(busy) == 2 == len(pids) and min(busy) > 3:
+            kill(pids[-1])
+            return pids[-1]
         time.sleep(0.02)
     raise AssertionError("no worker got to the middle of its job")

@@ -354,7 +354,7 @@ def test_a_comparison_on_a_full_disk_loses_nothing(run, tmp_path, full, monkeypa
 
 
 def test_a_profile_on_a_full_disk_loses_nothing(run, tmp_path, full, monkeypatch):
-    from headforcing.headforcing_core.cli import profile
+    from headforcing.headforcing_core.cli import profile_subject as profile
 
     real = profile.DemoModel.load
 

@@ -78,7 +78,14 @@ def test_a_worker_keeps_what_the_next_task_needs():
     assert {(pid, device) for pid, _, device in found} == {(found[0][0], "cpu")}
 
 
-@pytest.mark.parametrize("crew", CREWS)
+# Ray takes most of a minute for it
+SLOW = [
+    CREWS[0],
+    pytest.param(*CREWS[1].values, id="ray", marks=[*CREWS[1].marks, pytest.mark.long]),
+]
+
+
+@pytest.mark.parametrize("crew", SLOW)
 def test_a_stop_lets_workers_save(crew, tmp_path):
     marks = [tmp_path / str(n) for n in range(2)]
     tasks = [Task(mark.name, crew_calls.last, (str(mark),)) for mark in marks]
