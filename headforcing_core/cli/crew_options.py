@@ -20,7 +20,8 @@ def add_crew_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--ray",
         metavar="ADDRESS",
-        help=f"workers of a Ray cluster instead: its address, or {LOCAL} to start one here",
+        help=f"workers of a Ray cluster instead: its address, auto for the one this machine is in, or "
+        f"{LOCAL} to start one here",
     )
 
 

@@ -41,7 +41,8 @@ class RayCluster:
     are any; else for memory. This package must be on every machine, in the same version.
 
     Args:
-        address: of a running cluster; LOCAL: one is started on this machine, and ended.
+        address: of a running cluster, or auto for the one this machine is in; LOCAL: one is started
+            here, and ended.
         workers: cores of a cluster that is started; None: all there are.
 
     Source: Ray (arXiv 1712.05889), its tasks, resources and retries.
@@ -81,9 +82,11 @@ class RayCluster:
                 ray.init(address=self.address, **quiet)
         except (ray.exceptions.RayError, ValueError, RuntimeError, OSError) as error:
             reason = str(error).splitlines()[0]
+            # an address that is named never makes Ray show the token it has
             raise RuntimeError(
-                f"--ray must be {LOCAL} or the address of a running Ray cluster, got "
-                f"{self.address}: {reason}"
+                f"--ray must be {LOCAL}, auto, or the address of a running Ray cluster, got "
+                f"{self.address}: {reason}; where it asks for a token, as a rule, set "
+                "RAY_AUTH_MODE=token"
             ) from error
 
 

@@ -173,5 +173,7 @@ def test_ray_is_asked_for_what_a_task_takes():
 
 @needs("ray")
 def test_a_cluster_that_is_not_there_is_one_sentence():
-    with pytest.raises(RuntimeError, match="--ray must be local or the address of a running Ray"):
+    with pytest.raises(
+        RuntimeError, match="--ray must be local, auto, or the address of a running Ray"
+    ):
         told(RayCluster("127.0.0.1:1"), [Task("a", crew_calls.square, (1,))])
