@@ -20,8 +20,8 @@ def add_crew_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--ray",
         metavar="ADDRESS",
-        help=f"workers of a Ray cluster instead: its address, auto for the one this machine is in, or "
-        f"{LOCAL} to start one here",
+        help="workers of a Ray cluster instead: its address, auto for the one this machine is in, "
+        f"or {LOCAL} to start one here",
     )
 
 
