@@ -21,11 +21,12 @@ log = logging.getLogger("headforcing")
 FAILED = 2
 EPILOG = (
     'A job: {"model": "model.safetensors", "prompt": "a red ball", "text_encoder": "umt5.pth",\n'
-    '"vae": "vae.pth", "seconds": 30, "seed": [0, 1, 2], "method": ["rolling", "head_forcing"],\n'
-    '"map": "map.json", "set": {"memory_recent": 4}}. Names are those of generate, - or _ in\n'
-    "them; a list is values to try, each with each of the others; name says how the result is\n"
-    "called, container is mp4, mkv or webm. A result is a video where there is a vae, else\n"
-    "latents. Beside it are a note, NAME.json, of what it was made of, and logs/NAME.log."
+    '"vae": "vae.pth", "seconds": 30, "seed": [0, 1, 2], "map": "map.json",\n'
+    '"method": ["head_forcing", "head_forcing:compact"], "set": {"on_switch": "keep"}}. Names are\n'
+    "those of generate, - or _ in them; a list is values to try, each with each of the others;\n"
+    "name says how the result is called, container is mp4, mkv or webm. A result is a video where\n"
+    "there is a vae, else latents. Beside it are a note, NAME.json, of what it was made of, and\n"
+    "logs/NAME.log."
 )
 
 
