@@ -179,7 +179,7 @@ def profiles(found):
     family = family_named("krea_14b").without_pictures()
     said = conditioning(texts(1))["p0"]
     subject = HostSubject(loaded(written(family), family), family, SIZE, [said], {})
-    settings = replace(QUICK, prompts=1, seeds=1)
+    settings = replace(QUICK, prompts=1, seeds=1, returns=0)
     with torch.inference_mode():
         *_, profile = profiled(subject, settings, subject.empty_profile(settings))
     found["profiled"] = len(profile.samples)

@@ -21,7 +21,7 @@ FIXED = {
     "VAELoader": 66,
 }
 SAMPLER, SAMPLER_HEIGHT, LEAST = "HeadForcingSampler", 424, 150
-METHODS = {"head_forcing:compact": 570, "sink_window": 340}
+METHODS = {"head_forcing:compact": 622, "sink_window": 340}
 
 
 def heights_of(kind, given, width, kinds):
