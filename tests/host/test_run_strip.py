@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from on_page import WORKFLOW, needs_page, seen_by
 
 LIVE = "a blue square moving fast on plain grey"
