@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..crews import Event, Kind, Task
 from ..errors import sentence
+from ..files import refuse_held
 from ..stopping import stop_if_asked, to_the_end
 from .crew_options import add_crew_options, check_crew_options, crew_of
 from .job_table import JobTable
@@ -52,19 +53,31 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     check_crew_options(options)
+    if not options.out:
+        raise ValueError("--out must be a folder, got an empty name")
+    if Path(options.out).is_dir():
+        refuse_held(Path(options.out))  # by a command that has it for itself
     jobs, out = read_jobs(Path(options.jobs), options.device), Path(options.out).absolute()
     with result_folder("--out", out, (TABLE,), lambda: (out / TABLE).is_file(), held=TABLE):
         with JobTable(out, jobs) as table:
             wanted = [job for job in jobs if not is_made(job, out)]
             for job in set(jobs) - set(wanted):
                 table.skip(job)
-            if wanted:
-                _make_all(wanted, out, table, options)
-        counts = ", ".join(f"{count} {what}" for what, count in sorted(table.counts.items()))
-        sys.stdout.write(f"{len(jobs)} jobs: {counts}; results in {out}\n")
+            try:
+                if wanted:
+                    _make_all(wanted, out, table, options)
+            except KeyboardInterrupt:
+                sys.stdout.write(f"{_told(jobs, table, out)}; stopped: the same command goes on\n")
+                raise
+        sys.stdout.write(f"{_told(jobs, table, out)}\n")
         for job, reason in table.failures:
-            sys.stdout.write(f"line {job.line}, {job.name}: {reason}\n")
+            sys.stdout.write(f"{job.where}: {reason}\n")
     return FAILED if table.failures else 0
+
+
+def _told(jobs: Sequence[Job], table: JobTable, out: Path) -> str:
+    counts = ", ".join(f"{count} {what}" for what, count in sorted(table.counts.items()))
+    return f"{len(jobs)} jobs: {counts or 'none done'}; results in {out}"
 
 
 def _make_all(jobs: Sequence[Job], out: Path, table: JobTable, options: argparse.Namespace) -> None:

@@ -56,7 +56,7 @@ class JobTable:
         if event.kind is Kind.STARTED:
             self._advance(job, -self._made[job.name])
             self._running[job.name] = time.monotonic()
-            self._write(job, event.kind.value, {"worker": event.value})
+            self._write(job, event.kind.value, {"worker": event.value, "said": dict(job.said)})
         elif event.kind is Kind.DONE:
             self._finish(job, event.value)
         elif event.kind is Kind.FAILED:
@@ -64,7 +64,7 @@ class JobTable:
             self.counts[event.kind.value] += 1
             self.failures.append((job, event.value))
             self._write(job, event.kind.value, {"reason": event.value})
-            self._say(f"line {job.line}, {job.name}: {event.value}")
+            self._say(f"{job.where}: {event.value}")
         else:
             self._write(job, event.kind.value, {"reason": event.value})
             self._say(f"{job.name} is taken up again: {event.value}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,27 +14,25 @@ from pathlib import Path
 
 import torch
 
-from ..bounds import check_within, read_numbers
+from ..bounds import check_within
 from ..device import choose_device
+from ..errors import sentence
 from ..files import json_of, read_text, shown
 from ..generation import VideoRequest
 from . import generate
 from .foresight import foreseen
-from .inputs import INPUTS
+from .job_checks import check_said
+from .job_inputs import Input, digest_of, stamp_of
+from .job_options import NOT_OF_A_JOB, arguments_of, choices, known_options, parser_of_jobs
 from .showing import vae_of
 from .words import words_said
 
-# results are named and placed by the command; nobody types into many videos at once
-NOT_OF_A_JOB = ("out", "video", "device", "prompts_from", "traceback", "help")
+log = logging.getLogger("headforcing")
 NAME, CONTAINER = "name", "container"
 CONTAINERS = ("mp4", "mkv", "webm")
-# what is one value of several numbers, and not several values to try
-SERIES = ("steps",)
 LARGEST_FILE, MOST_JOBS = 64_000_000, 100_000
 # letters of a key, and of the words before it
 KEY, WORDS = 16, 40
-# bytes of a file that are read at once
-BLOCK = 1 << 20
 # options and files that decide a video beside what a request has, and words
 DECIDE = ("text_tokens", "lora_strength", "heads", "dtype", "from_second")
 FILES = ("model", "text_encoder", "tokenizer", "text_embedding", "lora", "vae", "start")
@@ -53,6 +52,8 @@ class Job:
         suffix: of its result.
         frames: it has.
         room: bytes it takes where it runs.
+        inputs: files it is made of, as they were when it got its key.
+        chosen: of what the line says, values that were chosen from several.
     """
 
     line: int
@@ -63,6 +64,8 @@ class Job:
     suffix: str
     frames: int = 0
     room: int = 0
+    inputs: tuple[Input, ...] = ()
+    chosen: str = ""
 
     @property
     def name(self) -> str:
@@ -73,6 +76,11 @@ class Job:
         return self.name + self.suffix
 
     @property
+    def where(self) -> str:
+        """Where it is asked for, and what of it is one choice of several."""
+        return f"line {self.line}{f' ({self.chosen})' if self.chosen else ''}, {self.name}"
+
+    @property
     def model(self) -> str:
         return str(self.said["model"])
 
@@ -80,7 +88,20 @@ class Job:
         """Return the options of ``headforcing generate`` that make it in a folder."""
         result = f"--{'out' if self.suffix == '.safetensors' else 'video'}={folder / self.file}"
         where = [] if device is None else [f"--device={device}"]
-        return _parser().parse_args([generate.NAME, *self.arguments, result, *where])
+        return parser_of_jobs().parse_args([generate.NAME, *self.arguments, result, *where])
+
+    def check_inputs(self) -> None:
+        """Refuse files that are not what they were when the job got its key.
+
+        Raises:
+            ValueError: if one has changed; an OSError if one is gone.
+        """
+        for one in self.inputs:
+            if stamp_of(one.path) != one.stamp and digest_of(one.path) != one.digest:
+                raise ValueError(
+                    f"files must stay what they are while a batch runs, got {one.path}, which was "
+                    "changed since; run the batch again"
+                )
 
 
 def read_jobs(path: Path, device: str | None = None) -> list[Job]:
@@ -92,18 +113,21 @@ def read_jobs(path: Path, device: str | None = None) -> list[Job]:
     Raises:
         ValueError: if it is no such file, or something of it cannot be made.
     """
-    reader = _Reader(_known(), choose_device(device), {})
+    reader = _Reader(known_options(), choose_device(device), {})
     found: dict[str, Job] = {}
-    for number, line in enumerate(read_text(path, LARGEST_FILE).splitlines(), 1):
+    # a JSON text may have other ends of lines within its strings
+    for number, line in enumerate(read_text(path, LARGEST_FILE).split("\n"), 1):
         if not line.strip():
             continue
         try:
             for job in reader.jobs(number, json_of(line)):
-                found.setdefault(job.key, job)
+                first = found.setdefault(job.key, job)
+                if first is not job:
+                    log.info("line %d asks for the video of line %d", number, first.line)
                 if len(found) > MOST_JOBS:
                     raise ValueError(f"at most {MOST_JOBS} jobs must come together, got more")
         except (ValueError, RuntimeError, OSError) as error:
-            raise ValueError(f"{path.name}, line {number}: {error}") from error
+            raise ValueError(f"{path.name}, line {number}: {sentence(error)}") from error
     if not found:
         raise ValueError(f"{path.name} must have a job a line, got none")
     return list(found.values())
@@ -116,12 +140,12 @@ class _Reader:
     Args:
         known: what a job may say, by name.
         device: that jobs are for.
-        digests: of files that were read, by path.
+        read: files that were read, by path.
     """
 
     known: Mapping[str, argparse.Action]
     device: torch.device
-    digests: dict[str, str]
+    read: dict[str, Input]
 
     def jobs(self, line: int, value: object) -> Iterator[Job]:
         """Yield the jobs of a line: one for every choice among values that are lists."""
@@ -129,6 +153,8 @@ class _Reader:
             raise ValueError(f"a job must be a JSON object, got {shown(value)}")
         names = {*self.known, NAME, CONTAINER}
         said = {key.replace("-", "_"): each for key, each in value.items()}
+        if len(said) < len(value):
+            raise ValueError("a job must say a thing once, got one with - and with _ in its name")
         for key in said:
             if key in NOT_OF_A_JOB:
                 raise ValueError(
@@ -137,15 +163,17 @@ class _Reader:
                 )
             if key not in names:
                 raise ValueError(f"a job may say {', '.join(sorted(names))}, got {shown(key)}")
-        choices = [
-            [(key, one) for one in _choices(key, each, self.known.get(key))]
+        tried = [
+            [(key, one) for one in choices(key, each, self.known.get(key))]
             for key, each in said.items()
         ]
-        check_within("jobs of a line", _count(choices), 0, MOST_JOBS)
-        for chosen in product(*choices):
-            yield self._job(line, dict(chosen))
+        check_within("jobs of a line", _count(tried), 0, MOST_JOBS)
+        several = [key for key, values in zip(said, tried, strict=True) if len(values) > 1]
+        for chosen in product(*tried):
+            one = dict(chosen)
+            yield self._job(line, one, ", ".join(f"{key} {one[key]}" for key in several))
 
-    def _job(self, line: int, said: dict[str, object]) -> Job:
+    def _job(self, line: int, said: dict[str, object], chosen: str) -> Job:
         name, container = said.get(NAME), said.get(CONTAINER, CONTAINERS[0])
         if container not in CONTAINERS or (CONTAINER in said and said.get("vae") is None):
             raise ValueError(
@@ -158,123 +186,62 @@ class _Reader:
             argument
             for key, value in said.items()
             if key in self.known
-            for argument in _arguments(key, self.known[key], value)
+            for argument in arguments_of(key, self.known[key], value)
         )
         suffix = ".safetensors" if said.get("vae") is None else f".{container}"
         job = Job(line, said, arguments, "", "", suffix)
-        options, request, _ = generate.checked(job.options(Path(), None))
+        options, request, earlier = generate.checked(job.options(Path(), None))
+        words = None if options.text_embedding is not None else words_said(options)
+        check_said(options, request, earlier)
         vae = None if options.vae is None else vae_of(options)
         forecast = foreseen(options, request, self.device, vae=vae)
-        words = None if options.text_embedding is not None else words_said(options)
+        files = {name: self._input(getattr(options, name)) for name in FILES}
         return replace(
             job,
             label=_slug(name or words or Path(options.model).stem),
-            key=self._key(options, request, words, suffix),
+            key=_key(options, request, words, suffix, files),
             frames=request.clock.total_frames,
             room=forecast.peak(forecast.places[0]),
+            inputs=tuple(file for file in files.values() if file is not None),
+            chosen=chosen,
         )
 
-    def _key(
-        self, options: argparse.Namespace, request: VideoRequest, words: str | None, suffix: str
-    ) -> str:
-        """Return what is alike for jobs that make one video, however they say it."""
-        told = {
-            **request.settings,
-            "frames": request.clock.total_frames,
-            # of a method settings tell the name alone
-            "way": [repr(request.method), repr(request.head_map and request.head_map.types)],
-            "words": words,
-            "suffix": suffix,
-            **{name: getattr(options, name) for name in DECIDE},
-            **{name: self._digest(getattr(options, name)) for name in FILES},
-        }
-        return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:KEY]
-
-    def _digest(self, path: str | None) -> str | None:
-        """Return what tells the contents of a file or folder; each is read once."""
+    def _input(self, path: str | None) -> Input | None:
+        """Return a file or folder as it is; each is read once."""
         if path is None:
             return None
-        if path not in self.digests:
-            place = Path(path)
-            files = [f for f in sorted(place.rglob("*")) if f.is_file()] if place.is_dir() else []
-            whole = sha256()
-            for file in files or [place]:
-                whole.update(f"{file.relative_to(place)}\n".encode())
-                with file.open("rb") as opened:
-                    while block := opened.read(BLOCK):
-                        whole.update(block)
-            self.digests[path] = whole.hexdigest()
-        return self.digests[path]
+        if path not in self.read:
+            self.read[path] = Input(path, stamp_of(path), digest_of(path))
+        return self.read[path]
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are sentences, not ends of the process."""
-
-    def error(self, message: str) -> None:
-        raise ValueError(message)
-
-
-def _parser() -> _Parser:
-    parser = _Parser(prog="headforcing", add_help=False, allow_abbrev=False)
-    read_numbers(generate.add_parser(parser.add_subparsers(dest="command")))
-    return parser
-
-
-def _known() -> dict[str, argparse.Action]:
-    """Return what a job may say, by name."""
-    (commands,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
-    actions = commands.choices[generate.NAME]._actions
-    return {_name(a): a for a in actions if _name(a) not in NOT_OF_A_JOB}
-
-
-def _name(action: argparse.Action) -> str:
-    return action.option_strings[0].lstrip("-").replace("-", "_")
+def _key(
+    options: argparse.Namespace,
+    request: VideoRequest,
+    words: str | None,
+    suffix: str,
+    files: Mapping[str, Input | None],
+) -> str:
+    """Return what is alike for jobs that make one video."""
+    told = {
+        **request.settings,
+        "frames": request.clock.total_frames,
+        # of a method settings tell the name alone
+        "way": [repr(request.method), repr(request.head_map and request.head_map.types)],
+        "words": words,
+        "suffix": suffix,
+        "latents": options.vae is None or not options.no_latents,
+        **{name: getattr(options, name) for name in DECIDE},
+        **{name: file and file.digest for name, file in files.items()},
+    }
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:KEY]
 
 
-def _choices(key: str, value: object, action: argparse.Action | None) -> Sequence[object]:
-    """Return the values that are to be tried of one that a line says."""
-    several = key in SERIES or isinstance(action, argparse._AppendAction)
-    if several or not isinstance(value, list):
-        return [value]
-    if not value:
-        raise ValueError(f"{key} must have a value to try, got an empty list")
-    return value
-
-
-def _count(choices: Sequence[Sequence[object]]) -> int:
+def _count(tried: Sequence[Sequence[object]]) -> int:
     count = 1
-    for each in choices:
+    for each in tried:
         count *= len(each)
     return count
-
-
-def _arguments(key: str, action: argparse.Action, value: object) -> Iterator[str]:
-    """Yield how a value is said on the command line."""
-    option = action.option_strings[0]
-    if value is None or value is False:
-        return
-    if action.nargs == 0:
-        if value is not True:
-            raise ValueError(f"{key} must be true or false, got {shown(value)}")
-        yield option
-        return
-    if isinstance(action, argparse._AppendAction):
-        pairs = value.items() if isinstance(value, dict) else None
-        for one in value if pairs is None else [f"{name}={_said(key, v)}" for name, v in pairs]:
-            yield f"{option}={_said(key, one)}"
-        return
-    if key in SERIES and isinstance(value, list):
-        value = ",".join(_said(key, one) for one in value)
-    said = _said(key, value)
-    yield f"{option}={Path(said).absolute() if key in INPUTS and said else said}"
-
-
-def _said(key: str, value: object) -> str:
-    if isinstance(value, bool) and key == "set":
-        return str(value).lower()
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{key} must be words or a number, got {shown(value)}")
-    return str(value)
 
 
 def _slug(words: str) -> str:

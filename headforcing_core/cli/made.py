@@ -15,7 +15,17 @@ from pathlib import Path
 import torch
 
 from ..crews import Worker
-from ..files import as_object, json_of, read_text, save_or_rescue, write_bytes, write_text
+from ..errors import TOLD, sentence
+from ..files import (
+    as_object,
+    json_of,
+    read_text,
+    refuse_held,
+    save_or_rescue,
+    write_bytes,
+    write_text,
+)
+from ..stopping import stop_if_asked
 from ..version import VERSION
 from . import generate
 from .company import Company
@@ -24,6 +34,9 @@ from .jobs import Job
 log = logging.getLogger("headforcing")
 TABLE, LOGS = "batch.jsonl", "logs"
 LARGEST_NOTE = 4_000_000
+DRIFT = (".drift.json", ".drift.png")
+# for a place that is held to be let go, in seconds
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
@@ -80,8 +93,16 @@ def make(worker: Worker, job: Job, folder: str, run: str) -> Made:
         (place / job.file).unlink(missing_ok=True)
     warnings, begin = [], time.perf_counter()
     with _logged(place / LOGS / f"{job.name}.log", warnings):
+        job.check_inputs()
+        _wait_for(place / job.file)
         checked = generate.checked(job.options(place, worker.device))
         generate.make(*checked, Company(worker))
+        try:
+            job.check_inputs()  # what was read must have been what its name says
+        except (ValueError, OSError):
+            for file in _files(job, place):
+                file.unlink()
+            raise
     files = {str(f.relative_to(place)): f for f in _files(job, place)}
     sizes = {name: file.stat().st_size for name, file in files.items()}
     contents = {} if shared else {name: file.read_bytes() for name, file in files.items()}
@@ -93,6 +114,23 @@ def make(worker: Worker, job: Job, folder: str, run: str) -> Made:
         for file in files.values():
             file.unlink()
     return made
+
+
+def _wait_for(place: Path) -> None:
+    """Wait while a worker holds a place whose driver was killed: it ends with its chunk.
+
+    Raises:
+        ValueError: if it is still held after PATIENCE.
+    """
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return refuse_held(place)
+        except ValueError:
+            if time.monotonic() > until:
+                raise
+            stop_if_asked()
+            time.sleep(0.2)
 
 
 def receive(job: Job, made: Made, folder: Path) -> None:
@@ -141,11 +179,10 @@ def _note(job: Job, folder: Path) -> Path:
 
 def _files(job: Job, folder: Path) -> Iterator[Path]:
     """Yield the files of a result: itself, what is told of its drift, and the latents beside it."""
-    for path in sorted(folder.glob(f"{job.name}.*")):
-        if path.is_dir():
-            yield from sorted(file for file in path.rglob("*") if file.is_file())
-        elif path != _note(job, folder):
-            yield path
+    for suffix in (job.suffix, *DRIFT):
+        if (file := folder / f"{job.name}{suffix}").is_file():
+            yield file
+    yield from sorted(f for f in (folder / f"{job.name}.latents").rglob("*") if f.is_file())
 
 
 @contextmanager
@@ -165,6 +202,9 @@ def _logged(path: Path, warnings: list[str]) -> Iterator[None]:
         try:
             with redirect_stdout(file), redirect_stderr(file):
                 yield
+        except TOLD as error:
+            file.write(f"{sentence(error)}\n")
+            raise
         finally:
             for handler in handlers:
                 log.removeHandler(handler)

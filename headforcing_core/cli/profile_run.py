@@ -94,6 +94,8 @@ class _Growing:
         """
         if event.kind is Kind.FAILED:
             raise RuntimeError(event.value)
+        if event.kind is Kind.LOST:
+            log.warning("%s is made again: %s", event.task, event.value)
         if event.kind is Kind.DONE:
             self.profile = with_found(self.profile, event.value)
             self._waits = _refusal(self._file, self.profile)

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 import torch
+from tqdm import tqdm
 
 from ..stopping import STOPS
 from .crew import TRIES, Event, Kind, Task, Worker, called, given_up
@@ -58,7 +60,8 @@ class Processes:
     def says(self) -> str:
         named = sorted({device for device in self.devices if device is not None})
         where = f" on {', '.join(named)}" if named else ""
-        return f"{len(self.devices)} workers of {self.threads} threads{where}"
+        workers = "a worker" if len(self.devices) == 1 else f"{len(self.devices)} workers"
+        return f"{workers}{where}, threads of each: {self.threads}"
 
     def run(self, tasks: Sequence[Task], take: Callable[[Event], None]) -> None:
         shift = _Shift(self.threads, deque(tasks), list(self.devices))
@@ -174,6 +177,7 @@ def _how(code: int | None) -> str:
 def _work(pipe: Connection, device: str | None, threads: int) -> None:
     """Do what comes through a pipe, until nothing more does."""
     torch.set_num_threads(threads)
+    tqdm.set_lock(threading.RLock())  # its own is the system's, and outlives who is killed
     kept = {}
     with suppress(KeyboardInterrupt, EOFError, OSError):  # who gave the work is gone
         signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs in the background

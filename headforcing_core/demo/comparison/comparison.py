@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from .methods import Compared
 from .pieces import STEADY, TRUTH, Piece, Scored, Source, kinds_of, score, story_of
 from .rollouts import finished, request_for, roll_side_by_side
 
+log = logging.getLogger("headforcing")
 # pictures per latent frame while the truth is drawn, coded and decoded; measured
 IN_THE_MAKING = 20
 # of a frame: one video at a time is looked at, or drawn, coded and decoded
@@ -120,6 +122,8 @@ class Comparison:
         def take(event: Event) -> None:
             if event.kind is Kind.FAILED:
                 raise RuntimeError(event.value)
+            if event.kind is Kind.LOST:
+                log.warning("%s: made again, %s", event.task, event.value)
             if event.kind is Kind.ADVANCED:
                 made[event.task] += event.value
                 watch(event.value)
