@@ -45,6 +45,16 @@ def hosts():
         yield lambda *args, **kind: running.enter_context(FakeComfyUI(*args, **kind))
 
 
+START = """
+import signal, sys
+# a suite that runs in the background hands down an ignored SIGINT
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.path.insert(0, sys.argv.pop(1))
+import send
+sys.exit(send.main())
+"""
+
+
 class Sender:
     """Commands on one folder."""
 
@@ -70,7 +80,7 @@ class Sender:
 
     def begin(self, jobs, *hosts):
         """Start a command as a process."""
-        words = [sys.executable, str(SEND), *self.arguments(jobs, hosts)]
+        words = [sys.executable, "-c", START, str(SEND.parent), *self.arguments(jobs, hosts)]
         return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def made(self, suffix=".mp4"):
