@@ -39,6 +39,7 @@ class JobTable:
         self._silent = False
         self.failures: list[tuple[Job, str]] = []
         self.counts: Counter[str] = Counter()
+        self._end_line()
         self._append({"run": self.run, "headforcing_batch": VERSION, "jobs": len(jobs)})
 
     def skip(self, job: Job) -> None:
@@ -87,6 +88,15 @@ class JobTable:
         at = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         line = {"run": self.run, "at": at, "job": job.name, "line": job.line, "state": state}
         self._append({**line, **(told or {})})
+
+    def _end_line(self) -> None:
+        """End a line that a killed run, or an editor, left open."""
+        try:
+            if self._path.is_file() and self._path.read_bytes()[-1:] not in (b"", b"\n"):
+                with self._path.open("a", encoding="utf-8") as file:
+                    file.write("\n")
+        except OSError:  # what cannot be written is told with what is to be told
+            return
 
     def _append(self, line: Mapping[str, object]) -> None:
         try:

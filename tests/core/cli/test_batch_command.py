@@ -252,6 +252,8 @@ def test_results_that_are_damaged_are_made_again(folder):
     cut.write_bytes(cut.read_bytes()[:-1])
     gone.unlink()
     unread.with_suffix(".json").write_text("{")
+    table = Path("results") / "batch.jsonl"
+    table.write_text(table.read_text().rstrip("\n"))  # as a run leaves it that is killed meanwhile
     assert batch() == 0
     assert cut.stat().st_size == size and gone.exists()
     assert states().count("done") == 4 + 3 and states().count("skipped") == 1
