@@ -295,7 +295,9 @@ def test_a_killed_worker_is_taken_up_where_its_chunks_end(folder, crew):
 
 
 @posix
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
 def test_a_stopped_batch_goes_on(folder, stop):
     write(LONG)
     process = start("batch", "jobs.jsonl", "--out", "results", "--workers", "2")
