@@ -1,7 +1,9 @@
-"""What went wrong, in a sentence."""
+"""What went wrong, in a sentence, and what a command ends with then."""
 
 from __future__ import annotations
 
+# exit codes: of a stop from outside, and of what was refused or failed
+INTERRUPTED, FAILED = 130, 2
 # what a user can do something about; anything else is a fault of ours
 TOLD = (ValueError, RuntimeError, OSError, MemoryError)
 

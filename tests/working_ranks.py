@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pack  # noqa: F401
+import pack  # noqa: F401  loads the pack from this checkout
 import torch
 from torch import distributed, multiprocessing
 

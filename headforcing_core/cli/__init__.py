@@ -8,14 +8,11 @@ import sys
 from collections.abc import Sequence
 
 from ..bounds import read_numbers
-from ..errors import TOLD, sentence
+from ..errors import FAILED, INTERRUPTED, TOLD, sentence
 from ..stopping import stopping_once
 from ..streams import sturdy_streams
 from . import batch, compare, demo, drift, generate, inspect, plan, profile
 from .company import follows, together
-
-INTERRUPTED = 130
-FAILED = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..crews import Event, Kind, Task
-from ..errors import sentence
+from ..errors import FAILED, sentence
 from ..files import refuse_held
 from ..stopping import stop_if_asked, to_the_end
 from .crew_options import add_crew_options, check_crew_options, crew_of
@@ -19,7 +19,6 @@ from .made import TABLE, is_made, make, receive
 from .result_folder import result_folder
 
 log = logging.getLogger("headforcing")
-FAILED = 2
 EPILOG = (
     'A job: {"model": "model.safetensors", "prompt": "a red ball", "text_encoder": "umt5.pth",\n'
     '"vae": "vae.pth", "seconds": 30, "seed": [0, 1, 2], "map": "map.json",\n'

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..crews import Worker
-from ..errors import TOLD, sentence
+from ..errors import FAILED, INTERRUPTED, TOLD, sentence
 from ..ranks import End, Launched, LostRank, Ranks, device_of, joined, launched, local_ranks
 from ..stopping import undisturbed
 
-INTERRUPTED, FAILED = 130, 2
 # what several processes can do together
 COMMAND = "generate"
 

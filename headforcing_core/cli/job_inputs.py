@@ -6,6 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from ..reel import latents_folder
+
 # bytes of a file that are read at once
 BLOCK = 1 << 20
 # size and time of change of a file, or of each in a folder
@@ -22,6 +24,13 @@ class Input(NamedTuple):
     path: str
     stamp: Stamp
     digest: str
+
+
+def latents_of(start: str | None) -> str | None:
+    """Return the folder from which a video goes on that is started from; None: there is none."""
+    if start is None or not (folder := latents_folder(Path(start))).is_dir():
+        return None
+    return str(folder)
 
 
 def stamp_of(path: str) -> Stamp:

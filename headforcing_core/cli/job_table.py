@@ -35,7 +35,7 @@ class JobTable:
         self._jobs = {job.name: job for job in jobs}
         self._bar = tqdm(total=sum(job.frames for job in jobs), unit="frame", desc="batch")
         self._made: Counter[str] = Counter()
-        self._running: dict[str, float] = {}
+        self._running: set[str] = set()
         self._silent = False
         self.failures: list[tuple[Job, str]] = []
         self.counts: Counter[str] = Counter()
@@ -56,12 +56,12 @@ class JobTable:
             return
         if event.kind is Kind.STARTED:
             self._advance(job, -self._made[job.name])
-            self._running[job.name] = time.monotonic()
+            self._running.add(job.name)
             self._write(job, event.kind.value, {"worker": event.value, "said": dict(job.said)})
         elif event.kind is Kind.DONE:
             self._finish(job, event.value)
         elif event.kind is Kind.FAILED:
-            self._running.pop(job.name, None)
+            self._running.discard(job.name)
             self.counts[event.kind.value] += 1
             self.failures.append((job, event.value))
             self._write(job, event.kind.value, {"reason": event.value})
@@ -72,7 +72,7 @@ class JobTable:
         self._bar.set_postfix(self.counts, refresh=True)
 
     def _finish(self, job: Job, made: Made) -> None:
-        self._running.pop(job.name, None)
+        self._running.discard(job.name)
         self.counts[Kind.DONE.value] += 1
         told = {"seconds": made.seconds, "files": list(made.files), "warnings": list(made.warnings)}
         self._write(job, Kind.DONE.value, told)
@@ -121,6 +121,6 @@ class JobTable:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for name in self._running:
+        for name in sorted(self._running):
             self._write(self._jobs[name], STOPPED)
         self._bar.close()

@@ -7,9 +7,10 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import product
+from math import prod
 from pathlib import Path
 
 import torch
@@ -21,8 +22,9 @@ from ..files import json_of, read_text, shown
 from ..generation import VideoRequest
 from . import generate
 from .foresight import foreseen
+from .inputs import INPUTS
 from .job_checks import check_said
-from .job_inputs import Input, digest_of, stamp_of
+from .job_inputs import Input, digest_of, latents_of, stamp_of
 from .job_options import NOT_OF_A_JOB, arguments_of, choices, known_options, parser_of_jobs
 from .showing import vae_of
 from .words import words_said
@@ -33,9 +35,10 @@ CONTAINERS = ("mp4", "mkv", "webm")
 LARGEST_FILE, MOST_JOBS = 64_000_000, 100_000
 # letters of a key, and of the words before it
 KEY, WORDS = 16, 40
-# options and files that decide a video beside what a request has, and words
+# options that decide a video beside what a request has, and words
 DECIDE = ("text_tokens", "lora_strength", "heads", "dtype", "from_second")
-FILES = ("model", "text_encoder", "tokenizer", "text_embedding", "lora", "vae", "start")
+# of these the request and the words have what decides
+READ_OUT = ("map", "prompts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +65,10 @@ class Job:
     label: str
     key: str
     suffix: str
-    frames: int = 0
-    room: int = 0
-    inputs: tuple[Input, ...] = ()
-    chosen: str = ""
+    frames: int
+    room: int
+    inputs: tuple[Input, ...]
+    chosen: str
 
     @property
     def name(self) -> str:
@@ -86,9 +89,7 @@ class Job:
 
     def options(self, folder: Path, device: str | None) -> argparse.Namespace:
         """Return the options of ``headforcing generate`` that make it in a folder."""
-        result = f"--{'out' if self.suffix == '.safetensors' else 'video'}={folder / self.file}"
-        where = [] if device is None else [f"--device={device}"]
-        return parser_of_jobs().parse_args([generate.NAME, *self.arguments, result, *where])
+        return _options(self.arguments, folder / self.file, device)
 
     def check_inputs(self) -> None:
         """Refuse files that are not what they were when the job got its key.
@@ -167,7 +168,7 @@ class _Reader:
             [(key, one) for one in choices(key, each, self.known.get(key))]
             for key, each in said.items()
         ]
-        check_within("jobs of a line", _count(tried), 0, MOST_JOBS)
+        check_within("jobs of a line", prod(map(len, tried)), 0, MOST_JOBS)
         several = [key for key, values in zip(said, tried, strict=True) if len(values) > 1]
         for chosen in product(*tried):
             one = dict(chosen)
@@ -189,17 +190,21 @@ class _Reader:
             for argument in arguments_of(key, self.known[key], value)
         )
         suffix = ".safetensors" if said.get("vae") is None else f".{container}"
-        job = Job(line, said, arguments, "", "", suffix)
-        options, request, earlier = generate.checked(job.options(Path(), None))
+        options = _options(arguments, Path(f"result{suffix}"), None)
+        options, request, earlier = generate.checked(options)
         words = None if options.text_embedding is not None else words_said(options)
         check_said(options, request, earlier)
         vae = None if options.vae is None else vae_of(options)
         forecast = foreseen(options, request, self.device, vae=vae)
-        files = {name: self._input(getattr(options, name)) for name in FILES}
-        return replace(
-            job,
+        files = {name: self._input(getattr(options, name)) for name in INPUTS}
+        files["latents"] = self._input(latents_of(options.start))
+        return Job(
+            line,
+            said,
+            arguments,
             label=_slug(name or words or Path(options.model).stem),
             key=_key(options, request, words, suffix, files),
+            suffix=suffix,
             frames=request.clock.total_frames,
             room=forecast.peak(forecast.places[0]),
             inputs=tuple(file for file in files.values() if file is not None),
@@ -232,16 +237,15 @@ def _key(
         "suffix": suffix,
         "latents": options.vae is None or not options.no_latents,
         **{name: getattr(options, name) for name in DECIDE},
-        **{name: file and file.digest for name, file in files.items()},
+        **{name: file and file.digest for name, file in files.items() if name not in READ_OUT},
     }
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:KEY]
 
 
-def _count(tried: Sequence[Sequence[object]]) -> int:
-    count = 1
-    for each in tried:
-        count *= len(each)
-    return count
+def _options(arguments: Sequence[str], result: Path, device: str | None) -> argparse.Namespace:
+    place = f"--{'out' if result.suffix == '.safetensors' else 'video'}={result}"
+    where = [] if device is None else [f"--device={device}"]
+    return parser_of_jobs().parse_args([generate.NAME, *arguments, place, *where])
 
 
 def _slug(words: str) -> str:

@@ -142,13 +142,9 @@ def receive(job: Job, made: Made, folder: Path) -> None:
     for name, content in made.contents.items():
         file = folder / name
         file.parent.mkdir(exist_ok=True)
-        save_or_rescue(partial(_write, content), file, "what a worker made")
+        save_or_rescue(partial(write_bytes, content=content), file, "what a worker made")
     if made.contents:
         note_down(job, made, folder)
-
-
-def _write(content: bytes, path: Path) -> None:
-    write_bytes(path, content)
 
 
 def _sees(folder: Path, run: str) -> bool:

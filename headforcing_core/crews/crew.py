@@ -14,6 +14,8 @@ from ..stopping import stopping_once
 log = logging.getLogger("headforcing")
 # workers that may die over one task before it is given up: it may be what kills them
 TRIES = 3
+# for a worker that was told to stop to save what is finished, in seconds
+GRACE = 120.0
 
 
 @dataclass(frozen=True)

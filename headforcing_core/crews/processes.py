@@ -20,10 +20,8 @@ import torch
 from tqdm import tqdm
 
 from ..stopping import STOPS
-from .crew import TRIES, Event, Kind, Task, Worker, called, given_up
+from .crew import GRACE, TRIES, Event, Kind, Task, Worker, called, given_up
 
-# for a worker that was told to stop to save what is finished, in seconds
-GRACE = 120.0
 # CUDA and threads do not survive a fork
 METHOD = "spawn"
 

@@ -17,7 +17,7 @@ from types import ModuleType
 from ..device import memory_of
 from ..stopping import STOPS
 from ..version import VERSION
-from .crew import TRIES, Event, Kind, Task, Worker, called, given_up
+from .crew import GRACE, TRIES, Event, Kind, Task, Worker, called, given_up
 from .size import EMPTY_WORKER
 
 LOCAL = "local"
@@ -25,8 +25,6 @@ LOCAL = "local"
 PATIENCE = 5.0
 # seconds between two looks at how far workers are
 LOOK = 0.5
-# for workers that were told to stop to save what is finished, in seconds
-GRACE = 120.0
 # a card's time is shared by no more videos than that, however small they are
 LEAST_SHARE = 0.25
 # of the process that Ray runs tasks in; this module is imported there once

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from headforcing.headforcing_core.cli import made, main
 from headforcing.headforcing_core.cli.jobs import read_jobs
 from headforcing.headforcing_core.crews import Worker
+from headforcing.headforcing_core.methods import HeadMap, map_text
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX has them")
 JOB = {
@@ -191,26 +192,55 @@ def test_one_video_under_two_names_is_told(folder, caplog):
     assert "line 2 asks for the video of line 1" in caplog.text
 
 
-def test_what_changes_while_a_batch_runs_is_not_filed_under_what_it_was(folder, monkeypatch):
-    jobs = read_jobs(Path(write(JOB | {"seed": [0, 1]})))
+@pytest.fixture
+def shared(folder):
+    """A folder as a batch has it whose table tells of the run "this"."""
     out = folder / "out"
     out.mkdir()
     (out / "batch.jsonl").write_text("this")
+    return out
+
+
+def test_what_changes_while_a_batch_runs_is_not_filed_under_what_it_was(folder, shared):
+    jobs = read_jobs(Path(write(JOB | {"seed": [0, 1]})))
     text = folder / "text.safetensors"
     before = text.read_bytes()
     save_file({"text": torch.zeros(5, TINY.text_dim)}, text)
     with pytest.raises(ValueError, match=r"must stay what they are .*text.safetensors"):
-        made.make(Worker(lambda frames: None), jobs[0], str(out), "this")
+        made.make(Worker(lambda frames: None), jobs[0], str(shared), "this")
     text.write_bytes(before)  # another time, the same contents
-    made.make(Worker(lambda frames: None), jobs[0], str(out), "this")
-    assert made.is_made(jobs[0], out)
+    made.make(Worker(lambda frames: None), jobs[0], str(shared), "this")
+    assert made.is_made(jobs[0], shared)
 
     def change(frames):
         save_file({"text": torch.zeros(5, TINY.text_dim)}, text)
 
     with pytest.raises(ValueError, match="must stay what they are"):
-        made.make(Worker(change), jobs[1], str(out), "this")
-    assert not made.is_made(jobs[1], out) and not (out / jobs[1].file).exists()
+        made.make(Worker(change), jobs[1], str(shared), "this")
+    assert not made.is_made(jobs[1], shared) and not (shared / jobs[1].file).exists()
+
+
+def test_so_do_maps_and_what_a_video_goes_on_from(folder, shared):
+    types = [["hf.local", "hf.anchor", "hf.memory", "hf.memory"]] * TINY.layers
+    told = [
+        map_text(HeadMap("head_forcing", tuple(map(tuple, rows))))
+        for rows in (types, [r[::-1] for r in types])
+    ]
+    (folder / "map.json").write_text(told[0])
+    single(JOB, 1, "start.safetensors")
+    more = {"map": "map.json", "method": "head_forcing", "seconds": 4, "start": "start.safetensors"}
+    (job,) = read_jobs(Path(write(JOB | more)))
+    (folder / "map.json").write_text(told[1])
+    with pytest.raises(ValueError, match=r"must stay what they are .*map.json"):
+        made.make(Worker(lambda frames: None), job, str(shared), "this")
+    (other,) = read_jobs(Path("jobs.jsonl"))
+    assert other.name != job.name
+    (folder / "map.json").write_text(told[0])
+    single(JOB | {"seed": 1}, 1, "start.safetensors")
+    with pytest.raises(ValueError, match=r"must stay what they are .*start.safetensors"):
+        made.make(Worker(lambda frames: None), job, str(shared), "this")
+    (other,) = read_jobs(Path("jobs.jsonl"))
+    assert other.name != job.name
 
 
 def test_a_folder_of_another_command_is_refused(folder, capsys):

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from headforcing.headforcing_core.autoencoders import open_vae
 from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.cli.jobs import read_jobs
 from headforcing.headforcing_core.words import TextEncoder
 
 pytestmark = needs("sentencepiece", "diffusers")
@@ -132,6 +133,15 @@ def test_a_batch_makes_videos_of_words(models, generate, tmp_path):
     jobs.write_text(json.dumps(job | {"prompts": str(tmp_path / "words.txt")}))
     assert main(["batch", str(jobs), "--out", str(out)]) == 0
     assert len(list(out.glob("*.mkv"))) == 2
+    (first, _) = read_jobs(jobs)
+    (tmp_path / "words.txt").write_text("a dog")  # while the batch runs
+    with pytest.raises(ValueError, match=r"must stay what they are .*words.txt"):
+        first.check_inputs()
+    # what a video goes on from are its latents
+    more = {"model": job["model"], "start": str(made[name]), "seconds": 4, "vae": VAE}
+    jobs.write_text(json.dumps(more | {"prompt": "a cow", "text_encoder": ENCODER}))
+    (goes_on,) = read_jobs(jobs)
+    assert any(one.path == str(out / f"{name}.latents") for one in goes_on.inputs)
 
 
 def test_the_embedding_of_a_prompt_gives_the_same_latents(models, generate, tmp_path):
