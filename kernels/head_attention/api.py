@@ -9,8 +9,10 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from ..eight_bits import check_codes
 from ..triton_choice import chooses_triton, triton_file
 from . import reference, sdpa, varlen
+from .pools import Pools
 from .sdpa import Dense
 from .spans import Span
 
@@ -30,6 +32,7 @@ def head_attention(
     v_pool: Tensor,
     spans: Sequence[Span],
     *,
+    scales: tuple[Tensor, Tensor] | None = None,
     scale: float | None = None,
     table: Tensor | None = None,
     dense: Dense | None = None,
@@ -42,7 +45,10 @@ def head_attention(
     Args:
         q: ``[B, T, H, D]``.
         k_pool, v_pool: ``[B, N, D]``, same dtype and device as ``q``, each batch entry contiguous.
+            With scales they are codes, see ``eight_bits``.
         spans: one per head; every span holds at least one row.
+        scales: of both pools, ``[B, N, D / 32]`` bfloat16, each batch entry contiguous; None: the
+            pools are no codes.
         scale: factor on the scores. Defaults to ``D ** -0.5``.
         table: ``span_table`` of the same spans, on the device of ``q``; with it nothing is sent
             there by the call. What it says is not compared with the spans.
@@ -58,18 +64,19 @@ def head_attention(
             implementation.
         RuntimeError: if this machine cannot run the named implementation.
     """
-    _check(q, k_pool, v_pool, spans, table)
+    pools = Pools(k_pool, v_pool, *(scales or (None, None)))
+    _check(q, pools, spans, table)
     if dense is not None and not (scale is None and impl is None):
         raise ValueError("dense must come without scale and impl, which it has of its own")
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     if q.numel() == 0:
         return torch.empty_like(q)
     if dense is not None:
-        return sdpa.forward(q, k_pool, v_pool, spans, scale, dense=dense)
-    code = _code(impl or chosen_impl(q, k_pool, v_pool, spans, scale=scale))
-    if impl and (error := code.refusal(q, k_pool, v_pool, spans, scale)):
+        return sdpa.forward(q, pools, spans, scale, dense=dense)
+    code = _code(impl or _chosen(q, pools, spans, scale))
+    if impl and (error := code.refusal(q, pools, spans, scale)):
         raise error
-    return code.forward(q, k_pool, v_pool, spans, scale, table)
+    return code.forward(q, pools, spans, scale, table)
 
 
 def chosen_impl(
@@ -78,6 +85,7 @@ def chosen_impl(
     v_pool: Tensor,
     spans: Sequence[Span],
     *,
+    scales: tuple[Tensor, Tensor] | None = None,
     scale: float | None = None,
 ) -> Impl:
     """Return what ``impl=None`` comes to; it follows from the arguments and what is installed.
@@ -85,8 +93,13 @@ def chosen_impl(
     The first time a GPU is met, Triton's kernel is compiled and compared with PyTorch there. If
     that fails, one warning says why.
     """
-    call = (q, k_pool, v_pool, spans, q.shape[-1] ** -0.5 if scale is None else scale)
-    if chooses_triton(__package__, call, (q.device, q.dtype, q.shape[-1])):
+    pools = Pools(k_pool, v_pool, *(scales or (None, None)))
+    return _chosen(q, pools, spans, q.shape[-1] ** -0.5 if scale is None else scale)
+
+
+def _chosen(q: Tensor, pools: Pools, spans: Sequence[Span], scale: float) -> Impl:
+    call = (q, pools, spans, scale)
+    if chooses_triton(__package__, call, (q.device, q.dtype, q.shape[-1], pools.codes)):
         return Impl.TRITON
     return Impl.VARLEN if varlen.refusal(*call) is None else Impl.SDPA
 
@@ -103,25 +116,28 @@ def _code(impl: Impl) -> ModuleType:
             return triton_file(__package__)
 
 
-def _check(
-    q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], table: Tensor | None
-) -> None:
+def _check(q: Tensor, pools: Pools, spans: Sequence[Span], table: Tensor | None) -> None:
     batch, _, heads, dim = q.shape
-    expected = (batch, k_pool.shape[1], dim)
-    for name, x in (("k_pool", k_pool), ("v_pool", v_pool)):
+    expected = (batch, pools.k.shape[1], dim)
+    dtype = pools.codes or q.dtype
+    parts = (("k_pool", pools.k, pools.k_scales), ("v_pool", pools.v, pools.v_scales))
+    for name, x, scales in parts:
         if x.shape != expected:
             raise ValueError(f"{name} must have shape {expected} [B, N, D], got {tuple(x.shape)}")
-        if (x.dtype, x.device) != (q.dtype, q.device):
+        if scales is not None:
+            check_codes(name, x, scales, q.device, expected[:2])
+        if (x.dtype, x.device) != (dtype, q.device):
             raise ValueError(
-                f"{name} must be {q.dtype} on {q.device} like q, got {x.dtype} on {x.device}"
+                f"{name} must be {dtype} on {q.device} like q, got {x.dtype} on {x.device}"
             )
-        if x.stride()[1:] != (dim, 1):
-            raise ValueError(f"{name} must have contiguous rows, got strides {x.stride()}")
+        for one in (x, *([] if scales is None else [scales])):
+            if one.stride()[1:] != (one.shape[-1], 1):
+                raise ValueError(f"{name} must have contiguous rows, got strides {one.stride()}")
     if len(spans) != heads:
         raise ValueError(f"spans must name {heads} heads, got {len(spans)}")
     for span in spans:
-        if span.start < 0 or span.length < 1 or span.start + span.length > k_pool.shape[1]:
-            raise ValueError(f"spans must lie within {k_pool.shape[1]} rows, got {span}")
+        if span.start < 0 or span.length < 1 or span.start + span.length > pools.k.shape[1]:
+            raise ValueError(f"spans must lie within {pools.k.shape[1]} rows, got {span}")
     if table is not None:
         found = (tuple(table.shape), table.dtype, table.device)
         if found != ((3, heads), torch.int32, q.device) or not table.is_contiguous():

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, einsum
 
+from .pools import Pools
 from .spans import Span
 
 
-def refusal(q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], scale: float) -> None:
+def refusal(q: Tensor, pools: Pools, spans: Sequence[Span], scale: float) -> None:
     """It takes everything, everywhere."""
 
 
 def forward(
     q: Tensor,
-    k_pool: Tensor,
-    v_pool: Tensor,
+    pools: Pools,
     spans: Sequence[Span],
     scale: float,
     table: Tensor | None = None,
@@ -26,8 +26,7 @@ def forward(
     """Compute in ``compute`` throughout; the dtype of ``q`` there gives ordinary eager code."""
     heads = []
     for head, (start, length) in enumerate(spans):
-        k = k_pool[:, start : start + length].to(compute)
-        v = v_pool[:, start : start + length].to(compute)
+        k, v = (rows.to(compute) for rows in pools.rows(start, length))
         scores = einsum("btd,bsd->bts", q[:, :, head].to(compute), k) * scale
         heads.append(einsum("bts,bsd->btd", scores.softmax(-1), v))
     return torch.stack(heads, 2).to(q.dtype)

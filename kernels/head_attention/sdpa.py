@@ -10,8 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from ..eight_bits import decoded
+from .pools import Pools
 from .spans import Span
 
+# bytes of keys and values that are decoded at a time, or one head if that has more
+AT_ONCE = 64 * 1024**2
+FLOAT = torch.float32.itemsize
 # attention of like heads, ``[B, G, T, D]`` over ``[B, G, S, D]``, the result ``[B, T, G, D]``
 Dense = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -28,14 +33,13 @@ class Run(NamedTuple):
     length: int
 
 
-def refusal(q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], scale: float) -> None:
+def refusal(q: Tensor, pools: Pools, spans: Sequence[Span], scale: float) -> None:
     """It takes everything, everywhere."""
 
 
 def forward(
     q: Tensor,
-    k_pool: Tensor,
-    v_pool: Tensor,
+    pools: Pools,
     spans: Sequence[Span],
     scale: float,
     table: Tensor | None = None,
@@ -44,11 +48,13 @@ def forward(
     """See ``head_attention``; ``dense`` attends in place of PyTorch, at a scale of its own."""
     dense = dense or partial(_attention, scale=scale)
     runs = list(_runs(spans))
+    if pools.codes is not None:
+        runs = [part for run in runs for part in _parts(run, q)]
     if len(runs) == 1 and _in_order(runs[0].heads):
-        return _attend(q, k_pool, v_pool, runs[0], dense)  # its own output is the answer
+        return _attend(q, pools, runs[0], dense)  # its own output is the answer
     read: dict[int, Tensor] = {}
     for run in runs:
-        own = _attend(_queries(q, run.heads), k_pool, v_pool, run, dense)
+        own = _attend(_queries(q, run.heads), pools, run, dense)
         read |= zip(run.heads, own.unbind(2), strict=True)
     return torch.stack([read[head] for head in range(len(spans))], 2)
 
@@ -84,17 +90,37 @@ def _runs(spans: Sequence[tuple[int, int]]) -> Iterator[Run]:
         first = stop
 
 
-def _attend(q: Tensor, k_pool: Tensor, v_pool: Tensor, run: Run, dense: Dense) -> Tensor:
-    batch, _, dim = k_pool.shape
-    k, v = (
-        pool.as_strided(
-            (batch, len(run.heads), run.length, dim),
-            (pool.stride(0), run.step * dim, dim, 1),
-            pool.storage_offset() + run.start * dim,
-        )
-        for pool in (k_pool, v_pool)
-    )
+def decoded_bytes(batch: int, length: int, dim: int, itemsize: int) -> int:
+    """Return what decoding keys and values of one head takes, in float32 and in the dtype read."""
+    # the numbers that blocks count in are spread over channels beside the codes
+    return batch * length * dim * (2 * itemsize + 3 * FLOAT)
+
+
+def _parts(run: Run, q: Tensor) -> Iterator[Run]:
+    """Divide a run, so that little of a cache is decoded at a time."""
+    one = decoded_bytes(q.shape[0], run.length, q.shape[-1], q.element_size())
+    size = max(1, AT_ONCE // one)
+    for first in range(0, len(run.heads), size):
+        start = run.start + first * run.step
+        yield Run(run.heads[first : first + size], start, run.step, run.length)
+
+
+def _attend(q: Tensor, pools: Pools, run: Run, dense: Dense) -> Tensor:
+    k, v = (_view(pool, run) for pool in (pools.k, pools.v))
+    if pools.codes is not None:
+        scales = (_view(of, run) for of in (pools.k_scales, pools.v_scales))
+        k, v = (decoded(x, own).to(q.dtype) for x, own in zip((k, v), scales, strict=True))
     return dense(*(_aligned(x) for x in (q.transpose(1, 2), k, v)))
+
+
+def _view(pool: Tensor, run: Run) -> Tensor:
+    """Return the rows of a run's heads where they lie: ``[B, G, length, D]``."""
+    batch, _, dim = pool.shape
+    return pool.as_strided(
+        (batch, len(run.heads), run.length, dim),
+        (pool.stride(0), run.step * dim, dim, 1),
+        pool.storage_offset() + run.start * dim,
+    )
 
 
 def _aligned(x: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from ..config import Config
 from ..triton_choice import FAILURES, capability_of, on_card, passes, plain_refusal
+from .pools import Pools
 from .spans import Span, span_table
 from .triton_loops import over_keys, over_keys_for_two
 
@@ -117,9 +118,7 @@ def config_for(capability: tuple[int, int] | None, dim: int, programs: int = BUS
     return Config(128, 64, 8, 3)
 
 
-def refusal(
-    q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], scale: float
-) -> Exception | None:
+def refusal(q: Tensor, pools: Pools, spans: Sequence[Span], scale: float) -> Exception | None:
     """Return why a call cannot be done here, None if it can."""
     plain = plain_refusal(q, DTYPES, triton.__version__, INTERPRETED)
     if plain is not None:
@@ -132,7 +131,9 @@ def refusal(
         )
     if not scale > 0:
         return ValueError(f"impl must be another one for scale={scale}, got triton")
-    if any(x.data_ptr() % ALIGNED or x.stride(0) * size % ALIGNED for x in (k_pool, v_pool)):
+    if pools.codes is not None:
+        return ValueError(f"impl must be another one for pools of {pools.codes}, got triton")
+    if any(x.data_ptr() % ALIGNED or x.stride(0) * size % ALIGNED for x in (pools.k, pools.v)):
         return ValueError(
             f"impl must be another one for pools that do not start at a multiple of {ALIGNED} "
             "bytes, got triton"
@@ -141,7 +142,9 @@ def refusal(
 
 
 @cache
-def works(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
+def works(
+    device: torch.device, dtype: torch.dtype, dim: int, codes: torch.dtype | None = None
+) -> bool:
     """Say whether the kernel compiles and is right on a device; found out once, told once."""
     what = f"attention in {dtype} with {dim} channels per head on {device}"
     return passes(what, partial(_agrees, device, dtype, dim), ERRORS)
@@ -155,7 +158,7 @@ def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
         torch.randn(1, rows, 1, dim, generator=rng).to(device, dtype).contiguous() for _ in range(3)
     )
     spans = [Span(start, rows - start)]
-    found = forward(q, k[:, :, 0], v[:, :, 0], spans, dim**-0.5)
+    found = forward(q, Pools(k[:, :, 0], v[:, :, 0]), spans, dim**-0.5)
     keys, values = (x[:, start:].transpose(1, 2) for x in (k, v))
     plain = scaled_dot_product_attention(q.transpose(1, 2), keys, values).transpose(1, 2)
     return torch.allclose(found, plain, atol=2e-2, rtol=2e-2)
@@ -163,8 +166,7 @@ def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
 
 def forward(
     q: Tensor,
-    k_pool: Tensor,
-    v_pool: Tensor,
+    pools: Pools,
     spans: Sequence[Span],
     scale: float,
     table: Tensor | None = None,
@@ -173,7 +175,7 @@ def forward(
     programs = triton.cdiv(tokens, 128) * batch * heads
     config = config_for(capability_of(q.device), dim, programs)
     table = span_table(spans, q.device) if table is None else table
-    return launch(q, k_pool, v_pool, table, scale, config)
+    return launch(q, pools.k, pools.v, table, scale, config)
 
 
 def launch(

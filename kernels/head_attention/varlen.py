@@ -15,6 +15,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from .pools import Pools
 from .spans import Span, span_table
 
 DTYPES = (torch.float16, torch.bfloat16)
@@ -22,9 +23,7 @@ WIDEST = 256
 OLDEST_CARD = (8, 0)
 
 
-def refusal(
-    q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], scale: float
-) -> Exception | None:
+def refusal(q: Tensor, pools: Pools, spans: Sequence[Span], scale: float) -> Exception | None:
     """Return why a call cannot be done here, None if it can."""
     if q.device.type != "cuda":
         return RuntimeError(f"impl must be another one on {q.device}, got varlen; it needs a GPU")
@@ -39,6 +38,10 @@ def refusal(
             "impl must be another one where torch has no FlashAttention, got varlen; "
             "it needs sm_80 and a torch built with it"
         )
+    if pools.codes is not None:
+        return ValueError(
+            f"impl must be another one for pools of {pools.codes}, got varlen; it takes no scales"
+        )
     if q.dtype not in DTYPES:
         return ValueError(f"impl must be another one for {q.dtype}, got varlen; use torch.float16")
     if q.shape[-1] % 8 or q.shape[-1] > WIDEST:
@@ -46,7 +49,7 @@ def refusal(
             f"impl must be another one for {q.shape[-1]} channels per head, got varlen; "
             f"it takes multiples of 8 up to {WIDEST}"
         )
-    if not all(x.is_contiguous() for x in (k_pool, v_pool)) or _overlap(spans):
+    if not all(x.is_contiguous() for x in (pools.k, pools.v)) or _overlap(spans):
         return ValueError(
             "impl must be another one for pools with gaps between batch entries or for heads that "
             "share rows, got varlen"
@@ -71,8 +74,7 @@ def _takes_parts() -> bool:
 
 def forward(
     q: Tensor,
-    k_pool: Tensor,
-    v_pool: Tensor,
+    pools: Pools,
     spans: Sequence[Span],
     scale: float,
     table: Tensor | None = None,
@@ -86,7 +88,7 @@ def forward(
     from torch.nn.attention.varlen import varlen_attn
 
     batch, tokens, heads, dim = q.shape
-    pool_rows = k_pool.shape[1]
+    pool_rows = pools.k.shape[1]
     table = span_table(spans, q.device) if table is None else table
     order = table[0].argsort()
     entries = torch.arange(batch, dtype=torch.int32, device=q.device)[:, None]
@@ -95,7 +97,7 @@ def forward(
     starts = (table[0][order] - first + entries * pool_rows).flatten()
     end = torch.full_like(starts[:1], batch * pool_rows - first)
     queries = torch.arange(batch * heads + 1, dtype=torch.int32, device=q.device) * tokens
-    k, v = (x.flatten(0, 1)[first:, None] for x in (k_pool, v_pool))
+    k, v = (x.flatten(0, 1)[first:, None] for x in (pools.k, pools.v))
     out = varlen_attn(
         q[:, :, order].transpose(1, 2).reshape(-1, 1, dim),
         *(k, v, queries, torch.cat([starts, end]), tokens, max(span.length for span in spans)),

@@ -33,7 +33,8 @@ def reencode(
 
     Page ``source[m]`` of ``raw``, its time channels turned by ``turns[m]``, becomes the first
     channels of slot ``slots[m]`` of ``keys``; nothing else is written. Neighbouring channels (2j,
-    2j + 1) are one complex number; it is turned in float32 and rounded once.
+    2j + 1) are one complex number; it is turned in float32 and rounded once. Of keys in eight bits
+    the codes are turned, and what they count in stays what it is.
 
     Args:
         keys: ``[B, G, slots, P, D]``, any strides; changed in place.

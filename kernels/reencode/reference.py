@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..eight_bits import LARGEST, rounded
+
 
 def refusal(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
     """It takes everything, everywhere."""
@@ -17,4 +19,6 @@ def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Ten
     cos, sin = turns.real.double()[:, None], turns.imag.double()[:, None]
     turned = torch.stack([x * cos - y * sin, x * sin + y * cos], -1).flatten(-2)
     pages = torch.cat([turned, pages[..., time:]], -1)
-    keys[:, :, slots, :, : raw.shape[-1]] = pages.to(keys.dtype)
+    codes = keys.dtype in LARGEST
+    written = rounded(pages, keys.dtype) if codes else pages.to(keys.dtype)
+    keys[:, :, slots, :, : raw.shape[-1]] = written

@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..eight_bits import LARGEST
 from ..rotation import rotate
 from ..triton_choice import FAILURES, on_card, passes, plain_refusal
 
@@ -83,6 +84,8 @@ def refusal(
             f"impl must be another one for keys with strides {keys.stride()}, got triton; "
             "channels must be neighbours"
         )
+    if keys.dtype in LARGEST:
+        return ValueError(f"impl must be another one for keys of {keys.dtype}, got triton")
     return plain_refusal(keys, DTYPES, triton.__version__, INTERPRETED)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -17,6 +18,13 @@ class NewTokens(NamedTuple):
     k_pool: Tensor
     v_pool: Tensor
     rows: Tensor
+    k_scales: Tensor | None = None
+    v_scales: Tensor | None = None
+
+    @property
+    def codes(self) -> torch.dtype | None:
+        """The dtype of the codes that pools hold, None where they hold none."""
+        return None if self.k_scales is None else self.k_pool.dtype
 
     @property
     def page(self) -> int:

@@ -95,11 +95,15 @@ def refusal(new: NewTokens) -> Exception | None:
                 f"impl must be another one for {name} with strides {x.stride()}, got triton; "
                 "channels must be neighbours"
             )
+    if new.codes is not None:
+        return ValueError(f"impl must be another one for pools of {new.codes}, got triton")
     return plain_refusal(new.q, DTYPES, triton.__version__, INTERPRETED)
 
 
 @cache
-def works(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
+def works(
+    device: torch.device, dtype: torch.dtype, dim: int, codes: torch.dtype | None = None
+) -> bool:
     """Say whether the kernel compiles and is right on a device; found out once, told once."""
     what = f"rotating {dim} channels of {dtype} on {device}"
     return passes(what, partial(_agrees, device, dtype, dim), ERRORS)
@@ -127,7 +131,7 @@ def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
 
 
 def forward(new: NewTokens) -> Tensor:
-    q, k, v, rotation, k_pool, v_pool, rows = new
+    q, k, v, rotation, k_pool, v_pool, rows = new[:7]
     batch, tokens, heads, dim = q.shape
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     with on_card(q.device):

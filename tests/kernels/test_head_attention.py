@@ -7,6 +7,7 @@ from ragged import make
 
 from headforcing.kernels import Impl, Span, chosen_impl, head_attention, span_table
 from headforcing.kernels.head_attention import reference
+from headforcing.kernels.head_attention.pools import Pools
 from headforcing.kernels.head_attention.sdpa import _runs
 
 SHAPES = [  # B, T, D, length of each head: one token, odd sizes, mixed, a lone head at the end
@@ -22,8 +23,8 @@ SHAPES = [  # B, T, D, length of each head: one token, odd sizes, mixed, a lone 
 def test_matches_reference(shape, dtype):
     q, k, v, spans = make(*shape, dtype=dtype)
     scale = shape[2] ** -0.5
-    exact = reference.forward(q.double(), k.double(), v.double(), spans, scale)
-    plain = reference.forward(q, k, v, spans, scale, compute=dtype)
+    exact = reference.forward(q.double(), Pools(k.double(), v.double()), spans, scale)
+    plain = reference.forward(q, Pools(k, v), spans, scale, compute=dtype)
     assert_as_good_as(head_attention(q, k, v, spans, impl=Impl.SDPA), plain, exact)
 
 
@@ -36,7 +37,7 @@ def test_matches_reference(shape, dtype):
 def test_heads_in_any_order_anywhere_in_the_pool(lengths, order, scale):
     q, k, v, spans = make(2, 3, 16, lengths)
     order.shuffle(spans)
-    exact = reference.forward(q.double(), k.double(), v.double(), spans, scale)
+    exact = reference.forward(q.double(), Pools(k.double(), v.double()), spans, scale)
     torch.testing.assert_close(
         head_attention(q, k, v, spans, scale=scale).double(), exact, atol=1e-5, rtol=1e-5
     )

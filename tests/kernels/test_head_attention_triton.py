@@ -9,6 +9,7 @@ from ragged import DEVICE, EXACT, GPU, TRITON_DTYPES, make, needs_triton
 
 from headforcing.kernels import Impl, Span, head_attention, span_table
 from headforcing.kernels.head_attention import reference
+from headforcing.kernels.head_attention.pools import Pools
 
 pytestmark = needs_triton
 
@@ -39,7 +40,7 @@ def kernel():
 
 
 def exactly(q, k, v, spans, scale):
-    return reference.forward(q.double(), k.double(), v.double(), spans, scale)
+    return reference.forward(q.double(), Pools(k.double(), v.double()), spans, scale)
 
 
 def assert_right(found, q, k, v, spans, scale):
@@ -61,7 +62,7 @@ def assert_right(found, q, k, v, spans, scale):
 def test_is_as_good_as_plain_code(shape, dtype):
     q, k, v, spans = make(*shape, dtype=dtype, device=DEVICE)
     scale = shape[2] ** -0.5
-    plain = reference.forward(q, k, v, spans, scale, compute=dtype)
+    plain = reference.forward(q, Pools(k, v), spans, scale, compute=dtype)
     found = head_attention(q, k, v, spans, impl=Impl.TRITON)
     assert_as_good_as(found, plain, exactly(q, k, v, spans, scale))
     sdpa = head_attention(q, k, v, spans, impl=Impl.SDPA)
@@ -197,7 +198,7 @@ def test_at_the_size_of_a_model_it_is_right_and_always_the_same():
     found = [head_attention(q, k, v, spans, impl=Impl.TRITON) for _ in range(3)]
     assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
     exact = exactly(q[:, ::97], k, v, spans, 128**-0.5)
-    plain = reference.forward(q[:, ::97], k, v, spans, 128**-0.5, compute=torch.bfloat16)
+    plain = reference.forward(q[:, ::97], Pools(k, v), spans, 128**-0.5, compute=torch.bfloat16)
     assert_as_good_as(found[0][:, ::97], plain, exact)
 
 

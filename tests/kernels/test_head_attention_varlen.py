@@ -11,6 +11,7 @@ from ragged import DEVICE, GPU, make
 
 from headforcing.kernels import Impl, Span, head_attention, span_table
 from headforcing.kernels.head_attention import reference, varlen
+from headforcing.kernels.head_attention.pools import Pools
 
 documented = pytest.importorskip(
     "torch.nn.attention.varlen", reason="needs a torch that has varlen_attn (2.10)"
@@ -29,7 +30,7 @@ def stand_in(q, k, v, cu_seq_q, cu_seq_k, max_q, max_k, *, scale, seqused_k):
         assert starts[i] + n <= starts[i + 1]
         own = slice(at[i], at[i + 1])
         out[own] = reference.forward(
-            q[None, own], k[None, starts[i] :, 0], v[None, starts[i] :, 0], [Span(0, n)], scale
+            q[None, own], Pools(*(x[None, starts[i] :, 0] for x in (k, v))), [Span(0, n)], scale
         )[0]
     return out
 
@@ -49,8 +50,8 @@ def test_heads_are_sequences(batch, tokens, lengths, gap, order, given_table):
     table = span_table(spans, "cpu") if given_table else None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(documented, "varlen_attn", stand_in)
-        found = varlen.forward(q, k, v, spans, 0.3, table)
-    exact = reference.forward(q.double(), k.double(), v.double(), spans, 0.3)
+        found = varlen.forward(q, Pools(k, v), spans, 0.3, table)
+    exact = reference.forward(q.double(), Pools(k.double(), v.double()), spans, 0.3)
     torch.testing.assert_close(found.double(), exact, atol=1e-5, rtol=1e-5)
 
 
@@ -62,7 +63,7 @@ def test_the_real_one(dtype):
             f"needs a varlen_attn that takes seqused_k; that of torch {torch.__version__} does not"
         )
     q, k, v, spans = make(2, 130, 64, [65, 7, 200], dtype, device=DEVICE)
-    exact = reference.forward(q.double(), k.double(), v.double(), spans, 0.125)
+    exact = reference.forward(q.double(), Pools(k.double(), v.double()), spans, 0.125)
     found = head_attention(q, k, v, spans, impl=Impl.VARLEN)
     torch.testing.assert_close(found.double(), exact, atol=2e-2, rtol=2e-2)
 
@@ -81,7 +82,7 @@ def capable(monkeypatch):
 
 
 def test_a_capable_machine_does_it(capable):
-    assert varlen.refusal(CUDA, POOL, POOL, APART, 0.125) is None
+    assert varlen.refusal(CUDA, Pools(POOL, POOL), APART, 0.125) is None
 
 
 def changed(**what):
@@ -99,11 +100,13 @@ def changed(**what):
     ],
 )
 def test_what_it_cannot_do_is_told(capable, q, pool, spans, message):
-    assert message in str(varlen.refusal(q, pool, pool, spans, 0.125))
+    assert message in str(varlen.refusal(q, Pools(pool, pool), spans, 0.125))
 
 
 def test_machines_without_it_are_told(capable):
     capable.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
-    assert "needs sm_80" in str(varlen.refusal(CUDA, POOL, POOL, APART, 0.125))
+    assert "needs sm_80" in str(varlen.refusal(CUDA, Pools(POOL, POOL), APART, 0.125))
     capable.setattr(varlen, "_takes_parts", lambda: False)
-    assert "must take scale and seqused_k" in str(varlen.refusal(CUDA, POOL, POOL, APART, 0.125))
+    assert "must take scale and seqused_k" in str(
+        varlen.refusal(CUDA, Pools(POOL, POOL), APART, 0.125)
+    )
