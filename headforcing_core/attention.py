@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..kernels import Dense, Span, chosen_impl, head_attention
-from .memory import CacheBank, OpenChunk, OpenWindow
+from .memory import CacheBank, OpenChunk, OpenWindow, PoolRead
 
 # Dense is the kernels' word, and a host's as well: hosts do not import kernels
 __all__ = ["Dense", "HeadAttention", "Observer", "Read", "served_by"]
@@ -70,13 +70,24 @@ class HeadAttention:
         return read[0] if len(read) == 1 else torch.cat(read, 1)
 
     def _read(self, layer: int, q: Tensor, frame: int) -> Tensor:
-        rows = self.opened.stage(layer, frame)
+        self.opened.stage(layer, frame)
         if self.observe is not None:
             self.observe(Read(layer, self.step, frame, q, self.opened))
         if self.fade != 1 and self.step is not None:
             return self._faded(layer, q)
-        pools = self.opened.pools(layer)
-        return head_attention(q, *pools, rows.spans, table=rows.table, dense=self.dense)
+        reads = self.opened.reads(layer)
+        if len(reads) == 1:
+            return self._of_pool(reads[0], q)
+        read = torch.empty_like(q)
+        for pool in reads:
+            read.index_copy_(2, pool.index, self._of_pool(pool, pool.own(q)))
+        return read
+
+    def _of_pool(self, pool: PoolRead, q: Tensor) -> Tensor:
+        """Attend with the heads of one pool."""
+        spans, table = pool.rows
+        kept = {"scales": pool.scales, "table": table, "dense": self.dense}
+        return head_attention(q, pool.k, pool.v, spans, **kept)
 
     def _faded(self, layer: int, q: Tensor) -> Tensor:
         """Read with less weight on pages of the past, which no kernel of ours knows of.
@@ -85,7 +96,7 @@ class HeadAttention:
         """
         read = torch.empty_like(q)
         for share in self.opened.shares(layer):
-            k, v = share.in_use
+            k, v = (kept.numbers().to(q.dtype) for kept in share.in_use)
             bias = self.opened.faded(share.ledger, self.fade).to(q.dtype).expand(q.shape[1], -1)
             own = share.own(q).transpose(1, 2)
             answer = scaled_dot_product_attention(own, k, v, attn_mask=bias).transpose(1, 2)
@@ -99,7 +110,11 @@ def served_by(bank: CacheBank, dense: Dense | None = None) -> str:
     """Return what reads the caches on this machine, in words."""
     if dense is not None:
         return "the attention chosen in the host"
-    k, v = bank.layers[0].k, bank.layers[0].v
-    heads = bank.plan.heads_in(0)
-    q = k.new_empty(k.shape[0], 1, heads, k.shape[2])
-    return chosen_impl(q, k, v, [Span(head, 1) for head in range(heads)]).value
+    found = {}
+    for pool in (pool for layer in bank.layers for pool in layer.pools):
+        k, v = pool.k.codes, pool.v.codes
+        shape = (k.shape[0], 1, len(pool.heads), k.shape[2])
+        q = torch.empty(shape, dtype=bank.plan.dtype, device=k.device)
+        spans = [Span(head, 1) for head in range(len(pool.heads))]
+        found[chosen_impl(q, k, v, spans, scales=pool.scales).value] = None
+    return " and ".join(found)

@@ -163,8 +163,8 @@ class GoldenModel:
         return CacheBank(plan_of(geometry, rope, policy, rule, chunk, window, spec["batch"]))
 
     def _observe(self, read: Read) -> None:
-        keys, _ = read.opened.pools(read.layer)
-        spans, heads = read.opened.rows(read.layer).spans, []
+        (pool,) = read.opened.reads(read.layer)
+        keys, spans, heads = pool.k, pool.rows.spans, []
         for head, span in enumerate(spans):
             k = keys[:, span.start : span.start + span.length]
             scores = read.q[:, :, head] @ k.transpose(1, 2) * read.q.shape[-1] ** -0.5

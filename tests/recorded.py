@@ -106,9 +106,18 @@ class Forced:
         read = ledger.read(self.opened.chunk.start)
         found = []
         for page, slot in places.slots.items():
-            found.append((page, arena.k[:, :, slot], arena.v[:, :, slot], read.get(page, page.at)))
+            found.append(
+                (
+                    page,
+                    arena.k.codes[:, :, slot],
+                    arena.v.codes[:, :, slot],
+                    read.get(page, page.at),
+                )
+            )
         for page, at in places.aside.items():
-            found.append((page, arena.aside_k[:, :, at], arena.aside_v[:, :, at], page.at))
+            found.append(
+                (page, arena.aside_k.codes[:, :, at], arena.aside_v.codes[:, :, at], page.at)
+            )
         found.sort(key=lambda entry: (entry[0].at, entry[0].number))
         pages, keys, values, positions = zip(*found, strict=True)
         turned = torch.cat([arena.rotations.frame(at) for at in positions])

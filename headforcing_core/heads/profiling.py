@@ -45,8 +45,8 @@ class Profiler:
             return
         grid = read.opened.plan.rope.grid
         tokens = grid.tokens_per_frame
-        pool, _ = read.opened.pools(read.layer)
-        spans, table = read.opened.rows(read.layer)
+        (of_layer,) = read.opened.reads(read.layer)
+        pool, (spans, table) = of_layer.k, of_layer.rows
         step = -1 if read.step is None else read.step
         rows = self.settings.drawn_rows(read.q.shape[1], self.prompt, self.seed, chunk.index, step)
         q = read.q if rows is None else read.q[:, rows.to(read.q.device)]

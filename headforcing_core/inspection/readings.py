@@ -176,10 +176,10 @@ def _stands(page: Page, position: int, chunk: Chunk) -> tuple[str, Sequence[int]
 
 def _held(ledger: Ledger, plan: ArenaPlan, itemsize: int) -> int:
     """Return the bytes that one head's pages take while a chunk is open."""
-    places, dim = ledger.places, plan.rope.head_dim
+    places = ledger.places
     shown = sum(page not in places.slots for page in ledger.read(ledger.chunk.start))
     rows = len(places.slots) * plan.tokens + (len(places.aside) + shown) * plan.small_tokens
-    turning = len(places.turning) * plan.tokens * plan.rope.channels[0]
+    turning = len(places.turning) * plan.turning_bytes(itemsize)
     means, tokens, width = plan.sum_shape
     sums = means * tokens * width * FLOAT32 if ledger.past.middle else 0
-    return (2 * rows * dim + turning) * itemsize + sums
+    return 2 * rows * plan.row_bytes(itemsize) + turning + sums

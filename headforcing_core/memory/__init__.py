@@ -5,7 +5,7 @@ from .cache import CacheBank
 from .cache_plan import Ahead, CachePlan
 from .groups import HeadGroup, check_map, group_heads
 from .ledger import Ledger
-from .open_chunk import OpenChunk
+from .open_chunk import OpenChunk, PoolRead
 from .open_window import OpenWindow
 from .scores import CELLS
 
@@ -19,6 +19,7 @@ __all__ = [
     "Ledger",
     "OpenChunk",
     "OpenWindow",
+    "PoolRead",
     "check_map",
     "group_heads",
 ]

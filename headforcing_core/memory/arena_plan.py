@@ -8,6 +8,7 @@ import torch
 
 from ..methods import HeadRule
 from ..video import Rope
+from .rows import CODES, row_bytes
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,22 @@ class ArenaPlan:
         return middle.sums, tokens, 2 * self.rope.head_dim
 
     def bytes(self, itemsize: int) -> int:
-        """Return the bytes of one head of one video."""
+        """Return the bytes of one head of one video.
+
+        Args:
+            itemsize: of a number of the model.
+        """
         middle, (means, tokens, width) = self.rule.policy.middle, self.sum_shape
         rows = self.rows + middle.kept_aside * self.small_tokens
-        turning = self.turning * self.tokens * self.rope.channels[0]
-        elements = 2 * rows * self.rope.head_dim + turning
-        return elements * itemsize + means * tokens * width * torch.float32.itemsize
+        kept = 2 * rows * self.row_bytes(itemsize) + self.turning * self.turning_bytes(itemsize)
+        return kept + means * tokens * width * torch.float32.itemsize
+
+    def row_bytes(self, itemsize: int) -> int:
+        """Return the bytes of a token's keys, or of its values."""
+        return row_bytes(self.rule.kv_dtype, self.rope.head_dim, itemsize)
+
+    def turning_bytes(self, itemsize: int) -> int:
+        """Return the bytes of the time channels that are kept a second time, of one page."""
+        codes = CODES[self.rule.kv_dtype]
+        size = itemsize if codes is None else codes.itemsize
+        return self.tokens * self.rope.channels[0] * size

@@ -42,7 +42,7 @@ class CacheBank:
         Raises:
             RuntimeError: if the device has not that much memory.
         """
-        self.plan, self._ranks = plan, ranks
+        self.plan, self._ranks, self._device = plan, ranks, torch.device(device)
         self.ledgers = tuple(
             Ledger(group.rule, plan.frames_per_chunk, plan.horizon) for group in plan.groups
         )
@@ -90,15 +90,12 @@ class CacheBank:
 
     @property
     def device(self) -> torch.device:
-        return self.layers[0].k.device
+        return self._device
 
     @property
     def tensors(self) -> list[Tensor]:
         """Everything that is allocated; together it has ``plan.bytes``."""
-        pools = [x for layer in self.layers for x in (layer.k, layer.v)]
-        arenas = [share.arena for layer in self.layers for share in layer.shares]
-        beside = (x for arena in arenas for x in arena.beside)
-        return [*pools, *beside, *self.window]
+        return [*(x for layer in self.layers for x in layer.tensors), *self.window]
 
     def open(self, chunk: Chunk) -> OpenChunk:
         """Make room for a chunk and give the past its positions in front of it."""

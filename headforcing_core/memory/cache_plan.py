@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 
 from ..device import check_room, no_room
-from ..methods import UNDECIDED, DummyTypes, HeadRule, Method
+from ..methods import UNDECIDED, DummyTypes, HeadRule, KVDtype, Method
 from ..methods.middles import Episodes
 from ..ranks import Deal, balanced, check_ranks
 from ..video import ModelGeometry, Rope
@@ -210,6 +210,11 @@ class CachePlan:
         """Most frames a head sees, the current chunk included."""
         return self.frames_per_chunk + max(group.rule.policy.seen for group in self.groups)
 
-    def pool_rows(self, layer: int) -> int:
-        """Return the tokens that the heads of one layer can read."""
-        return sum(self.arena(g).rows * len(g.heads.get(layer, ())) for g in self.own)
+    def pool_rows(self, layer: int) -> Mapping[KVDtype, int]:
+        """Return the tokens that the heads of one layer can read, by what they are kept in."""
+        found: dict[KVDtype, int] = {}
+        for group in self.own:
+            if heads := group.heads.get(layer):
+                kept, rows = group.rule.kv_dtype, self.arena(group).rows * len(heads)
+                found[kept] = found.get(kept, 0) + rows
+        return found

@@ -10,8 +10,9 @@ from torch.nn.functional import avg_pool2d
 
 from ...kernels import rotate
 from ..methods import Kind, Page, frame_page, home_of
-from .arena import Arena, Content
+from .arena import ALL, Arena, Content
 from .ledger import Arrivals, Places
+from .rows import Rows, joined
 
 
 def fill(arena: Arena, maker: Maker, places: Places, arrived: Arrivals) -> None:
@@ -24,8 +25,8 @@ def fill(arena: Arena, maker: Maker, places: Places, arrived: Arrivals) -> None:
         arena.put(places.slots[page], content, page.at)
     times = dict(zip(arrived.slots, (content.k for content in made), strict=True))
     for page in arrived.turning:
-        time = times.get(page, arena.k[:, :, places.slots[page]])
-        arena.turning[:, :, places.turning[page]] = time[..., : arena.time]
+        k = times[page] if page in times else arena.k.at(ALL, ALL, places.slots[page])
+        arena.turning[:, :, places.turning[page]] = k.codes[..., : arena.time]
 
 
 @dataclass(frozen=True)
@@ -69,38 +70,44 @@ class Maker:
         for aside in (page, page._replace(kind=Kind.COPY)):
             if aside in self.before.aside:
                 at = self.before.aside[aside]
-                return Content(arena.aside_k[:, :, at], arena.aside_v[:, :, at], frame)
+                return Content(
+                    arena.aside_k.at(ALL, ALL, at), arena.aside_v.at(ALL, ALL, at), frame
+                )
         at = self.before.slots[page]
-        return Content(arena.k[:, :, at], arena.v[:, :, at], frame)
+        return Content(arena.k.at(ALL, ALL, at), arena.v.at(ALL, ALL, at), frame)
 
     def _raw(self, frame: int) -> tuple[Tensor, Tensor]:
         """Return unrotated keys, float32, and values of a frame that stands at its own number."""
         content = self._frame(frame)
         turn = self.arena.rotations.frame(frame)
-        return rotate(content.k.float(), turn.conj()), content.v.float()
+        return rotate(content.k.numbers().float(), turn.conj()), content.v.numbers().float()
+
+    def _made(self, k: Tensor, v: Tensor) -> Content:
+        """Return keys that stand at position 0, and values, as they are kept here."""
+        return Content(self.arena.k.like(k, turns=True), self.arena.v.like(v, turns=False), 0)
 
     def _pooled(self, frame: int) -> Content:
         grid = self.arena.plan.rope.grid
         size = self.arena.plan.rule.policy.middle.pool_size
         k, v = (_pool(x, grid.token_rows, grid.token_columns, size) for x in self._raw(frame))
-        return Content(k.to(self.arena.k.dtype), v.to(self.arena.k.dtype), 0)
+        return self._made(k, v)
 
     def _block(self, page: Page) -> Content:
         parts = [self._waiting(frame) for frame in page.frames]
-        k, v = (torch.stack([part[i].float() for part in parts]).mean(0) for i in range(2))
+        k, v = (torch.stack([part[i].numbers().float() for part in parts]).mean(0) for i in (0, 1))
         k = rotate(k, self.arena.rotations.pooled(self.arena.plan.rule.policy.middle.pool_size))
-        return Content(k.to(self.arena.k.dtype), v.to(self.arena.k.dtype), 0)
+        return self._made(k, v)
 
     def _waiting(self, frame: int) -> Content:
         page = Page(Kind.POOLED, (frame,), frame)
         if page not in self.before.aside:
             return self._pooled(frame)
         at = self.before.aside[page]
-        return Content(self.arena.aside_k[:, :, at], self.arena.aside_v[:, :, at], 0)
+        return Content(self.arena.aside_k.at(ALL, ALL, at), self.arena.aside_v.at(ALL, ALL, at), 0)
 
     def _merged(self, page: Page) -> Content:
         """Fold new frames into what was one page before, or the first of the frames."""
-        arena, rate = self.arena, self.arena.plan.rule.policy.middle.rate
+        rate = self.arena.plan.rule.policy.middle.rate
         old = [
             p for p in self.before.slots if p.kind is Kind.MERGED and p.frames[0] == page.frames[0]
         ]
@@ -111,13 +118,17 @@ class Maker:
                 torch.lerp(x, y, rate)
                 for x, y in zip((k, v), self._unturned(frame_page(frame)), strict=True)
             )
-        return Content(k.to(arena.k.dtype), v.to(arena.k.dtype), 0)
+        return self._made(k, v)
 
     def _unturned(self, page: Page) -> tuple[Tensor, Tensor]:
         """Return keys of a page in a slot, turned in space but not in time, and values; float32."""
-        slot, time = self.before.slots[page], self.arena.time
-        k = torch.cat([self._raw_time(page), self.arena.k[:, :, slot, :, time:]], -1)
-        return k.float(), self.arena.v[:, :, slot].float()
+        arena = self.arena
+        k, v = (
+            x.at(ALL, ALL, self.before.slots[page]).numbers().float() for x in (arena.k, arena.v)
+        )
+        time, home = self._time(page)
+        time = rotate(time.numbers().float(), arena.rotations.temporal([-home]))
+        return torch.cat([time, k[..., arena.time :]], -1), v
 
     def _average(self, page: Page) -> Content:
         """Fold the frames that left into the running mean, which is kept here, and show that."""
@@ -132,18 +143,20 @@ class Maker:
         if not middle.per_token:
             mean = mean.mean(2, keepdim=True)
         sums.copy_(torch.lerp(sums, mean, middle.rates[page.number]) if old else mean)
-        k, v = sums.expand(-1, -1, arena.plan.tokens, -1).to(arena.k.dtype).chunk(2, -1)
-        return Content(rotate(k, arena.rotations.frame(0)), v, 0)
+        k, v = sums.expand(-1, -1, arena.plan.tokens, -1).chunk(2, -1)
+        if arena.k.scales is None:  # rounded before it is turned
+            k = k.to(arena.k.codes.dtype)
+        return self._made(rotate(k, arena.rotations.frame(0)), v)
 
     def _bands(self, page: Page) -> Content:
         """Put the bands of several frames together; each stays where its frame stood."""
         pieces = []
         for frame, band in page.bands:
             content = self._frame(frame)
-            size = content.k.shape[2] // self.arena.plan.rule.policy.middle.pieces
+            size = content.k.codes.shape[2] // self.arena.plan.rule.policy.middle.pieces
             own = slice(band * size, (band + 1) * size)
-            pieces.append((content.k[:, :, own], content.v[:, :, own]))
-        k, v = (torch.cat(parts, 2) for parts in zip(*pieces, strict=True))
+            pieces.append((content.k.at(ALL, ALL, own), content.v.at(ALL, ALL, own)))
+        k, v = (joined(parts, 2) for parts in zip(*pieces, strict=True))
         return Content(k, v, page.at)
 
     def _tokens(self, page: Page) -> Content:
@@ -153,20 +166,26 @@ class Maker:
         k, v = arena.in_slots(slots)
         if arena.plan.rule.positions.re_encodes:
             raw = torch.cat([self._raw_time(candidate) for candidate in self.candidates], 2)
-            k = torch.cat([raw, k[..., arena.time :]], -1)
+            k = Rows(torch.cat([raw, k.codes[..., arena.time :]], -1), k.scales)
         own = self.chosen[:, page.number * tokens : (page.number + 1) * tokens]
-        index = own[:, None, :, None].expand(-1, k.shape[1], -1, k.shape[-1])
         home = 0 if arena.plan.rule.positions.re_encodes else page.at
-        return Content(k.gather(2, index), v.gather(2, index), home)
+        return Content(k.gathered(own), v.gathered(own), home)
 
     def _raw_time(self, page: Page) -> Tensor:
-        """Return the unrotated time channels of a page, ``[B, G, P, time]``."""
+        """Return the unrotated time channels of a page as they are kept, ``[B, G, P, time]``."""
+        time, home = self._time(page)
+        if home == 0:
+            return time.codes
+        return time.turned(self.arena.rotations.temporal([-home]), self.arena.time).codes
+
+    def _time(self, page: Page) -> tuple[Rows, int]:
+        """Return the time channels of a page, and the position to which they are rotated."""
         arena = self.arena
-        if page in self.before.turning:
-            kept, home = arena.turning[:, :, self.before.turning[page]], home_of(page)
-        else:
-            kept, home = arena.k[:, :, self.before.slots[page], :, : arena.time], page.at
-        return rotate(kept, arena.rotations.temporal([-home]))
+        k = arena.k.at(ALL, ALL, self.before.slots[page])
+        if page not in self.before.turning:
+            return Rows(k.codes[..., : arena.time], k.scales), page.at
+        kept = arena.turning[:, :, self.before.turning[page]]
+        return Rows(kept, k.scales), home_of(page)
 
 
 def _pool(x: Tensor, rows: int, columns: int, size: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from math import log
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ from ..device import send
 from ..methods import Page
 from ..video import Chunk
 from .cache_plan import CachePlan
-from .layer_cache import LayerCache, Share
+from .layer_cache import LayerCache
 from .ledger import Ledger
+from .pool import Share
 from .scoring import Scoring
 from .staging import Stagings
 
@@ -25,6 +27,26 @@ class HeadRows(NamedTuple):
 
     spans: tuple[Span, ...]
     table: Tensor
+
+
+class PoolRead(NamedTuple):
+    """What heads of a layer read that are kept alike.
+
+    k, v: ``[B, rows, D]``.
+    scales: of both, where they are codes; see ``head_attention``.
+    rows: of each head.
+    index: which heads of the layer, on the device; None: all.
+    """
+
+    k: Tensor
+    v: Tensor
+    scales: tuple[Tensor, Tensor] | None
+    rows: HeadRows
+    index: Tensor | None = None
+
+    def own(self, x: Tensor) -> Tensor:
+        """Return the heads that read here, of ``[B, T, H, ...]`` of the layer."""
+        return x if self.index is None else x.index_select(2, self.index)
 
 
 class OpenChunk:
@@ -55,7 +77,7 @@ class OpenChunk:
         self.chunk, self.own, self.plan = chunk, own, plan
         self._layers, self._stagings = layers, stagings
         self._scoring, self._scene = scoring, scene
-        device = layers[0].k.device
+        device = stagings.device
         self.rotation = plan.rope.frames(chunk.frames, device)
         self._rows, self._own_rows = self._laid_out(device)
         self._frame: dict[int, int] = {}
@@ -63,25 +85,28 @@ class OpenChunk:
 
     def _laid_out(
         self, device: torch.device
-    ) -> tuple[dict[tuple[int, int], HeadRows], Sequence[Tensor]]:
-        """Return what is read, by layer and first query frame, and what the chunk overwrites.
+    ) -> tuple[dict[tuple[int, int, int], HeadRows], list[Sequence[Tensor]]]:
+        """Return what is read, by layer, pool and first query frame, and what is overwritten.
 
-        It goes to the device together.
+        The latter by layer, of each pool. It goes to the device together.
         """
         spans = {
-            (number, frames.start): layer.spans(self._shown(layer, frames.start))
+            (number, at, frames.start): pool.spans(self._shown(layer, frames.start))
             for number, layer in enumerate(self._layers)
             for frames in self.query_frames(number)
+            for at, pool in enumerate(layer.pools)
         }
         tables = [span_table(each, "cpu") for each in spans.values()]
-        tables += [torch.tensor(layer.chunk_rows(), dtype=torch.int32) for layer in self._layers]
+        every = [pool for layer in self._layers for pool in layer.pools]
+        tables += [torch.tensor(pool.chunk_rows(), dtype=torch.int32) for pool in every]
         # ranks of several may have more heads in one layer than in another
         sent = send(torch.cat([table.flatten() for table in tables]), device)
         parts = sent.split([table.numel() for table in tables])
         sent = [part.view(table.shape) for part, table in zip(parts, tables, strict=True)]
         at = dict(zip(spans, sent, strict=False))
         rows = {place: HeadRows(own, at[place]) for place, own in spans.items()}
-        return rows, sent[len(spans) :]
+        own = iter(sent[len(spans) :])
+        return rows, [list(islice(own, len(layer.pools))) for layer in self._layers]
 
     def _shown(self, layer: LayerCache, frame: int) -> dict[Ledger, int]:
         """Return the tokens that lie in front of the slots, per ledger of a layer."""
@@ -117,24 +142,22 @@ class OpenChunk:
         """
         self._scoring.study(layer, q, unrotated, self.chunk, self._scene)
 
-    def stage(self, layer: int, frame: int) -> HeadRows:
-        """Let a query frame read a layer: return the rows of the pool for each head.
-
-        What it reads stays until another frame is staged.
-        """
+    def stage(self, layer: int, frame: int) -> None:
+        """Let a query frame read a layer. What it reads stays until another frame is staged."""
         for share in self._layers[layer].shares:
             if share.ledger.rule.per_frame:
                 share.arena.stage(self._stagings.of(share.ledger, frame))
         self._frame[layer] = frame
-        return self._rows[layer, frame]
 
-    def rows(self, layer: int) -> HeadRows:
-        """Return the rows that each head of a layer reads, for the frame that was staged last."""
-        return self._rows[layer, self._frame[layer]]
-
-    def pools(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Return keys and values of a layer, each ``[B, rows, D]``."""
-        return self._layers[layer].k, self._layers[layer].v
+    def reads(self, layer: int) -> list[PoolRead]:
+        """Return what the heads of a layer read, for the frame that was staged last."""
+        frame = self._frame[layer]
+        return [
+            PoolRead(
+                pool.k.codes, pool.v.codes, pool.scales, self._rows[layer, at, frame], pool.index
+            )
+            for at, pool in enumerate(self._layers[layer].pools)
+        ]
 
     def shares(self, layer: int) -> list[Share]:
         """Return the groups of heads of a layer, each with what it has."""
@@ -153,7 +176,7 @@ class OpenChunk:
             bias = torch.tensor([less.get(page, 0.0) for page in pages])
             tokens = self.plan.rope.grid.tokens_per_frame
             bias = bias.repeat_interleave(tokens)
-            self._biases[ledger, factor] = send(bias, self._layers[0].k.device)
+            self._biases[ledger, factor] = send(bias, self._stagings.device)
         return self._biases[ledger, factor]
 
     def pages(self, layer: int, head: int, frame: int) -> list[Page]:

@@ -12,9 +12,10 @@ from ..device import send
 from ..methods import Kind, Page
 from ..video import Chunk, Rotation
 from .cache_plan import CachePlan
-from .layer_cache import LayerCache, Share
+from .layer_cache import LayerCache
 from .ledger import Ledger
-from .open_chunk import HeadRows
+from .open_chunk import HeadRows, PoolRead
+from .pool import Share
 from .rotations import Rotations
 
 
@@ -146,17 +147,17 @@ class OpenWindow:
         k, v = (x[:, own].unflatten(1, (heads, -1))[:, :, :past] for x in (self._k, self._v))
         small = gathered.small * arena.plan.small_tokens
         if gathered.small:
-            aside = arena.aside_k.index_select(2, gathered.aside)
+            aside = arena.aside_k.select(2, gathered.aside).numbers()
             k[:, :, :small] = self._turned(gathered, aside, 0, arena.time).flatten(2, 3)
-            v[:, :, :small] = arena.aside_v.index_select(2, gathered.aside).flatten(2, 3)
+            v[:, :, :small] = arena.aside_v.select(2, gathered.aside).numbers().flatten(2, 3)
         if gathered.whole:
-            keys = arena.k.index_select(2, gathered.slots)
+            kept = arena.k.select(2, gathered.slots)
             if gathered.raw:
                 raw = arena.turning.index_select(2, gathered.turning)
-                keys[:, :, : gathered.raw, :, : arena.time] = raw
-            keys = self._turned(gathered, keys, gathered.small, arena.time)
+                kept.codes[:, :, : gathered.raw, :, : arena.time] = raw
+            keys = self._turned(gathered, kept.numbers(), gathered.small, arena.time)
             k[:, :, small:] = keys.flatten(2, 3)
-            v[:, :, small:] = arena.v.index_select(2, gathered.slots).flatten(2, 3)
+            v[:, :, small:] = arena.v.select(2, gathered.slots).numbers().flatten(2, 3)
 
     @staticmethod
     def _turned(gathered: _Gathered, keys: Tensor, first: int, time: int) -> Tensor:
@@ -173,16 +174,12 @@ class OpenWindow:
     def study(self, layer: int, q: Tensor, unrotated: Tensor) -> None:
         """Policies look at clean chunks alone."""
 
-    def stage(self, layer: int, frame: int) -> HeadRows:
-        """Return the rows of each head; what they read is there since ``write``."""
-        return self._rows[layer]
+    def stage(self, layer: int, frame: int) -> None:
+        """Do nothing: what is read is there since ``write``."""
 
-    def rows(self, layer: int) -> HeadRows:
-        return self._rows[layer]
-
-    def pools(self, layer: int) -> tuple[Tensor, Tensor]:
-        """Return keys and values of the layer that was written last, each ``[B, rows, D]``."""
-        return self._k, self._v
+    def reads(self, layer: int) -> list[PoolRead]:
+        """Return what the heads of the layer read that was written last."""
+        return [PoolRead(self._k, self._v, None, self._rows[layer])]
 
     def pages(self, layer: int, head: int, frame: int) -> list[Page]:
         """Return what a head's rows hold, in their order."""

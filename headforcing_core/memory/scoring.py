@@ -12,8 +12,9 @@ from ..methods.middles import Bands, Episodes
 from ..ranks import Ranks
 from ..video import Chunk
 from .cache_plan import CachePlan
-from .layer_cache import LayerCache, Share
+from .layer_cache import LayerCache
 from .ledger import Ledger
+from .pool import Share
 from .scores import (
     BandScores,
     FrameScores,

@@ -46,7 +46,7 @@ class Stagings:
     """
 
     def __init__(self, rotations: Rotations, device: torch.device):
-        self._rotations, self._device = rotations, device
+        self._rotations, self.device = rotations, device
         self._known: dict[tuple[Ledger, int], Staging] = {}
 
     def of(self, ledger: Ledger, frame: int) -> Staging:
@@ -79,7 +79,7 @@ class Stagings:
         if not pages:
             return None
         to, of = (
-            send(torch.tensor(list(places)), self._device)
+            send(torch.tensor(list(places)), self.device)
             for places in (slots, [source[page] for page in pages])
         )
         rotation = self._rotations.temporal([turns[page] for page in pages])

@@ -23,6 +23,7 @@ from .head_map_files import (
     read_head_map,
     write_head_map,
 )
+from .kv_dtype import KVDtype
 from .method import ALL_HEADS, HeadRule, Method, Rebuilt, Shots
 from .online import UNDECIDED, DummyTypes
 from .pages import Commit, Kind, Page, Past, frame_page, home_of
@@ -52,6 +53,7 @@ __all__ = [
     "HeadPolicy",
     "HeadRule",
     "InfinityRope",
+    "KVDtype",
     "Kind",
     "KreaHeads",
     "KreaRealtime",

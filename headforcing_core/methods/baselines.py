@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..bounds import MOST_FRAMES, check_frames
+from .kv_dtype import KVDtype, OneDtype
 from .method import ALL_HEADS, HeadRule, Method
 from .middles import Averages, Replay, Tokens
 from .online import FIRST, LAST, LAST_CHUNK, UNDECIDED, DummyTypes
@@ -14,7 +15,7 @@ from .switch import Switch, Switching, SwitchRule
 
 
 @dataclass(frozen=True)
-class Rolling(Switching):
+class Rolling(OneDtype, Switching):
     """The plain rolling window.
 
     Args:
@@ -28,11 +29,13 @@ class Rolling(Switching):
     def build(self, frames_per_chunk: int = 3) -> Method:
         policy = HeadPolicy.of_window(self.window, 0, frames_per_chunk)
         says = f"the last {self.window} frames"
-        return _alike("rolling", says, policy, self.switch(frames_per_chunk))
+        return _alike(
+            "rolling", says, policy, self.switch(frames_per_chunk), kv_dtype=self.kv_dtype
+        )
 
 
 @dataclass(frozen=True)
-class SinkWindow(Switching):
+class SinkWindow(OneDtype, Switching):
     """A rolling window that never forgets the first frames.
 
     Args:
@@ -49,21 +52,21 @@ class SinkWindow(Switching):
         policy = HeadPolicy.of_window(self.window, self.sink, frames_per_chunk)
         says = f"the first {self.sink} frames and the last ones, {self.window} in all"
         switch = self.switch(frames_per_chunk)
-        return _alike("sink_window", says, policy, switch, self.positions)
+        return _alike("sink_window", says, policy, switch, self.positions, kv_dtype=self.kv_dtype)
 
 
 @dataclass(frozen=True)
-class Full(Switching):
+class Full(OneDtype, Switching):
     """Every frame at its own position, as long as there is memory for it."""
 
     def build(self, frames_per_chunk: int = 3) -> Method:
         switch = self.switch(frames_per_chunk)
         says = "every frame, at its own position"
-        return _alike("full", says, HeadPolicy(0, MOST_FRAMES), switch)
+        return _alike("full", says, HeadPolicy(0, MOST_FRAMES), switch, kv_dtype=self.kv_dtype)
 
 
 @dataclass(frozen=True)
-class LongLive(Switching):
+class LongLive(OneDtype, Switching):
     """LongLive's cache: a sink, a short window, and the recent past computed anew.
 
     The sink stays what it was under the first prompt, as its published settings have it. What is
@@ -88,11 +91,13 @@ class LongLive(Switching):
         says = f"the first {self.sink} frames and the last ones, {self.window} in all"
         switch = self.switch(frames_per_chunk)
         says += f"; a new prompt recomputes the last {switch.again}" if switch.again else ""
-        return _alike("longlive", says, policy, switch, self.positions, "arXiv 2509.22622")
+        return _alike(
+            "longlive", says, policy, switch, self.positions, "arXiv 2509.22622", self.kv_dtype
+        )
 
 
 @dataclass(frozen=True)
-class InfinityRope(Switching):
+class InfinityRope(OneDtype, Switching):
     """Infinity-RoPE's short window with positions closed up.
 
     Its scene cut, which tells the current chunk for once that it is far away, is not built.
@@ -113,11 +118,11 @@ class InfinityRope(Switching):
         says = f"the first {self.sink} and the last {self.recent} frames, positions closed up"
         policy, source = HeadPolicy(self.sink, self.recent), "Infinity-RoPE 63d7b84"
         switch = self.switch(frames_per_chunk)
-        return _alike("infinity_rope", says, policy, switch, self.positions, source)
+        return _alike("infinity_rope", says, policy, switch, self.positions, source, self.kv_dtype)
 
 
 @dataclass(frozen=True)
-class Deep(Switching):
+class Deep(OneDtype, Switching):
     """Deep Forcing: a deep sink, and of what follows the tokens that are still looked at.
 
     Tokens are chosen when a chunk is committed, by its clean queries; the original chooses during
@@ -144,11 +149,13 @@ class Deep(Switching):
         says = f"the first {self.sink} frames, the last, and of others the tokens most looked at"
         policy = HeadPolicy(self.sink, self.recent, Tokens(room, self.tokens))
         switch = self.switch(frames_per_chunk)
-        return _alike("deep", says, policy, switch, self.positions, "Deep Forcing ea9961a")
+        return _alike(
+            "deep", says, policy, switch, self.positions, "Deep Forcing ea9961a", self.kv_dtype
+        )
 
 
 @dataclass(frozen=True)
-class MemRope(Switching):
+class MemRope(OneDtype, Switching):
     """MemRoPE: running means of all that left, one slow and one fast.
 
     As long as frames and means together have room for the frames themselves, those are kept.
@@ -167,11 +174,13 @@ class MemRope(Switching):
         warm_up = self.sink + self.averages.slots + self.recent
         policy = HeadPolicy(self.sink, self.recent, self.averages, warm_up)
         switch = self.switch(frames_per_chunk)
-        return _alike("memrope", says, policy, switch, self.positions, "MemRoPE b89bf5b")
+        return _alike(
+            "memrope", says, policy, switch, self.positions, "MemRoPE b89bf5b", self.kv_dtype
+        )
 
 
 @dataclass(frozen=True)
-class Dummy(Switching):
+class Dummy(OneDtype, Switching):
     """Dummy Forcing: heads are told apart in the second chunk; half of them lose their past.
 
     Args:
@@ -197,7 +206,10 @@ class Dummy(Switching):
         return Method(
             "dummy",
             "heads see the first frame, the last chunk, or (half of them) the last frame",
-            {type_: HeadRule(policy, PositionRule.ABSOLUTE) for type_, policy in policies.items()},
+            {
+                type_: HeadRule(policy, PositionRule.ABSOLUTE, kv_dtype=self.kv_dtype)
+                for type_, policy in policies.items()
+            },
             "dummy",
             self.switch(frames_per_chunk),
             "Dummy Forcing 28128ed",
@@ -206,7 +218,7 @@ class Dummy(Switching):
 
 
 @dataclass(frozen=True)
-class RollingSink(Switching):
+class RollingSink(OneDtype, Switching):
     """Rolling Sink: the beginning, to and fro, in the places of the past.
 
     Source: Rolling Sink (its code, commit d7fc0d9).
@@ -221,7 +233,14 @@ class RollingSink(Switching):
         )
         policy = HeadPolicy(0, self.recent, self.replay)
         switch = self.switch(frames_per_chunk)
-        return _alike("rolling_sink", says, policy, switch, source="Rolling Sink d7fc0d9")
+        return _alike(
+            "rolling_sink",
+            says,
+            policy,
+            switch,
+            source="Rolling Sink d7fc0d9",
+            kv_dtype=self.kv_dtype,
+        )
 
 
 def _alike(
@@ -231,6 +250,7 @@ def _alike(
     switch: Switch,
     positions: PositionRule = PositionRule.ABSOLUTE,
     source: str = "",
+    kv_dtype: KVDtype = KVDtype.MODEL,
 ) -> Method:
-    rules = {ALL_HEADS: HeadRule(policy, positions)}
+    rules = {ALL_HEADS: HeadRule(policy, positions, kv_dtype=kv_dtype)}
     return Method(name, says, rules, None, switch, source)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..bounds import check_frames
 from .head_forcing import ANCHOR, LOCAL, MEMORY, RECALL, SCHEME
+from .kv_dtype import KVDtype, OneDtype
 from .method import ALL_HEADS, HeadRule, Method, Rebuilt, Shots
 from .middles import Anchor, MeanSink
 from .policy import HeadPolicy
@@ -14,7 +15,7 @@ from .switch import Switching
 
 
 @dataclass(frozen=True)
-class RewardForcing(Switching):
+class RewardForcing(OneDtype, Switching):
     """Reward Forcing's cache: the first chunk drifts, a mean of all that left.
 
     Means are in float32. In the bfloat16 of the authors' code they would stay where they began;
@@ -43,14 +44,14 @@ class RewardForcing(Switching):
             "reward_forcing",
             f"running means of all that left in place of the first chunk, and the last frames, "
             f"{self.window} in all",
-            {ALL_HEADS: HeadRule(policy, PositionRule.CONTIGUOUS)},
+            {ALL_HEADS: HeadRule(policy, PositionRule.CONTIGUOUS, kv_dtype=self.kv_dtype)},
             switch=self.switch(frames_per_chunk),
             source="arXiv 2512.04678",
         )
 
 
 @dataclass(frozen=True)
-class RollingForcing(Switching):
+class RollingForcing(OneDtype, Switching):
     """Rolling Forcing's cache: a window, and before it the first chunk while chunks are denoised.
 
     Args:
@@ -66,7 +67,9 @@ class RollingForcing(Switching):
     def build(self, frames_per_chunk: int = 3) -> Method:
         plain = HeadPolicy.of_window(self.window, 0, frames_per_chunk)
         policy = HeadPolicy(0, plain.recent, Anchor(self.anchor))
-        rule = HeadRule(policy, PositionRule.ABSOLUTE, PositionRule.CONTIGUOUS)
+        rule = HeadRule(
+            policy, PositionRule.ABSOLUTE, PositionRule.CONTIGUOUS, kv_dtype=self.kv_dtype
+        )
         return Method(
             "rolling_forcing",
             f"the last {self.window} frames; before them the first {self.anchor} while chunks are "
@@ -79,7 +82,7 @@ class RollingForcing(Switching):
 
 
 @dataclass(frozen=True)
-class LongLive2(Switching):
+class LongLive2(OneDtype, Switching):
     """LongLive 2.0's cache: a sink of the video, one of the shot, and the last frames.
 
     Args:
@@ -108,7 +111,7 @@ class LongLive2(Switching):
             "longlive2",
             f"the first {self.sink} frames, {pinned} of the shot that rules, and the last, "
             f"{self.window} in all",
-            {ALL_HEADS: HeadRule(policy, PositionRule.ABSOLUTE)},
+            {ALL_HEADS: HeadRule(policy, PositionRule.ABSOLUTE, kv_dtype=self.kv_dtype)},
             switch=self.switch(frames_per_chunk),
             source="NVlabs/LongLive 7860ad9",
             shots=Shots(self.offset, self.recache and self.shot_sink and self.sink > 0),
@@ -116,7 +119,7 @@ class LongLive2(Switching):
 
 
 @dataclass(frozen=True)
-class KreaRealtime:
+class KreaRealtime(OneDtype):
     """Krea Realtime's past: computed anew before every chunk from a few clean frames.
 
     Args:
@@ -136,7 +139,7 @@ class KreaRealtime:
     def build(self, frames_per_chunk: int = 3) -> Method:
         rules = {ALL_HEADS: HeadPolicy(0, self.context)}
         says = f"{self.context} clean frames, computed anew before every chunk"
-        return _rebuilt(self, frames_per_chunk, says, rules)
+        return _rebuilt(self, frames_per_chunk, says, rules, {ALL_HEADS: self.kv_dtype})
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,8 @@ class KreaHeads:
         local_recent: last frames of the context that local heads read.
         anchor_recent: last frames that anchor heads read beside the first.
         fade: see ``KreaRealtime``.
+        local_kv_dtype, anchor_kv_dtype, memory_kv_dtype: what keys and values of each type are kept
+            in.
 
     Source: ``KreaRealtime``, with the types of Head Forcing (arXiv 2605.14487).
     """
@@ -158,6 +163,9 @@ class KreaHeads:
     local_recent: int = 0
     anchor_recent: int = 0
     fade: float = 1.0
+    local_kv_dtype: KVDtype = KVDtype.MODEL
+    anchor_kv_dtype: KVDtype = KVDtype.MODEL
+    memory_kv_dtype: KVDtype = KVDtype.MODEL
 
     def build(self, frames_per_chunk: int = 3) -> Method:
         rules = {
@@ -171,7 +179,13 @@ class KreaHeads:
             f"{self.context} clean frames, computed anew before every chunk: memory heads read "
             f"all, anchors the first, local heads the last {self.local_recent}"
         )
-        return _rebuilt(self, frames_per_chunk, says, rules, SCHEME)
+        kept = {
+            LOCAL: self.local_kv_dtype,
+            ANCHOR: self.anchor_kv_dtype,
+            MEMORY: self.memory_kv_dtype,
+            RECALL: self.memory_kv_dtype,
+        }
+        return _rebuilt(self, frames_per_chunk, says, rules, kept, SCHEME)
 
 
 def _rebuilt(
@@ -179,6 +193,7 @@ def _rebuilt(
     frames_per_chunk: int,
     says: str,
     policies: dict[str, HeadPolicy],
+    kept: dict[str, KVDtype],
     scheme: str | None = None,
 ) -> Method:
     check_frames("context", settings.context, 1)
@@ -188,7 +203,10 @@ def _rebuilt(
         )
     if not 0 < settings.fade <= 1:
         raise ValueError(f"fade must be above 0 and at most 1, got {settings.fade}")
-    rules = {type_: HeadRule(p, PositionRule.ABSOLUTE) for type_, p in policies.items()}
+    rules = {
+        type_: HeadRule(policy, PositionRule.ABSOLUTE, kv_dtype=kept[type_])
+        for type_, policy in policies.items()
+    }
     anew = Rebuilt(settings.context, settings.keep_first, settings.fade)
     source = "krea-ai/realtime-video acf4b7b"
     return Method("krea", says, rules, scheme, source=source, rebuilt=anew)

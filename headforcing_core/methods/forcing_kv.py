@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .kv_dtype import KVDtype
 from .method import HeadRule, Method
 from .middles import Bands
 from .policy import HeadPolicy
@@ -14,8 +15,16 @@ STATIC, DYNAMIC = "fk.static", "fk.dynamic"
 SCHEME = "forcing_kv"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForcingKVDtypes:
+    """What keys and values of each type are kept in. A class of its own: see ``OneDtype``."""
+
+    static_kv_dtype: KVDtype = KVDtype.MODEL
+    dynamic_kv_dtype: KVDtype = KVDtype.MODEL
+
+
 @dataclass(frozen=True)
-class ForcingKV(Switching):
+class ForcingKV(ForcingKVDtypes, Switching):
     """Forcing-KV: static heads see one frame of the past, dynamic ones also what changed.
 
     Args:
@@ -37,10 +46,14 @@ class ForcingKV(Switching):
             STATIC: HeadPolicy(self.sink, self.recent),
             DYNAMIC: HeadPolicy(self.sink, self.recent, self.bands),
         }
+        kept = {STATIC: self.static_kv_dtype, DYNAMIC: self.dynamic_kv_dtype}
         return Method(
             SCHEME,
             "the first and the last frame; dynamic heads also the parts of frames that changed",
-            {type_: HeadRule(p, PositionRule.ABSOLUTE) for type_, p in policies.items()},
+            {
+                type_: HeadRule(policy, PositionRule.ABSOLUTE, kv_dtype=kept[type_])
+                for type_, policy in policies.items()
+            },
             SCHEME,
             self.switch(frames_per_chunk),
             "Forcing-KV 50ac1f4",

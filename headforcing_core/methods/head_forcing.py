@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from .kv_dtype import KVDtype
 from .method import HeadRule, Method
 from .middles import Descriptor, Episodes, Middle
 from .policy import HeadPolicy
@@ -34,8 +35,18 @@ class RecallBudget:
     recall_episodes: int = 10
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeadDtypes:
+    """What keys and values of each type are kept in. A class of its own: see ``RecallBudget``."""
+
+    local_kv_dtype: KVDtype = KVDtype.MODEL
+    anchor_kv_dtype: KVDtype = KVDtype.MODEL
+    memory_kv_dtype: KVDtype = KVDtype.MODEL
+    recall_kv_dtype: KVDtype = KVDtype.MODEL
+
+
 @dataclass(frozen=True)
-class HeadForcing(RecallBudget, Switching):
+class HeadForcing(HeadDtypes, RecallBudget, Switching):
     """The budgets of Head Forcing. Units: latent frames; the current chunk comes on top.
 
         local    [.]                      [recent]  current
@@ -77,7 +88,16 @@ class HeadForcing(RecallBudget, Switching):
     scene_sink: bool = False
 
     def build(self, frames_per_chunk: int = 3) -> Method:
-        rules = {kind: HeadRule(policy, self.positions) for kind, policy in self._policies.items()}
+        kept = {
+            LOCAL: self.local_kv_dtype,
+            ANCHOR: self.anchor_kv_dtype,
+            MEMORY: self.memory_kv_dtype,
+            RECALL: self.recall_kv_dtype,
+        }
+        rules = {
+            kind: HeadRule(policy, self.positions, kv_dtype=kept[kind])
+            for kind, policy in self._policies.items()
+        }
         return Method(
             SCHEME,
             "local heads see the last frames, anchors the first as well, memory heads also "

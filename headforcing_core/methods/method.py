@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 
+from .kv_dtype import KVDtype
 from .online import DummyTypes
 from .policy import HeadPolicy
 from .positions import PositionRule
@@ -20,11 +21,13 @@ class HeadRule:
 
     Args:
         ahead: where it stands for a window of several chunks; None: as for one.
+        kv_dtype: what keys and values are kept in.
     """
 
     policy: HeadPolicy
     positions: PositionRule
     ahead: PositionRule | None = None
+    kv_dtype: KVDtype = KVDtype.MODEL
 
     @property
     def per_frame(self) -> bool:
@@ -138,6 +141,18 @@ class Method:
         for type_, rule in self.rules.items():
             policy = replace(rule.policy, middle=rule.policy.middle.on_grid(tokens))
             rules[type_] = replace(rule, policy=policy)
+        return replace(self, rules=rules)
+
+    def kept_in(self, kv_dtypes: Mapping[str, KVDtype]) -> Method:
+        """Return the method with keys and values of some types of heads kept in other bits.
+
+        Args:
+            kv_dtypes: type -> what they are kept in; the others stay.
+        """
+        rules = {
+            type_: replace(rule, kv_dtype=kv_dtypes.get(type_, rule.kv_dtype))
+            for type_, rule in self.rules.items()
+        }
         return replace(self, rules=rules)
 
     @property

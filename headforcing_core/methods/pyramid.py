@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .kv_dtype import KVDtype
 from .method import HeadRule, Method
 from .middles import Blocks, Cyclic, Stride
 from .policy import HeadPolicy
@@ -14,8 +15,17 @@ WAVE, ANCHOR, VEIL = "pyramid.wave", "pyramid.anchor", "pyramid.veil"
 SCHEME = "pyramid"
 
 
+@dataclass(frozen=True, kw_only=True)
+class PyramidDtypes:
+    """What keys and values of each type are kept in. A class of its own: see ``OneDtype``."""
+
+    wave_kv_dtype: KVDtype = KVDtype.MODEL
+    anchor_kv_dtype: KVDtype = KVDtype.MODEL
+    veil_kv_dtype: KVDtype = KVDtype.MODEL
+
+
 @dataclass(frozen=True)
-class Pyramid(Switching):
+class Pyramid(PyramidDtypes, Switching):
     """The budgets of Pyramid Forcing. Units: latent frames; the current chunk comes on top.
 
         wave     [sink]  every sixth frame, in phase with the query   [recent]  current
@@ -53,11 +63,19 @@ class Pyramid(Switching):
             ANCHOR: HeadPolicy(self.anchor_sink, self.recent, self.stride),
             VEIL: HeadPolicy(self.veil_sink, self.recent, self.blocks),
         }
+        kept = {
+            WAVE: self.wave_kv_dtype,
+            ANCHOR: self.anchor_kv_dtype,
+            VEIL: self.veil_kv_dtype,
+        }
         return Method(
             SCHEME,
             "first and last frames; in between every sixth frame, in phase for wave heads, and "
             "means of blocks for veil heads",
-            {type_: HeadRule(policy, self.positions) for type_, policy in parts.items()},
+            {
+                type_: HeadRule(policy, self.positions, kv_dtype=kept[type_])
+                for type_, policy in parts.items()
+            },
             SCHEME,
             self.switch(frames_per_chunk),
             "arXiv 2605.13111",

@@ -111,12 +111,12 @@ def test_drafts_leave_the_past_alone():
     run(caches, list(clock)[:-1], q, k, v)
     opened = caches.open(last)
     (arena,) = (share.arena for share in caches.layers[0].shares)
-    frames, past = frames_held(caches), [x.clone() for x in (arena.k, arena.v)]
+    frames, past = frames_held(caches), [x.codes.clone() for x in (arena.k, arena.v)]
     slots = [i for i, f in enumerate(frames) if f not in last.frames]
     for seed in range(3):
         attend(opened, *projections(9, seed))
     for before, after in zip(past, (arena.k, arena.v), strict=True):
-        assert torch.equal(before[:, :, slots], after[:, :, slots])
+        assert torch.equal(before[:, :, slots], after.codes[:, :, slots])
     assert frames_held(caches) == frames
 
 

@@ -263,7 +263,9 @@ def test_context_calls_are_never_faded():
         for chunk, latent in zip((first, second), clean, strict=True):
             rollout.context.keep(chunk, latent, 1.0)
         assert rollout.context.open(third).fade == fade
-        pools.append(torch.cat([layer.k for layer in rollout.bank.layers]))
+        pools.append(
+            torch.cat([pool.k.codes for layer in rollout.bank.layers for pool in layer.pools])
+        )
     assert pools[0].abs().sum() > 0 and torch.equal(*pools)
 
 

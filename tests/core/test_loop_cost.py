@@ -61,7 +61,8 @@ def test_tables_say_what_spans_say_and_are_sent_together(name):
     seen = []
 
     def observe(read):
-        spans, table = read.opened.rows(read.layer)
+        (pool,) = read.opened.reads(read.layer)
+        spans, table = pool.rows
         assert torch.equal(table, span_table(spans, "cpu"))
         seen.append((read.opened.chunk.index, table.untyped_storage().data_ptr(), table))
 

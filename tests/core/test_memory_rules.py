@@ -40,7 +40,7 @@ def test_a_draft_changes_nothing_that_stays(name):
 
     def stays():
         kept = [x.clone() for arena in arenas for x in arena.beside]
-        return kept + [arena.v[:, :, slots[id(arena)]].clone() for arena in arenas]
+        return kept + [arena.v.codes[:, :, slots[id(arena)]].clone() for arena in arenas]
 
     before, pasts = stays(), [ledger.past for ledger in bank.ledgers]
     outputs = [

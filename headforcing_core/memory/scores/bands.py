@@ -47,7 +47,7 @@ class BandScores:
         next_of = dict(pairwise([*self._ledger.past.recent, *chunk.frames]))
         both = [*frames, *(next_of[frame] for frame in frames)]
         keys, _ = self._share.arena.in_slots([slots[frame_page(frame)] for frame in both])
-        return keys[0].flatten(1).float()
+        return keys.numbers()[0].flatten(1).float()
 
     def scores(self, frames: list[int], seen: Tensor) -> Scores:
         """Return, of every frame that leaves and every band, the mean cosine.

@@ -70,7 +70,7 @@ class HeadScores:
 def _masses(share: Share, q: Tensor, chunk: Chunk) -> Tensor:
     """Return the attention of one head on the first frame and on those between: ``[2]``."""
     places = share.ledger.slots.places
-    k = share.arena.in_slots(list(places.values()))[0][0, 0].float()
+    k = share.arena.in_slots(list(places.values()))[0].at(0, 0).numbers().float()
     weights = (q[0, :, 0].float() @ k.T * q.shape[-1] ** -0.5).softmax(-1).mean(0)
     frames = weights.unflatten(0, (len(places), -1)).sum(1)
     counted = [[page.at == 0 for page in places], [0 < page.at < chunk.start for page in places]]

@@ -96,5 +96,5 @@ def _wanted(share: Share, q: Tensor, candidates: Sequence[Page], of: str) -> Ten
         of: "bn", of all heads together, or "gbn", of each.
     """
     slots = [share.ledger.slots.places[page] for page in candidates]
-    k = share.arena.in_slots(slots)[0].float()
+    k = share.arena.in_slots(slots)[0].numbers().float()
     return torch.einsum(f"bgd,bgnd->{of}", q.float().sum(1), k)

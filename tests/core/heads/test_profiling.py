@@ -50,8 +50,8 @@ def test_what_is_measured_is_the_whole_matrix_summed_up(subject):
     seen = {}
 
     def matrix(read):
-        pool, _ = read.opened.pools(read.layer)
-        spans = read.opened.rows(read.layer).spans
+        (of_layer,) = read.opened.reads(read.layer)
+        pool, spans = of_layer.k, of_layer.rows.spans
         k = torch.stack([pool[:, start : start + length] for start, length in spans], 1)
         scores = read.q.transpose(1, 2).double() @ k.transpose(2, 3).double() * 24**-0.5
         frames = [page.at for page in read.opened.pages(read.layer, 0, read.frame)]
