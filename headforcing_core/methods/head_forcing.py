@@ -136,17 +136,32 @@ class HeadForcing(HeadDtypes, RecallBudget, Switching):
         return replace(self.episodes, count=count) if count else Middle()
 
 
+COMPACT = HeadForcing(
+    memory_sink=1,
+    memory_recent=4,
+    episodes=Episodes(count=4),
+    recall_recent=2,
+    recall_episodes=6,
+)
+
+
+def _in_int8(settings: HeadForcing) -> HeadForcing:
+    """Return the same with keys and values of all heads in eight bits."""
+    kept = KVDtype.INT8
+    return replace(
+        settings,
+        local_kv_dtype=kept,
+        anchor_kv_dtype=kept,
+        memory_kv_dtype=kept,
+        recall_kv_dtype=kept,
+    )
+
+
 PRESETS = {
     "default": HeadForcing(),
     "paper_min": HeadForcing(local_recent=0),
     "anchor3": HeadForcing(anchor_sink=3),
-    "compact": HeadForcing(
-        memory_sink=1,
-        memory_recent=4,
-        episodes=Episodes(count=4),
-        recall_recent=2,
-        recall_episodes=6,
-    ),
+    "compact": COMPACT,
     # for maps of a profile with returns: episodes for heads that recall alone, told apart by what
     # those heads compare themselves
     "recall": HeadForcing(
@@ -156,4 +171,7 @@ PRESETS = {
         on_switch=SwitchRule.KEEP,
         recall_recent=0,
     ),
+    # half the memory
+    "int8": _in_int8(HeadForcing()),
+    "compact_int8": _in_int8(COMPACT),
 }
