@@ -45,7 +45,7 @@ FLOORS = {
         ("attention_mass",),
         ("head_attention", "reencode", "write_rotated"),
         ("triton_choice",),
-        ("config", "rotation"),
+        ("config", "eight_bits", "rotation"),
     ),
 }
 # walls that stand besides

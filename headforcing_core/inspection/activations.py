@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ..memory import CachePlan
+from ...kernels import decoded_bytes
+from ..memory import CODES, CachePlan
 from ..models import WanConfig
 from ..ranks import CARRIED
 from .moments import Moments
@@ -52,12 +53,12 @@ class Activations:
         moments = [Moments(self.plan, group, self.frames) for group in held]
         study = max(moment.study for moment in moments)
         stage = max(moment.stage for moment in moments)
-        rotated = 6 * self._token
+        rotated = 6 * self._token + self._apart
         call = (
-            self._write + self._swapped,
+            self._write + self._apart + self._swapped,
             rotated + study,
             rotated + stage + (self._token if self._per_frame else 0),
-            self._read,
+            self._read + self._apart + self._decoded,
             self._feed_forward,
         )
         # of the heads of all ranks: each of them compares frames
@@ -69,6 +70,24 @@ class Activations:
     def _swapped(self) -> int:
         """What ranks give and take before attention, beside what they have."""
         return 0 if self.plan.ranks == 1 else 4 * CARRIED * self._token
+
+    @property
+    def _apart(self) -> int:
+        """Queries, keys and values of the heads that are kept alike, taken from all of them."""
+        layers = range(self.plan.geometry.layers)
+        return 2 * self._token * any(len(self.plan.pool_rows(layer)) > 1 for layer in layers)
+
+    @property
+    def _decoded(self) -> int:
+        """Keys and values in eight bits that PyTorch reads; a kernel of a GPU does in registers."""
+        size, dim = self.plan.dtype.itemsize, self.plan.geometry.head_dim
+        rows = [
+            self.plan.arena(group).rows
+            for group in self.plan.own
+            if group.heads and CODES[group.rule.kv_dtype] is not None
+        ]
+        heads = max((len(those) for g in self.plan.own for those in g.heads.values()), default=1)
+        return decoded_bytes(self.plan.batch, heads, max(rows, default=0), dim, size)
 
     @property
     def _kept(self) -> int:

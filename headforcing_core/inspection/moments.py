@@ -7,7 +7,7 @@ from math import prod
 
 import torch
 
-from ..memory import CELLS, ArenaPlan, CachePlan, HeadGroup
+from ..memory import CELLS, CODES, ArenaPlan, CachePlan, HeadGroup
 from ..methods.middles import Averages, Bands, Blocks, Descriptor, Episodes, EpisodeUpdate, Tokens
 
 FLOAT = torch.float32.itemsize
@@ -47,7 +47,7 @@ class Moments:
         """What is looked at in the clean call of a chunk, beside the tokens themselves."""
         middle = self.group.rule.policy.middle
         if isinstance(middle, Tokens):
-            return self._candidates(max(2 * self._size, 2 * FLOAT))
+            return self._candidates(max(2 * self._size, 2 * FLOAT) + self._decoded)
         if isinstance(middle, Episodes) and middle.looks:
             by_keys = middle.descriptor is Descriptor.KEYS
             return self._page(self._size + 2 * FLOAT) * self.frames * by_keys
@@ -55,7 +55,7 @@ class Moments:
             queries = -(-self.frames * self._room.tokens // self.plan.online.every)
             keys = (self._room.slots * self._room.tokens) * self.plan.geometry.head_dim
             weights = queries * self._room.slots * self._room.tokens
-            return keys * (self._size + FLOAT) + 2 * weights * FLOAT
+            return keys * (self._size + FLOAT + self._decoded) + 2 * weights * FLOAT
         return 0
 
     @property
@@ -69,6 +69,10 @@ class Moments:
     @property
     def commit(self) -> int:
         """What is made of frames that leave."""
+        return self._made + self._page(self._decoded)
+
+    @property
+    def _made(self) -> int:
         middle, size = self.group.rule.policy.middle, self._size
         copied = 2 * self._left * self._page(size)
         match middle:
@@ -112,6 +116,11 @@ class Moments:
     @property
     def _size(self) -> int:
         return self.plan.dtype.itemsize
+
+    @property
+    def _decoded(self) -> int:
+        """Bytes per number while codes become numbers: as a float, with its scale, multiplied."""
+        return 0 if CODES[self.group.rule.kv_dtype] is None else 3 * FLOAT
 
     @property
     def _turned(self) -> int:

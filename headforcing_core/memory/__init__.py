@@ -7,10 +7,12 @@ from .groups import HeadGroup, check_map, group_heads
 from .ledger import Ledger
 from .open_chunk import OpenChunk, PoolRead
 from .open_window import OpenWindow
+from .rows import CODES
 from .scores import CELLS
 
 __all__ = [
     "CELLS",
+    "CODES",
     "Ahead",
     "ArenaPlan",
     "CacheBank",

@@ -90,15 +90,25 @@ def _runs(spans: Sequence[tuple[int, int]]) -> Iterator[Run]:
         first = stop
 
 
-def decoded_bytes(batch: int, length: int, dim: int, itemsize: int) -> int:
-    """Return what decoding keys and values of one head takes, in float32 and in the dtype read."""
+def decoded_bytes(batch: int, heads: int, length: int, dim: int, itemsize: int) -> int:
+    """Return the most that decoding keys and values of like heads takes at a time.
+
+    Args:
+        length: rows that each head reads.
+        itemsize: of the dtype they are read in.
+    """
+    one = _decoded_bytes(batch, length, dim, itemsize)
+    return min(heads * one, max(one, AT_ONCE))
+
+
+def _decoded_bytes(batch: int, length: int, dim: int, itemsize: int) -> int:
     # the numbers that blocks count in are spread over channels beside the codes
     return batch * length * dim * (2 * itemsize + 3 * FLOAT)
 
 
 def _parts(run: Run, q: Tensor) -> Iterator[Run]:
     """Divide a run, so that little of a cache is decoded at a time."""
-    one = decoded_bytes(q.shape[0], run.length, q.shape[-1], q.element_size())
+    one = _decoded_bytes(q.shape[0], run.length, q.shape[-1], q.element_size())
     size = max(1, AT_ONCE // one)
     for first in range(0, len(run.heads), size):
         start = run.start + first * run.step

@@ -9,8 +9,8 @@ from torch.nn.functional import cosine_similarity
 
 from ...methods import frame_page
 from ...video import Chunk
-from ..layer_cache import Share
 from ..ledger import Ledger
+from ..pool import Share
 from .fetched import Scores
 
 

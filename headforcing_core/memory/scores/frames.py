@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ...methods.middles import Descriptor
 from ...video import Chunk, LatentGrid
-from ..layer_cache import Share
 from ..ledger import Ledger
+from ..pool import Share
 from .descriptors import Descriptors, cells_of, describe
 from .fetched import Scores
 

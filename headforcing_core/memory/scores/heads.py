@@ -10,8 +10,8 @@ from torch import Tensor
 from ...device import send
 from ...methods import DummyTypes
 from ...video import Chunk
-from ..layer_cache import Share
 from ..ledger import Ledger
+from ..pool import Share
 from .fetched import Scores, Told
 
 FIRST, BETWEEN = range(2)

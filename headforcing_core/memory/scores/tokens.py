@@ -11,8 +11,8 @@ from ...methods import Commit, Kind, Page, frame_page
 from ...methods.middles import Tokens
 from ...ranks import Ranks
 from ...video import Chunk, LatentGrid
-from ..layer_cache import Share
 from ..ledger import Ledger
+from ..pool import Share
 
 
 class TokenChoice:
