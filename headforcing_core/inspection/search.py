@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..methods import NAMES, HeadMap, settings_named
+from ..methods import ALL_HEADS, NAMES, HeadMap, KVDtype, settings_named
 from .forecast import Forecast
 
 # sizes that are tried between the one that was asked for and the smallest
@@ -44,7 +44,7 @@ class Search:
     def offers(self) -> list[Offer]:
         """Return what fits with one thing changed, or with several if none alone is enough."""
         plain = Offer("", self._asked)
-        ways = [self._other_method(), self._smaller(plain), self._shorter(plain)]
+        ways = [self._in_int8(), self._other_method(), self._smaller(plain), self._shorter(plain)]
         if self._asked.images:
             latents = Offer("without all pictures at once", replace(self._asked, images=False))
             ways.append(latents if self._fits(latents.forecast) else None)
@@ -60,6 +60,22 @@ class Search:
         ways = [self._smaller(lean), self._shorter(lean)]
         found = [way for way in ways if way is not None] or [self._shorter(self._smallest(lean))]
         return [way for way in found if way is not None]
+
+    def _in_int8(self) -> Offer | None:
+        """Return the run with keys and values in eight bits, of as few types of heads as fit."""
+        request, caches = self._asked.request, self._asked.caches
+        method = request.method or request.family.method
+        rules = {t: r for t, r in method.rules.items() if r.kv_dtype is KVDtype.MODEL}
+        types = sorted((t for t in rules if caches.get(t)), key=caches.__getitem__, reverse=True)
+        one = ALL_HEADS in rules or method.online is not None  # of all heads or of none
+        for count in [len(types)] if one else range(1, len(types) + 1):
+            # a type that no head has costs nothing
+            chosen = [*types[:count], *(rules if one or count == len(types) else ())]
+            kept = method.kept_in(dict.fromkeys(chosen, KVDtype.INT8))
+            found = replace(self._asked, request=replace(request, method=kept))
+            if types and self._fits(found):
+                return Offer(f"with {_heads(types[:count], one)} in int8", found)
+        return None
 
     def _other_method(self) -> Offer | None:
         """Return the method that remembers most of those that fit."""
@@ -149,6 +165,14 @@ class Search:
         shorter = replace(offer.forecast, request=replace(request, frames=frames))
         seconds = request.family.video.moment(frames)
         return Offer(_both(offer.how, f"for {seconds:g} s"), shorter)
+
+
+def _heads(types: Sequence[str], every: bool) -> str:
+    """Say whose keys and values are meant."""
+    if every:
+        return "keys and values"
+    *most, last = (type_.rpartition(".")[2] for type_ in types)
+    return f"{', '.join(most)} and {last} heads" if most else f"{last} heads"
 
 
 def _both(how: str, more: str) -> str:

@@ -37,7 +37,13 @@ class RecallBudget:
 
 @dataclass(frozen=True, kw_only=True)
 class HeadDtypes:
-    """What keys and values of each type are kept in. A class of its own: see ``RecallBudget``."""
+    """In how many bits each type is kept. A class of its own: see ``RecallBudget``.
+
+    Args:
+        local_kv_dtype, anchor_kv_dtype, memory_kv_dtype, recall_kv_dtype: what keys and
+            values of each type are kept in: the dtype of the model, or int8 or fp8 (e4m3), which
+            take half the memory of bfloat16.
+    """
 
     local_kv_dtype: KVDtype = KVDtype.MODEL
     anchor_kv_dtype: KVDtype = KVDtype.MODEL

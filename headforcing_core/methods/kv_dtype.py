@@ -27,7 +27,8 @@ class OneDtype:
     A class of its own, so that its settings come last: saved workflows hold them by their places.
 
     Args:
-        kv_dtype: what they are kept in.
+        kv_dtype: what keys and values are kept in: the dtype of the model, or int8 or fp8 (e4m3),
+            which take half the memory of bfloat16.
     """
 
     kv_dtype: KVDtype = KVDtype.MODEL

@@ -17,7 +17,13 @@ SCHEME = "pyramid"
 
 @dataclass(frozen=True, kw_only=True)
 class PyramidDtypes:
-    """What keys and values of each type are kept in. A class of its own: see ``OneDtype``."""
+    """In how many bits each type is kept. A class of its own: see ``OneDtype``.
+
+    Args:
+        wave_kv_dtype, anchor_kv_dtype, veil_kv_dtype: what keys and
+            values of each type are kept in: the dtype of the model, or int8 or fp8 (e4m3), which
+            take half the memory of bfloat16.
+    """
 
     wave_kv_dtype: KVDtype = KVDtype.MODEL
     anchor_kv_dtype: KVDtype = KVDtype.MODEL

@@ -16,8 +16,8 @@ from headforcing.headforcing_core.inspection import (
     free_in,
 )
 from headforcing.headforcing_core.inspection.search import Search
-from headforcing.headforcing_core.methods import settings_named
-from headforcing.headforcing_core.models import family_named
+from headforcing.headforcing_core.methods import KVDtype, settings_named
+from headforcing.headforcing_core.models import WAN_1_3B_MODEL, family_named
 
 FAMILY = family_named("self_forcing")
 GIB = 1024**3
@@ -31,6 +31,14 @@ def foreseen(name="full", frames=240, rows=32, columns=48, device="cuda", **more
     # a hundred times as much of everything, so that hundredths of a GiB say something
     sizes = ModelSizes.plain(replace(TINY, dim=9600, ffn_dim=19200, heads=TINY.heads), torch.half)
     return Forecast(request, sizes, 16, device, **more)
+
+
+def published(name):
+    """A minute of the published small model."""
+    config, method = WAN_1_3B_MODEL, settings_named(name).build(FAMILY.frames_per_chunk)
+    head_map = map_for(method, config.heads, config.layers)
+    request = VideoRequest(FAMILY, 240, 60, 104, 0, method=method, head_map=head_map)
+    return Forecast(request, ModelSizes.plain(config, torch.bfloat16), 512, "cuda")
 
 
 def refusal(forecast, free, **more):
@@ -63,7 +71,9 @@ def test_what_is_offered_fits_and_a_little_more_does_not():
     free = asked.peak("cuda") // 2
     said = refusal(asked, free)
     method, width, height, seconds = re.search(
-        r"it fits with method (\S+) \(.* GiB\), or at (\d+) x (\d+) \(.*\), or for (\S+) s \(", said
+        r"it fits with method (\S+) \(.* GiB\), "
+        r"or at (\d+) x (\d+) \(.*\), or for (\S+) s \(",
+        said,
     ).groups()
     stride = 16
     assert int(width) % stride == int(height) % stride == 0
@@ -79,6 +89,33 @@ def test_what_is_offered_fits_and_a_little_more_does_not():
     assert long / short == pytest.approx(1.5, rel=0.1)
     assert peak(name=method) <= free
     assert refusal(asked, peak(name=method) - 1).find(f"method {method} ") < 0
+
+
+@pytest.mark.parametrize("name", ["head_forcing", "pyramid", "rolling", "dummy"])
+def test_eight_bits_are_offered_for_as_few_heads_as_fit(name):
+    asked = published(name)
+    method, caches = asked.request.method, asked.caches
+    types = sorted(caches, key=caches.__getitem__, reverse=True)
+    each = [types] if name in ("rolling", "dummy") else [types[: n + 1] for n in range(len(types))]
+    before = asked.peak("cuda")
+    for some in each:
+        kept = method.kept_in(dict.fromkeys(some, KVDtype.INT8))
+        less = replace(asked, request=replace(asked.request, method=kept)).peak("cuda")
+        said = refusal(asked, less)
+        if name in ("rolling", "dummy"):
+            assert "it fits with keys and values in int8 (" in said
+        else:
+            short = [type_.rpartition(".")[2] for type_ in some]
+            names = " and ".join([", ".join(short[:-1]), short[-1]][len(short) == 1 :])
+            assert f"it fits with {names} heads in int8 (" in said
+        assert less < before
+        before = less
+    assert "in int8 (" not in refusal(asked, before - 1)
+
+
+def test_what_is_in_eight_bits_is_not_offered_again():
+    asked = published("head_forcing:int8")
+    assert "heads in int8" not in refusal(asked, asked.peak("cuda") - 1)
 
 
 def test_methods_that_need_a_map_are_offered_where_there_is_one():
