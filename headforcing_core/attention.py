@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..kernels import Dense, Span, chosen_impl, head_attention
-from .memory import CacheBank, OpenChunk, OpenWindow, PoolRead
+from .memory import CacheBank, OpenChunk, OpenWindow, PoolRead, Share
 
 # Dense is the kernels' word, and a host's as well: hosts do not import kernels
 __all__ = ["Dense", "HeadAttention", "Observer", "Read", "served_by"]
@@ -96,14 +96,27 @@ class HeadAttention:
         """
         read = torch.empty_like(q)
         for share in self.opened.shares(layer):
-            k, v = (kept.numbers().to(q.dtype) for kept in share.in_use)
             bias = self.opened.faded(share.ledger, self.fade).to(q.dtype).expand(q.shape[1], -1)
             own = share.own(q).transpose(1, 2)
-            answer = scaled_dot_product_attention(own, k, v, attn_mask=bias).transpose(1, 2)
+            parts = [
+                scaled_dot_product_attention(own[:, heads], k, v, attn_mask=bias)
+                for heads, k, v in _decoded(share, q.dtype)
+            ]
+            answer = torch.cat(parts, 1).transpose(1, 2)
             if share.index is None:
                 return answer
             read.index_copy_(2, share.index, answer)
         return read
+
+
+def _decoded(share: Share, dtype: torch.dtype) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Yield heads of a share with their keys and values in use: of codes one head at a time."""
+    kept, every = share.in_use, len(share.heads)
+    step = every if kept[0].scales is None else 1
+    for first in range(0, every, step):
+        heads = slice(first, first + step)
+        k, v = (x.at(slice(None), heads).numbers().to(dtype) for x in kept)
+        yield heads, k, v
 
 
 def served_by(bank: CacheBank, dense: Dense | None = None) -> str:

@@ -45,6 +45,7 @@ FLOORS = {
         ("attention_mass",),
         ("head_attention", "reencode", "write_rotated"),
         ("triton_choice",),
+        ("eight_bits_triton",),
         ("config", "eight_bits", "rotation"),
     ),
 }

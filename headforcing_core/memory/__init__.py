@@ -7,6 +7,7 @@ from .groups import HeadGroup, check_map, group_heads
 from .ledger import Ledger
 from .open_chunk import OpenChunk, PoolRead
 from .open_window import OpenWindow
+from .pool import Share
 from .rows import CODES
 from .scores import CELLS
 
@@ -22,6 +23,7 @@ __all__ = [
     "OpenChunk",
     "OpenWindow",
     "PoolRead",
+    "Share",
     "check_map",
     "group_heads",
 ]

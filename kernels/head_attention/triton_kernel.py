@@ -18,6 +18,8 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..config import Config
+from ..eight_bits import blocks_of, encoded
+from ..eight_bits_triton import FORMATS, as_bytes, width_of_block
 from ..triton_choice import FAILURES, capability_of, on_card, passes, plain_refusal
 from .pools import Pools
 from .spans import Span, span_table
@@ -29,6 +31,8 @@ def _attend(
     q,
     k_pool,
     v_pool,
+    k_scales,
+    v_scales,
     out,
     table,
     q_batch,
@@ -36,17 +40,23 @@ def _attend(
     q_head,
     k_batch,
     v_batch,
+    k_scales_batch,
+    v_scales_batch,
     tokens,
     scale,
     D: tl.constexpr,
     WIDTH: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    BLOCK: tl.constexpr,
+    FORMAT: tl.constexpr,
     TILE_Q: tl.constexpr,
     TILE_K: tl.constexpr,
     TILES: tl.constexpr,
 ):
     """Compute TILES tiles of queries of one head, 1 or 2; programs that share keys are neighbours.
 
-    Grid ``[blocks of queries, batch, heads]``; ``scale`` is positive and holds log2(e).
+    Grid ``[blocks of queries, batch, heads]``; ``scale`` is positive and holds log2(e). Pools of
+    codes have BLOCKS scales per row, see ``eight_bits_triton``.
     """
     block, entry, heads = tl.program_id(0), tl.program_id(1).to(tl.int64), tl.num_programs(2)
     head = tl.load(table + 2 * heads + tl.program_id(2)).to(tl.int64)
@@ -64,13 +74,21 @@ def _attend(
         v_pool + entry * v_batch + start * D, [length, D], [D, 1], [TILE_K, WIDTH]
     )
     out_rows, first = out + (entry * tokens * heads + head) * D, block * TILES * TILE_Q
+    k_scales += entry * k_scales_batch + start * BLOCKS
+    v_scales += entry * v_scales_batch + start * BLOCKS
     queries = q_rows.load([first, 0])
     if TILES == 1:
-        result = over_keys(queries, k_rows, v_rows, length, scale, TILE_K)
+        result = over_keys(
+            *(queries, k_rows, v_rows, k_scales, v_scales, length, scale),
+            *(BLOCKS, BLOCK, FORMAT, TILE_K),
+        )
         _store(out_rows, result, first, tokens, heads, D)
     else:
         more = q_rows.load([first + TILE_Q, 0])
-        result, second = over_keys_for_two(queries, more, k_rows, v_rows, length, scale, TILE_K)
+        result, second = over_keys_for_two(
+            *(queries, more, k_rows, v_rows, k_scales, v_scales, length, scale),
+            *(BLOCKS, BLOCK, FORMAT, TILE_K),
+        )
         _store(out_rows, result, first, tokens, heads, D)
         _store(out_rows, second, first + TILE_Q, tokens, heads, D)
 
@@ -95,7 +113,9 @@ ERRORS = (triton.TritonError, *FAILURES)
 BUSY = 264
 
 
-def config_for(capability: tuple[int, int] | None, dim: int, programs: int = BUSY) -> Config:
+def config_for(
+    capability: tuple[int, int] | None, dim: int, programs: int = BUSY, codes: bool = False
+) -> Config:
     """Return the tiles for a card.
 
     On Hopper they were measured (H100, Triton 3.6, 64 and 128 channels compile without spills): two
@@ -106,7 +126,10 @@ def config_for(capability: tuple[int, int] | None, dim: int, programs: int = BUS
     Args:
         capability: of an NVIDIA card; None for anything else.
         programs: how many there would be, of 128 queries each.
+        codes: pools hold codes, which registers must have room to be turned to numbers in.
     """
+    if codes:
+        return _config_for_codes(capability, dim)
     if capability is None:
         return Config(128, 32, 8, 1)
     if (9, 0) <= capability < (10, 0):
@@ -118,12 +141,26 @@ def config_for(capability: tuple[int, int] | None, dim: int, programs: int = BUS
     return Config(128, 64, 8, 3)
 
 
+def _config_for_codes(capability: tuple[int, int] | None, dim: int) -> Config:
+    """Return tiles in which codes are turned to numbers without spills; none was timed.
+
+    Many queries and few keys: each program turns all keys of its head.
+    """
+    if capability is None:
+        return Config(128, 32 if dim <= 64 else 16, 8, 1)
+    if (9, 0) <= capability < (10, 0):
+        return Config(128, 64, 8, 2)
+    if (10, 0) <= capability < (12, 0):
+        return Config(128, 128, 8, 2)
+    return Config(128, 64, 8, 2) if dim <= 64 else Config(128, 16, 8, 2)
+
+
 def refusal(q: Tensor, pools: Pools, spans: Sequence[Span], scale: float) -> Exception | None:
     """Return why a call cannot be done here, None if it can."""
     plain = plain_refusal(q, DTYPES, triton.__version__, INTERPRETED)
     if plain is not None:
         return plain
-    dim, size = q.shape[-1], q.element_size()
+    dim = q.shape[-1]
     if dim % 8 or dim > WIDEST:
         return ValueError(
             f"impl must be another one for {dim} channels per head, got triton; "
@@ -131,9 +168,15 @@ def refusal(q: Tensor, pools: Pools, spans: Sequence[Span], scale: float) -> Exc
         )
     if not scale > 0:
         return ValueError(f"impl must be another one for scale={scale}, got triton")
-    if pools.codes is not None:
-        return ValueError(f"impl must be another one for pools of {pools.codes}, got triton")
-    if any(x.data_ptr() % ALIGNED or x.stride(0) * size % ALIGNED for x in (pools.k, pools.v)):
+    if pools.codes is not None and dim % ALIGNED:
+        return ValueError(
+            f"impl must be another one for {dim} channels per head in {pools.codes}, got triton; "
+            f"it takes multiples of {ALIGNED}"
+        )
+    if any(
+        x.data_ptr() % ALIGNED or x.stride(0) * x.element_size() % ALIGNED
+        for x in (pools.k, pools.v)
+    ):
         return ValueError(
             f"impl must be another one for pools that do not start at a multiple of {ALIGNED} "
             "bytes, got triton"
@@ -147,10 +190,10 @@ def works(
 ) -> bool:
     """Say whether the kernel compiles and is right on a device; found out once, told once."""
     what = f"attention in {dtype} with {dim} channels per head on {device}"
-    return passes(what, partial(_agrees, device, dtype, dim), ERRORS)
+    return passes(what, partial(_agrees, device, dtype, dim, codes), ERRORS)
 
 
-def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
+def _agrees(device: torch.device, dtype: torch.dtype, dim: int, codes: torch.dtype | None) -> bool:
     """Compare a tile and a rest of one head with PyTorch."""
     rows, start = 200, 8
     rng = torch.Generator().manual_seed(0)
@@ -158,7 +201,12 @@ def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
         torch.randn(1, rows, 1, dim, generator=rng).to(device, dtype).contiguous() for _ in range(3)
     )
     spans = [Span(start, rows - start)]
-    found = forward(q, Pools(k[:, :, 0], v[:, :, 0]), spans, dim**-0.5)
+    pools = Pools(k[:, :, 0], v[:, :, 0])
+    if codes is not None:
+        (k, k_scales), (v, v_scales) = (encoded(x, codes, turns=x is k) for x in (k, v))
+        pools = Pools(*(x[:, :, 0].contiguous() for x in (k, v, k_scales, v_scales)))
+        k, v = (x[:, :, None].to(dtype) for x in pools.rows(0, rows))
+    found = forward(q, pools, spans, dim**-0.5)
     keys, values = (x[:, start:].transpose(1, 2) for x in (k, v))
     plain = scaled_dot_product_attention(q.transpose(1, 2), keys, values).transpose(1, 2)
     return torch.allclose(found, plain, atol=2e-2, rtol=2e-2)
@@ -173,25 +221,30 @@ def forward(
 ) -> Tensor:
     batch, tokens, heads, dim = q.shape
     programs = triton.cdiv(tokens, 128) * batch * heads
-    config = config_for(capability_of(q.device), dim, programs)
+    config = config_for(capability_of(q.device), dim, programs, pools.codes is not None)
     table = span_table(spans, q.device) if table is None else table
-    return launch(q, pools.k, pools.v, table, scale, config)
+    return launch(q, pools, table, scale, config)
 
 
-def launch(
-    q: Tensor, k_pool: Tensor, v_pool: Tensor, table: Tensor, scale: float, config: Config
-) -> Tensor:
+def launch(q: Tensor, pools: Pools, table: Tensor, scale: float, config: Config) -> Tensor:
     """Attend with given tiles; see ``head_attention``."""
     batch, tokens, heads, dim = q.shape
     q = _aligned(q)
     out = torch.empty((batch, tokens, heads, dim), dtype=q.dtype, device=q.device)
+    rows = [as_bytes(x) for x in (pools.k, pools.v)]
+    # where there are none a kernel is given something that it does not read
+    scales = rows if pools.codes is None else [pools.k_scales, pools.v_scales]
+    width = max(16, triton.next_power_of_2(dim))
     run = partial(
         _attend[triton.cdiv(tokens, config.queries * config.tiles), batch, heads],
-        *(q, k_pool, v_pool, out, table),
-        *(q.stride(0), q.stride(1), q.stride(2), k_pool.stride(0), v_pool.stride(0)),
+        *(q, *rows, *scales, out, table),
+        *(*q.stride()[:3], *(x.stride(0) for x in (*rows, *scales))),
         *(tokens, scale * log2(e)),
         D=dim,
-        WIDTH=max(16, triton.next_power_of_2(dim)),
+        WIDTH=width,
+        BLOCKS=blocks_of(dim),
+        BLOCK=width_of_block(width),
+        FORMAT=FORMATS[pools.codes],
         TILE_Q=config.queries,
         TILE_K=config.keys,
         TILES=config.tiles,

@@ -11,6 +11,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from ..eight_bits_triton import read_tile
+
 
 @triton.jit
 def _weights(q, k, best, total, keys, scale, MASKED: tl.constexpr):
@@ -38,19 +40,33 @@ def _add_tile(q, k, v, best, total, acc, keys, scale, MASKED: tl.constexpr):
 
 
 @triton.jit
-def over_keys(q, k_rows, v_rows, length, scale, TILE_K: tl.constexpr):
+def over_keys(
+    q,
+    k_rows,
+    v_rows,
+    k_scales,
+    v_scales,
+    length,
+    scale,
+    BLOCKS: tl.constexpr,
+    BLOCK: tl.constexpr,
+    FORMAT: tl.constexpr,
+    TILE_K: tl.constexpr,
+):
     """Return softmax(scale * Q K^T) V of one tile of queries, ``[TILE_Q, WIDTH]`` float32."""
     best = tl.full([q.shape[0]], float("-inf"), tl.float32)
     total = tl.zeros([q.shape[0]], tl.float32)
     acc = tl.zeros([q.shape[0], q.shape[1]], tl.float32)
     whole = length // TILE_K * TILE_K
     for row in tl.range(0, whole, TILE_K):
-        k = k_rows.load([row, 0])  # [TILE_K, WIDTH]
-        v = v_rows.load([row, 0])
+        k = read_tile(
+            k_rows, k_scales, row, length, q, BLOCKS, BLOCK, FORMAT, TILE_K
+        )  # [TILE_K, WIDTH]
+        v = read_tile(v_rows, v_scales, row, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
         best, total, acc = _add_tile(q, k, v, best, total, acc, TILE_K, scale, False)
     if whole < length:
-        k = k_rows.load([whole, 0])
-        v = v_rows.load([whole, 0])
+        k = read_tile(k_rows, k_scales, whole, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
+        v = read_tile(v_rows, v_scales, whole, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
         best, total, acc = _add_tile(q, k, v, best, total, acc, length - whole, scale, True)
     return acc / total[:, None]
 
@@ -68,7 +84,20 @@ def _add_tile_to_two(
 
 
 @triton.jit
-def over_keys_for_two(q, more, k_rows, v_rows, length, scale, TILE_K: tl.constexpr):
+def over_keys_for_two(
+    q,
+    more,
+    k_rows,
+    v_rows,
+    k_scales,
+    v_scales,
+    length,
+    scale,
+    BLOCKS: tl.constexpr,
+    BLOCK: tl.constexpr,
+    FORMAT: tl.constexpr,
+    TILE_K: tl.constexpr,
+):
     """Return what ``over_keys`` does, of two tiles of queries."""
     best = tl.full([q.shape[0]], float("-inf"), tl.float32)
     total = tl.zeros([q.shape[0]], tl.float32)
@@ -76,14 +105,16 @@ def over_keys_for_two(q, more, k_rows, v_rows, length, scale, TILE_K: tl.constex
     best2, total2, acc2 = best, total, acc
     whole = length // TILE_K * TILE_K
     for row in tl.range(0, whole, TILE_K):
-        k = k_rows.load([row, 0])  # [TILE_K, WIDTH]
-        v = v_rows.load([row, 0])
+        k = read_tile(
+            k_rows, k_scales, row, length, q, BLOCKS, BLOCK, FORMAT, TILE_K
+        )  # [TILE_K, WIDTH]
+        v = read_tile(v_rows, v_scales, row, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
         best, best2, total, total2, acc, acc2 = _add_tile_to_two(
             q, more, k, v, best, best2, total, total2, acc, acc2, TILE_K, scale, False
         )
     if whole < length:
-        k = k_rows.load([whole, 0])
-        v = v_rows.load([whole, 0])
+        k = read_tile(k_rows, k_scales, whole, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
+        v = read_tile(v_rows, v_scales, whole, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
         best, best2, total, total2, acc, acc2 = _add_tile_to_two(
             q, more, k, v, best, best2, total, total2, acc, acc2, length - whole, scale, True
         )

@@ -13,6 +13,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..eight_bits import SCALES, blocks_of, decoded
+from ..eight_bits_triton import FORMATS, as_bytes, encoded, scales_of, width_of_block
 from ..rotation import rotate
 from ..triton_choice import FAILURES, on_card, passes, plain_refusal
 from .new_tokens import NewTokens
@@ -36,6 +38,8 @@ def _write(
     out,
     k_pool,
     v_pool,
+    k_scales,
+    v_scales,
     rows,
     q_batch,
     q_token,
@@ -48,10 +52,15 @@ def _write(
     v_head,
     k_pool_batch,
     v_pool_batch,
+    k_scales_batch,
+    v_scales_batch,
     tokens,
     page,
     D: tl.constexpr,
     WIDTH: tl.constexpr,
+    BLOCKS: tl.constexpr,
+    BLOCK: tl.constexpr,
+    FORMAT: tl.constexpr,
     TILE: tl.constexpr,
 ):
     """Rotate and write TILE tokens of one head; ``rotation`` is pairs of cosine and sine.
@@ -72,12 +81,32 @@ def _write(
     row = tl.load(rows + token // page * heads + head, mask=new, other=0).to(tl.int64)
     place = (row + token % page)[:, None] * D + column
     at = k + entry * k_batch + head * k_head + token[:, None] * k_token
-    turned = _turned(tl.load(at + column, mask=mask, other=0.0), cos, sin, TILE, WIDTH)
-    pool = k_pool + entry * k_pool_batch
-    tl.store(pool + place, turned.to(k_pool.dtype.element_ty), mask=mask)
+    x = tl.load(at + column, mask=mask, other=0.0)
+    turned = _turned(x, cos, sin, TILE, WIDTH)
     at = v + entry * v_batch + head * v_head + token[:, None] * v_token
-    pool = v_pool + entry * v_pool_batch
-    tl.store(pool + place, tl.load(at + column, mask=mask, other=0.0), mask=mask)
+    values = tl.load(at + column, mask=mask, other=0.0)
+    k_pool += entry * k_pool_batch
+    v_pool += entry * v_pool_batch
+    if FORMAT == 0:
+        tl.store(k_pool + place, turned.to(k_pool.dtype.element_ty), mask=mask)
+        tl.store(v_pool + place, values, mask=mask)
+    else:
+        own = (row + token % page)[:, None] * BLOCKS
+        block = tl.arange(0, WIDTH // BLOCK)[None, :]
+        there = new[:, None] & (block < BLOCKS)
+        even, odd = tl.split(tl.reshape(x.to(tl.float32), [TILE, WIDTH // 2, 2]))
+        # no rotation changes the length of a pair
+        lengths = tl.sqrt_rn(even * even + odd * odd)
+        scale = scales_of(tl.reshape(lengths, [TILE, WIDTH // BLOCK, BLOCK // 2]), FORMAT)
+        tl.store(k_pool + place, encoded(turned, scale, FORMAT, BLOCK), mask=mask)
+        at = k_scales + entry * k_scales_batch + own + block
+        tl.store(at, scale.to(tl.bfloat16), mask=there)
+        values = values.to(tl.float32)
+        sizes = tl.reshape(tl.abs(values), [TILE, WIDTH // BLOCK, BLOCK])
+        scale = scales_of(sizes, FORMAT)
+        tl.store(v_pool + place, encoded(values, scale, FORMAT, BLOCK), mask=mask)
+        at = v_scales + entry * v_scales_batch + own + block
+        tl.store(at, scale.to(tl.bfloat16), mask=there)
 
 
 INTERPRETED = not isinstance(_write, triton.JITFunction)
@@ -95,8 +124,6 @@ def refusal(new: NewTokens) -> Exception | None:
                 f"impl must be another one for {name} with strides {x.stride()}, got triton; "
                 "channels must be neighbours"
             )
-    if new.codes is not None:
-        return ValueError(f"impl must be another one for pools of {new.codes}, got triton")
     return plain_refusal(new.q, DTYPES, triton.__version__, INTERPRETED)
 
 
@@ -106,27 +133,34 @@ def works(
 ) -> bool:
     """Say whether the kernel compiles and is right on a device; found out once, told once."""
     what = f"rotating {dim} channels of {dtype} on {device}"
-    return passes(what, partial(_agrees, device, dtype, dim), ERRORS)
+    return passes(what, partial(_agrees, device, dtype, dim, codes), ERRORS)
 
 
-def _agrees(device: torch.device, dtype: torch.dtype, dim: int) -> bool:
+def _agrees(device: torch.device, dtype: torch.dtype, dim: int, codes: torch.dtype | None) -> bool:
     """Write two frames of two heads, and look at the rows between, too."""
     rng = torch.Generator().manual_seed(0)
     q, k, v = torch.randn(3, 1, 2 * (TILE + 1), 2, dim, generator=rng).to(dtype)
-    rotation = torch.polar(*torch.randn(2, q.shape[1], dim // 2, generator=rng).abs())
+    angles = torch.randn(q.shape[1], dim // 2, generator=rng)
+    rotation = torch.polar(torch.ones_like(angles), angles)
     rows = torch.tensor([[3, 2 * TILE], [5 * TILE, 4 * TILE - 9]], dtype=torch.int32)
-    found, plain = ([torch.zeros(1, 7 * TILE, dim, dtype=dtype) for _ in "kv"] for _ in range(2))
-    found = [pool.to(device) for pool in found]
+    plain = [torch.zeros(1, 7 * TILE, dim, dtype=dtype) for _ in "kv"]
+    found = [pool.to(device, codes or dtype) for pool in plain]
+    shape = (1, 7 * TILE, blocks_of(dim))
+    scales = [torch.zeros(shape, dtype=SCALES, device=device) for _ in "kv" if codes]
     moved = (x.to(device) for x in (q, k, v, rotation))
-    out = forward(NewTokens(*moved, *found, rows.to(device)))
+    out = forward(NewTokens(*moved, *found, rows.to(device), *scales))
+    if codes:
+        found = [decoded(*one) for one in zip(found, scales, strict=True)]
     turned = [rotate(x, rotation[:, None]) for x in (q, k)]
     for frame, head in ((f, h) for f in (0, 1) for h in (0, 1)):
         first, new = int(rows[frame, head]), slice(frame * (TILE + 1), (frame + 1) * (TILE + 1))
         for pool, x in zip(plain, (turned[1], v), strict=True):
             pool[:, first : first + TILE + 1] = x[:, new, head]
     pairs = zip([out, *found], [turned[0], *plain], strict=True)
+    # of numbers up to four, half a step of an integer, or the last bit of a short float
+    off = {None: 2e-2, torch.int8: 4e-2, torch.float8_e4m3fn: 3e-1}[codes]
     return all(
-        torch.allclose(x.float(), y.float().to(device), atol=2e-2, rtol=2e-2) for x, y in pairs
+        torch.allclose(x.float(), y.float().to(device), atol=off, rtol=2e-2) for x, y in pairs
     )
 
 
@@ -134,13 +168,20 @@ def forward(new: NewTokens) -> Tensor:
     q, k, v, rotation, k_pool, v_pool, rows = new[:7]
     batch, tokens, heads, dim = q.shape
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
+    width = max(2, triton.next_power_of_2(dim))
+    pools = [as_bytes(x) for x in (k_pool, v_pool)]
+    # where there are none a kernel is given something that it does not touch
+    scales = pools if new.codes is None else [new.k_scales, new.v_scales]
     with on_card(q.device):
         _write[triton.cdiv(tokens, TILE), heads, batch](
-            *(q, k, v, torch.view_as_real(rotation.contiguous()), out, k_pool, v_pool),
+            *(q, k, v, torch.view_as_real(rotation.contiguous()), out, *pools, *scales),
             *(rows.contiguous(), *q.stride()[:3], *k.stride()[:3], *v.stride()[:3]),
-            *(k_pool.stride(0), v_pool.stride(0), tokens, new.page),
+            *(*(x.stride(0) for x in (*pools, *scales)), tokens, new.page),
             D=dim,
-            WIDTH=max(2, triton.next_power_of_2(dim)),
+            WIDTH=width,
+            BLOCKS=blocks_of(dim),
+            BLOCK=width_of_block(width),
+            FORMAT=FORMATS[new.codes],
             TILE=TILE,
             num_warps=WARPS,
         )

@@ -42,6 +42,7 @@ class Report:
         serialized: the compiler gave up running tensor cores beside the rest.
         tensor: instructions for tensor cores.
         error: why there is nothing.
+    codes: that pools hold.
     """
 
     kernel: str
@@ -55,11 +56,13 @@ class Report:
     serialized: bool = False
     tensor: int = 0
     error: str = ""
+    codes: str | None = None
 
     @property
     def name(self) -> str:
         card = self.card if isinstance(self.card, str) else f"sm_{self.card}"
-        return f"{self.kernel} {card} {self.dtype} {self.dim}"
+        held = f" {self.codes}" if self.codes else ""
+        return f"{self.kernel} {card} {self.dtype} {self.dim}{held}"
 
     @property
     def complaints(self) -> list[str]:
@@ -92,9 +95,18 @@ def jobs() -> list[Job]:
         found += [Job("reencode", card, dtype, 128) for dtype in ("bf16", "fp32")]
         found += [Job("write_rotated", card, "bf16", dim) for dim in (64, 80)]
         found += [Job("write_rotated", card, dtype, 128) for dtype in ("bf16", "fp16", "fp32")]
+        for codes in ("int8", "fp8"):
+            found.append(Job("head_attention", card, "bf16", 128, codes=codes))
+            if card in ALIKE:
+                found.append(Job("write_rotated", card, "bf16", 128, codes=codes))
+                found.append(Job("reencode", card, "bf16", TIME, codes=codes))
+        if card in ALIKE:
+            found.append(Job("head_attention", card, "fp16", 64, codes="int8"))
     return found
 
 
+# one of each kind of card, for what is compiled alike on the others
+ALIKE = (80, 90, "gfx942")
 # those that multiply matrices
 TWO = ("head_attention", "attention_mass")
 # what the gate must not let through
@@ -108,7 +120,7 @@ PLANTED = [
 def compiled(job: Job, folder: Path) -> Report:
     import triton
 
-    report = Report(*job[:4])
+    report = Report(*job[:4], codes=job.codes)
     fn, signature, aligned, constants, report.config = described(job)
     warps, stages = report.config[2:4] if report.config else (4, 3)
     try:

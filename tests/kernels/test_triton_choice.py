@@ -19,6 +19,7 @@ from headforcing.kernels import (
     chosen_impl,
     triton_choice,
 )
+from headforcing.kernels.eight_bits import LARGEST
 from headforcing.kernels.head_attention import api, varlen
 from headforcing.kernels.triton_choice import chooses_triton, machine_refusal
 
@@ -76,7 +77,7 @@ def test_what_works_runs_is_a_question_of_device_dtype_and_width(installed):
     file = SimpleNamespace(refusal=lambda *_: None, works=lambda *on: asked.append(on) or True)
     installed.setattr(triton_choice, "triton_file", lambda _: file)
     assert chosen_impl(*CALL) is Impl.TRITON
-    assert asked == [(CUDA, torch.float16, 64)]
+    assert asked == [(CUDA, torch.float16, 64, None)]
 
 
 def test_without_triton_it_is_refused_by_name(monkeypatch):
@@ -115,7 +116,12 @@ def test_only_the_interpreter_runs_on_a_cpu():
 )
 def test_kernels_work_here(operator, dim):
     file = import_module(f"headforcing.kernels.{operator}.triton_kernel")
-    assert file.works(torch.device(DEVICE, 0) if GPU else torch.device("cpu"), EXACT, dim)
+    device = torch.device(DEVICE, 0) if GPU else torch.device("cpu")
+    assert file.works(device, EXACT, dim)
+    for codes in LARGEST if operator != "attention_mass" else ():
+        assert file.works(
+            device, *((codes, dim) if operator == "reencode" else (EXACT, dim, codes))
+        )
 
 
 def broken(error):
