@@ -80,6 +80,7 @@ class Made(NamedTuple):
     collectives: dict[str, int]
     pasts: list[str]
     heads: int
+    eight_bits: bool
 
 
 @cache
@@ -114,10 +115,13 @@ def made(ranks: Ranks | None, case: Case, begun: Begun | None = None) -> Made:
         {} if traffic is None else dict(traffic.collectives),
         [repr(ledger.past) for ledger in rollout.bank.ledgers],
         sum(len(s.heads) for layer in rollout.bank.layers for s in layer.shares),
+        any(pool.scales is not None for layer in rollout.bank.layers for pool in layer.pools),
     )
 
 
 def alike(rank: Made, alone: Made) -> bool:
     """Whether a rank has made what one process makes, and remembers the same."""
-    close = torch.allclose(rank.latents, alone.latents, atol=2e-5, rtol=1e-4)
+    # a number between two codes may go to either where sums are added up in another order
+    off = 1e-3 if alone.eight_bits else 2e-5
+    close = torch.allclose(rank.latents, alone.latents, atol=off, rtol=1e-4)
     return close and rank.pasts == alone.pasts

@@ -41,8 +41,9 @@ def random(*shape, seed=0, spread=True):
     x = torch.randn(*shape, generator=rng)
     if not spread:
         return x.to(DEVICE)
+    # down to a hundred thousandth, which short floats have still another way to write
     sizes = torch.randn(*shape[:-1], 1, generator=rng).exp() * torch.randn(shape[-1], generator=rng)
-    return (x * sizes).to(DEVICE)
+    return (x * sizes * (-12 * torch.rand(*shape, generator=rng)).exp()).to(DEVICE)
 
 
 def unit(*shape, seed=0):

@@ -53,7 +53,7 @@ def test_a_gpu_with_triton_uses_it(installed):
     reencode = import_module("headforcing.kernels.reencode.api")
     assert reencode._chosen(Q, Q, None, None, None) is ReencodeImpl.TRITON
     write = import_module("headforcing.kernels.write_rotated.api")
-    assert write._chosen(SimpleNamespace(q=Q)) is WriteImpl.TRITON
+    assert write._chosen(SimpleNamespace(q=Q, codes=None)) is WriteImpl.TRITON
 
 
 @pytest.mark.parametrize("file", [stub(refused=ValueError("no")), stub(works=False)])
