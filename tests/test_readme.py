@@ -119,6 +119,42 @@ def cells_after(file):
     return [[cell.strip(" `") for cell in row[1:-1].split("|")] for row in rows]
 
 
+def test_what_eight_bits_cost_attention_is_what_was_measured():
+    results = json.loads((RESULTS / "eight_bits_cpu.json").read_text())
+    said = cells_after("eight_bits_cpu.json")
+    assert {name for name, *_ in said} == set(results["blocks"])
+    for name, *cells in said:
+        row = results["blocks"][name]
+        whole = max(row["int8"], key=int)
+        numbers = [row["bfloat16"]["-"]]
+        numbers += [row[kept][block] for kept in ("int8", "fp8") for block in (whole, "32")]
+        assert cells == [f"{number:.4f}" for number in numbers]
+    turning = README.partition("Keys of normal numbers, values as they are:")[2]
+    rows = turning.partition("|")[2].split("\n\n")[0].splitlines()[2:]
+    for way, *cells in ([cell.strip() for cell in row[1:-1].split("|")] for row in rows):
+        assert cells == [f"{results['turning'][kept][way]:.4f}" for kept in ("int8", "fp8")]
+    assert len(rows) == 4
+
+
+def test_what_eight_bits_cost_a_video_is_what_was_measured():
+    rows = json.loads((RESULTS / "demo_eight_bits_cpu.json").read_text())["results"]["240"]
+    said = cells_after("demo_eight_bits_cpu.json")
+    assert len(said) == 9
+    known = {}
+    for name, row in rows.items():
+        kept = re.search(r"int8|fp8", name)
+        method = re.sub(r",.*|[:_]int8$", "", name)
+        known[method, kept[0] if kept else "float32"] = row
+    for method, kept, *cells in said:
+        row = known[method.strip("`"), kept]
+        measures = (
+            *(("ground_drift", 4), ("seams", 2), ("found", 2), ("shape", 2), ("obeyed", 2)),
+            *(("ground_error", 4), ("ground_slope", 2)),
+        )
+        means = [f"{row[m]['mean']:.{p}f} +- {row[m]['seeds']:.{p}f}" for m, p in measures]
+        assert cells == [*means, str(row["cache_bytes"] // 1024)]
+
+
 def test_attention_on_a_gpu_is_what_was_measured():
     file = "attention_nvidia_h100_80gb_hbm3.json"
     rows = json.loads((RESULTS / file).read_text())["rows"]
