@@ -19,6 +19,8 @@ from .groups import HeadGroup, own_groups
 
 # each is a number of Python's for a moment: all of them half a GiB, and seconds
 MOST_PAIRS = 2_000_000
+# for pages of the host: what is read, and what comes next
+PLACES = 2
 
 
 @dataclass(frozen=True)
@@ -170,11 +172,38 @@ class CachePlan:
 
     @property
     def bytes(self) -> int:
-        """All that is allocated, side buffers included; of this rank alone."""
-        heads = ((g, sum(map(len, g.heads.values()))) for g in self.own)
-        kept = sum(n * self.arena(g).bytes(self.dtype.itemsize) for g, n in heads)
+        """All that is allocated on the device, side buffers included; of this rank alone."""
+        kept = self._of_heads(lambda arena: arena.bytes(self.dtype.itemsize))
         window = 2 * self.window_rows * self.geometry.head_dim * self.dtype.itemsize
-        return self.batch * (kept + window)
+        return self.batch * (kept + window) + PLACES * self.landing
+
+    @property
+    def host_bytes(self) -> int:
+        """All that lies with the host, out of the way; of this rank alone."""
+        return self.batch * self._of_heads(lambda arena: arena.host_bytes(self.dtype.itemsize))
+
+    def _of_heads(self, of: Callable[[ArenaPlan], int]) -> int:
+        return sum(of(self.arena(g)) * sum(map(len, g.heads.values())) for g in self.own)
+
+    @property
+    def landing(self) -> int:
+        """Bytes that are fetched from the host for one layer, at most."""
+        size, joint = self.dtype.itemsize, self.ahead is not None
+        own = [(self.arena(group), group.heads) for group in self.own]
+        return max(
+            sum(
+                arena.landing(self.batch * len(heads[layer]), size, joint)
+                for arena, heads in own
+                if layer in heads
+            )
+            for layer in range(self.geometry.layers)
+        )
+
+    def in_place(self) -> CachePlan:
+        """Return the plan where the device is the host: nothing can be out of the way."""
+        groups = tuple(replace(g, rule=replace(g.rule, offload=False)) for g in self.groups)
+        method = None if self.method is None else self.method.in_place()
+        return replace(self, groups=groups, method=method)
 
     @property
     def window_rows(self) -> int:
@@ -198,8 +227,10 @@ class CachePlan:
         Raises:
             RuntimeError: if the device has not that much memory.
         """
-        need = ("the caches", self.bytes, device, "use a smaller window or a smaller picture")
+        smaller = "use a smaller window or a smaller picture"
+        need = ("the caches", self.bytes, device, smaller)
         check_room(*need)
+        check_room("caches out of the way", self.host_bytes, "cpu", smaller)
         try:
             yield
         except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU

@@ -65,7 +65,10 @@ class ForcingKV(ForcingKVOffloads, ForcingKVDtypes, Switching):
             STATIC: HeadPolicy(self.sink, self.recent),
             DYNAMIC: HeadPolicy(self.sink, self.recent, self.bands),
         }
-        kept = {STATIC: (self.static_kv_dtype, self.static_offload), DYNAMIC: (self.dynamic_kv_dtype, self.dynamic_offload)}
+        kept = {
+            STATIC: (self.static_kv_dtype, self.static_offload),
+            DYNAMIC: (self.dynamic_kv_dtype, self.dynamic_offload),
+        }
         return Method(
             SCHEME,
             "the first and the last frame; dynamic heads also the parts of frames that changed",

@@ -113,7 +113,7 @@ def test_caches_are_what_is_allocated_by_type(name):
             }
             arena = share.arena
             rows = (arena.k, arena.v, arena.front_k, arena.front_v)
-            own = [*(x for each in rows for x in each.tensors), *arena.beside]
+            own = [*(x for each in rows for x in each.tensors), *arena.beside.tensors]
             found[group] = found.get(group, 0) + sum(x.numel() * x.element_size() for x in own)
     window = sum(x.numel() * x.element_size() for x in bank.window)
     if window:
