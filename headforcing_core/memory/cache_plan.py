@@ -174,8 +174,18 @@ class CachePlan:
     def bytes(self) -> int:
         """All that is allocated on the device, side buffers included; of this rank alone."""
         kept = self._of_heads(lambda arena: arena.bytes(self.dtype.itemsize))
-        window = 2 * self.window_rows * self.geometry.head_dim * self.dtype.itemsize
-        return self.batch * (kept + window) + PLACES * self.landing
+        return self.batch * kept + self.window_bytes + self.landing_bytes
+
+    @property
+    def window_bytes(self) -> int:
+        """Of what the heads of one layer read in a joint call."""
+        rows = 2 * self.batch * self.window_rows
+        return rows * self.geometry.head_dim * self.dtype.itemsize
+
+    @property
+    def landing_bytes(self) -> int:
+        """Of the places on the device where pages of the host lie while they are read."""
+        return PLACES * self.landing
 
     @property
     def host_bytes(self) -> int:
@@ -202,7 +212,7 @@ class CachePlan:
     def in_place(self) -> CachePlan:
         """Return the plan where the device is the host: nothing can be out of the way."""
         groups = tuple(replace(g, rule=replace(g.rule, offload=False)) for g in self.groups)
-        method = None if self.method is None else self.method.in_place()
+        method = None if self.method is None else self.method.offloading(False)
         return replace(self, groups=groups, method=method)
 
     @property

@@ -157,9 +157,9 @@ class Method:
         }
         return replace(self, rules=rules)
 
-    def in_place(self) -> Method:
-        """Return the method with nothing lying out of the way."""
-        rules = {type_: replace(rule, offload=False) for type_, rule in self.rules.items()}
+    def offloading(self, offload: bool = True) -> Method:
+        """Return the method with memory of all heads lying with the host, or of none."""
+        rules = {type_: replace(rule, offload=offload) for type_, rule in self.rules.items()}
         return replace(self, rules=rules)
 
     @property

@@ -12,11 +12,6 @@ from headforcing.headforcing_core import PromptSchedule
 from headforcing.headforcing_core.methods import NAMES
 
 
-def offloading(method):
-    rules = {type_: replace(rule, offload=True) for type_, rule in method.rules.items()}
-    return replace(method, rules=rules)
-
-
 def made(request):
     """With a new prompt, and a cut."""
     size = request.family.frames_per_chunk
@@ -34,9 +29,8 @@ def test_a_video_is_the_same(name, method, monkeypatch):
     request = request_of(name, 9, method)
     plain, bank = made(request)
     ways = apart(monkeypatch)
-    video, bank = made(replace(request, method=offloading(request.method)))
+    video, bank = made(replace(request, method=request.method.offloading()))
     assert torch.equal(video, plain)
     assert sum(x.numel() * x.element_size() for x in bank.tensors) == bank.plan.bytes
     assert sum(x.numel() * x.element_size() for x in bank.away) == bank.plan.host_bytes
     assert all(x.is_meta for x in bank.away)
-    print(name, method, bank.plan.host_bytes, [(len(w.to_device), len(w.to_host)) for w in ways])
