@@ -211,6 +211,8 @@ class CachePlan:
 
     def in_place(self) -> CachePlan:
         """Return the plan where the device is the host: nothing can be out of the way."""
+        if not any(group.rule.offload for group in self.groups):
+            return self
         groups = tuple(replace(g, rule=replace(g.rule, offload=False)) for g in self.groups)
         method = None if self.method is None else self.method.offloading(False)
         return replace(self, groups=groups, method=method)
