@@ -112,8 +112,7 @@ class Forecast:
 
     @cached_property
     def plan(self) -> CachePlan:
-        plan = self.request.plan(self.sizes, self.batch, self.ranks)
-        plan = plan.in_place() if self.places == (HOST,) else plan
+        plan = self.request.plan(self.sizes, self.batch, self.ranks).on(self.device)
         every = (replace(plan, rank=rank) for rank in range(self.ranks))
         return plan if self.ranks == 1 else max(every, key=lambda one: one.bytes)
 

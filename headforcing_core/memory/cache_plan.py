@@ -15,6 +15,7 @@ from ..methods.middles import Episodes
 from ..ranks import Deal, balanced, check_ranks
 from ..video import ModelGeometry, Rope
 from .arena_plan import ArenaPlan
+from .boundary import ALONE
 from .groups import HeadGroup, own_groups
 
 # each is a number of Python's for a moment: all of them half a GiB, and seconds
@@ -209,8 +210,12 @@ class CachePlan:
             for layer in range(self.geometry.layers)
         )
 
+    def on(self, device: torch.device | str) -> CachePlan:
+        """Return the plan as a device has it: on the host nothing can be out of the way."""
+        return self.in_place() if torch.device(device).type in ALONE else self
+
     def in_place(self) -> CachePlan:
-        """Return the plan where the device is the host: nothing can be out of the way."""
+        """Return the plan with nothing out of the way."""
         if not any(group.rule.offload for group in self.groups):
             return self
         groups = tuple(replace(g, rule=replace(g.rule, offload=False)) for g in self.groups)

@@ -113,7 +113,8 @@ def _agrees(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
 
 def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
     batch, groups, _, tokens, _ = keys.shape
-    raw, slots, source = (x.contiguous() for x in (raw, slots, source))
+    slots, source = slots.contiguous(), source.contiguous()
+    raw = raw if raw.stride(-1) == 1 else raw.contiguous()
     grid = (triton.cdiv(tokens, TILE), len(slots), batch * groups)
     with on_card(keys.device):
         _turn[grid](
