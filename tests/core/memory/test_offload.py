@@ -10,10 +10,11 @@ from plans import bank_for
 from random_model import TINY
 
 from headforcing.headforcing_core import PromptSchedule
-from headforcing.headforcing_core.inspection import crossings
-from headforcing.headforcing_core.memory import ferry
+from headforcing.headforcing_core.inspection import ModelSizes, crossings
+from headforcing.headforcing_core.memory import CacheBank, ferry
 from headforcing.headforcing_core.memory.boundary import StreamBoundary
-from headforcing.headforcing_core.methods import KVDtype, settings_named
+from headforcing.headforcing_core.methods import NAMES, KVDtype, settings_named
+from headforcing.headforcing_core.models import FAMILIES
 from headforcing.headforcing_core.video import Chunk
 
 # what lies out of the way of each: first frames; frames for ever, and small ones, per query frame;
@@ -31,6 +32,15 @@ RUNS = [
     ("krea_14b", "sink_window", FP8),
     ("longlive2", "longlive2", PLAIN),
 ]
+
+
+OWN = {
+    "rolling_forcing": "rolling_forcing",
+    "krea": "krea_14b",
+    "krea:heads": "krea_14b",
+    "longlive2": "longlive2",
+}
+SIZES = {family.name: family.frames_per_chunk for family in FAMILIES}
 
 
 def made(request):
@@ -66,6 +76,21 @@ def test_a_video_is_the_same(name, method, kept, monkeypatch):
     assert size_of(bank.away) == bank.plan.host_bytes
     assert (bank.plan.host_bytes > 0) == (method != "longlive2")
     assert all(x.is_meta for x in bank.away) and not any(x.is_meta for x in bank.tensors)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_allocated_on_both_sides_is_what_was_planned(name, monkeypatch):
+    """Of ranks, and of videos side by side; in bfloat16 and in eight bits."""
+    apart(monkeypatch)
+    family = OWN.get(name, "self_forcing")
+    batch = 1 if settings_named(name).build(SIZES[family]).looks else 2
+    for kept, ranks in ((KVDtype.MODEL, 1), (KVDtype.INT8, 3)):
+        request = offloading(kept_in(request_of(family, 12, name), kept))
+        sizes = ModelSizes.plain(TINY, torch.bfloat16)
+        for rank in range(ranks):
+            plan = request.plan(sizes, batch, ranks, rank)
+            bank = CacheBank(plan)
+            assert size_of(bank.tensors) == plan.bytes and size_of(bank.away) == plan.host_bytes
 
 
 def test_where_there_is_no_other_place_nothing_is_anywhere_else():
