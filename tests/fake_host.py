@@ -22,11 +22,12 @@ class FakeBoundary(Boundary):
         self._true, self._asked, self._made = {}, deque(), 0
         self.to_device, self.to_host = [], []
 
-    def room(self, shape, dtype):
-        shown = torch.zeros(shape, dtype=dtype, device="meta")
+    def room(self, pages, shape, dtype):
+        shown = torch.zeros((pages, *shape), dtype=dtype, device="meta")
         # the key lives as long as its storage, which is kept beside it
-        self._true[shown.untyped_storage()._cdata] = shown, super().room(shape, dtype)
-        return shown
+        true = torch.zeros(shown.shape, dtype=dtype)
+        self._true[shown.untyped_storage()._cdata] = shown, true
+        return list(shown)
 
     def _values(self, shown):
         assert shown.is_meta and shown.is_contiguous()

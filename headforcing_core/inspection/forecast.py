@@ -216,7 +216,7 @@ class Forecast:
             Row("weights", "weights" if whole else "weights, at least", many * weights, place),
             Row("activations", "activations, about", many * self.activation_bytes, place),
             Row("decoding", "decoding", self.decode_bytes, place),
-            Row("caches", "caches, on the host", self.plan.host_bytes, HOST),
+            Row("caches", "caches, on the host", self.ranks * self.plan.host_bytes, HOST),
             Row("latents", "latents", COPIES * self.latent_bytes, HOST),
             Row("pictures", "pictures at once", self.picture_bytes * self.images, HOST),
         ]

@@ -89,6 +89,18 @@ class Beside:
         self.sum_at(number).copy_(mean)
 
 
+class Stack(NamedTuple):
+    """Pages with the host, ``[B, G, ...]`` each, and each in one piece."""
+
+    pages: list[Tensor]
+    shape: Sequence[int]
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, boundary: Boundary, pages: int, shape: Sequence[int], dtype: torch.dtype) -> Stack:
+        return cls(boundary.room(pages, shape, dtype), shape, dtype)
+
+
 class OutOfTheWay:
     """The same with the host: pages first, so that each of them is copied in one piece.
 
@@ -104,13 +116,15 @@ class OutOfTheWay:
         time, _, _ = plan.rope.channels
         own, pages = (batch, heads), plan.rule.policy.middle.kept_aside
         self.plan, self._boundary, self._device = plan, boundary, like.device
-        self._turning = boundary.room((plan.turning, *own, plan.tokens, time), like.codes.dtype)
+        turning = (*own, plan.tokens, time)
+        self._turning = Stack.of(boundary, plan.turning, turning, like.codes.dtype)
         one = Rows.zeros(plan.rule.kv_dtype, (*own, plan.small_tokens, dim), dtype, "meta")
+        # codes, and their scales
         self._k, self._v = (
-            Rows(*(boundary.room((pages, *x.shape), x.dtype) for x in one.tensors)) for _ in "kv"
+            [Stack.of(boundary, pages, x.shape, x.dtype) for x in one.tensors] for _ in "kv"
         )
         means, *shape = plan.sum_shape
-        self._sums = boundary.room((means, *own, *shape), torch.float32)
+        self._sums = Stack.of(boundary, means, (*own, *shape), torch.float32)
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -120,31 +134,32 @@ class OutOfTheWay:
     @property
     def away(self) -> list[Tensor]:
         """What it has with the host."""
-        return [self._turning, *self._k.tensors, *self._v.tensors, self._sums]
+        stacks = (self._turning, *self._k, *self._v, self._sums)
+        return [page for stack in stacks for page in stack.pages]
 
     def turning_at(self, place: int) -> Tensor:
-        return self._boundary.brought(self._turning[place])
+        return self._boundary.brought(self._turning.pages[place])
 
     def put_turning(self, place: int, codes: Tensor) -> None:
-        self._boundary.store(self._turning[place], codes)
+        self._boundary.store(self._turning.pages[place], codes)
 
     def aside_at(self, place: int) -> tuple[Rows, Rows]:
         k, v = (
-            Rows(*(self._boundary.brought(x[place]) for x in kept.tensors))
+            Rows(*(self._boundary.brought(stack.pages[place]) for stack in kept))
             for kept in (self._k, self._v)
         )
         return k, v
 
     def put_aside(self, place: int, k: Rows, v: Rows) -> None:
         for kept, own in ((self._k, k), (self._v, v)):
-            for target, x in zip(kept.tensors, own.tensors, strict=True):
-                self._boundary.store(target[place], x)
+            for stack, x in zip(kept, own.tensors, strict=True):
+                self._boundary.store(stack.pages[place], x)
 
     def sum_at(self, number: int) -> Tensor:
-        return self._boundary.brought(self._sums[number])
+        return self._boundary.brought(self._sums.pages[number])
 
     def put_sum(self, number: int, mean: Tensor) -> None:
-        self._boundary.store(self._sums[number], mean)
+        self._boundary.store(self._sums.pages[number], mean)
 
     def landing(self, room: Tensor, start: int, joint: bool) -> tuple[Pages, int]:
         """Return where pages lie that were fetched, and where that ends.
@@ -155,26 +170,26 @@ class OutOfTheWay:
             joint: see there.
         """
         (turning,), start = _cut(room, start, [self._turning], self.plan.turning)
-        k, start = _cut(room, start, self._k.tensors, self.plan.fetched(joint))
-        v, start = _cut(room, start, self._v.tensors, self.plan.fetched(joint))
+        k, start = _cut(room, start, self._k, self.plan.fetched(joint))
+        v, start = _cut(room, start, self._v, self.plan.fetched(joint))
         return Pages(turning, Rows(*k), Rows(*v)), start
 
     def pairs(self, landing: Pages, wanted: Wanted) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (target, source) of pages that are wanted, one behind the other."""
-        aside = [*zip(landing.k.tensors, self._k.tensors, strict=True)]
-        aside += zip(landing.v.tensors, self._v.tensors, strict=True)
+        aside = [*zip(landing.k.tensors, self._k, strict=True)]
+        aside += zip(landing.v.tensors, self._v, strict=True)
         ways = ([(landing.turning, self._turning)], wanted.turning), (aside, wanted.aside)
         for tensors, places in ways:
             for number, place in enumerate(places):
-                yield from ((target[:, :, number], source[place]) for target, source in tensors)
+                yield from ((x[:, :, number], stack.pages[place]) for x, stack in tensors)
 
 
-def _cut(room: Tensor, start: int, kept: list[Tensor], pages: int) -> tuple[list[Tensor], int]:
+def _cut(room: Tensor, start: int, kept: list[Stack], pages: int) -> tuple[list[Tensor], int]:
     """Return ``[B, G, pages, ...]`` for each of those kept, and where the next may begin."""
     found, at = [], start
-    for x in kept:
-        shape = (pages, *x.shape[1:])
-        end = at + prod(shape) * x.element_size()
-        found.append(room[at:end].view(x.dtype).view(shape).movedim(0, 2))
+    for stack in kept:
+        end = at + pages * prod(stack.shape) * stack.dtype.itemsize
+        whole = room[at:end].view(stack.dtype).view(pages, *stack.shape)
+        found.append(whole.movedim(0, 2))
         at = end
     return found, start + aligned(at - start)

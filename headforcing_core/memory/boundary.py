@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor
 
+from .arena_plan import aligned
+
 # devices that have no host beside them: the host itself, and one that has no memory
 ALONE = ("cpu", "meta")
+# bytes of pinned memory that are taken at a time
+BLOCK = 2**26
 
 
 class Arrival:
@@ -36,9 +41,13 @@ class Boundary:
         """Whether the host is another place than the device."""
         return self.device.type not in ALONE
 
-    def room(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        """Allocate zeros of the host's memory."""
-        return torch.zeros(shape, dtype=dtype)
+    def room(self, pages: int, shape: Sequence[int], dtype: torch.dtype) -> list[Tensor]:
+        """Allocate pages of the host's memory, all zeros.
+
+        Args:
+            shape: of each of them.
+        """
+        return list(torch.zeros((pages, *shape), dtype=dtype))
 
     def landing(self, size: int) -> Tensor:
         """Allocate bytes of the device, into which things are fetched again and again."""
@@ -89,15 +98,23 @@ class _Recorded(Arrival):
 class StreamBoundary(Boundary):
     """The same for CUDA: copies go on beside what is computed, and the host waits for nothing.
 
-    Host memory is pinned; PyTorch takes it in powers of two.
+    Host memory is pinned. PyTorch takes that in powers of two: pages share blocks of such a size.
     """
 
     def __init__(self, device: torch.device):
         super().__init__(device)
         self._stream = torch.cuda.Stream(device)
+        self._left = torch.empty(0, dtype=torch.uint8)
 
-    def room(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-        return torch.zeros(shape, dtype=dtype, pin_memory=True)
+    def room(self, pages: int, shape: Sequence[int], dtype: torch.dtype) -> list[Tensor]:
+        return [self._page(shape, dtype) for _ in range(pages)]
+
+    def _page(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+        size = prod(shape) * dtype.itemsize
+        if aligned(size) > len(self._left):
+            self._left = pinned(max(BLOCK, aligned(size)))
+        own, self._left = self._left[:size], self._left[aligned(size) :]
+        return own.view(dtype).view(*shape)
 
     def landing(self, size: int) -> Tensor:
         own = super().landing(size)
@@ -120,6 +137,15 @@ class StreamBoundary(Boundary):
     def _follow(self) -> None:
         """Let copies come after all that the device was asked to compute until now."""
         self._stream.wait_stream(torch.cuda.current_stream(self.device))
+
+
+def pinned(size: int) -> Tensor:
+    """Allocate bytes of the host that a device copies from and to by itself, all zeros.
+
+    Raises:
+        RuntimeError: if there are not so many.
+    """
+    return torch.zeros(size, dtype=torch.uint8, pin_memory=True)
 
 
 def boundary_of(device: torch.device) -> Boundary:

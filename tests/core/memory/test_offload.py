@@ -11,7 +11,7 @@ from random_model import TINY
 
 from headforcing.headforcing_core import PromptSchedule
 from headforcing.headforcing_core.inspection import ModelSizes, crossings
-from headforcing.headforcing_core.memory import CacheBank, ferry
+from headforcing.headforcing_core.memory import CacheBank, boundary, ferry
 from headforcing.headforcing_core.memory.boundary import StreamBoundary
 from headforcing.headforcing_core.methods import NAMES, KVDtype, settings_named
 from headforcing.headforcing_core.models import FAMILIES
@@ -188,7 +188,7 @@ def test_one_read_ahead_is_on_its_way(monkeypatch):
 
 def test_what_is_stored_may_be_overwritten_at_once():
     way = FakeBoundary(torch.device("cpu"))
-    (page,), x = way.room((1, 2, 3), torch.float32), torch.ones(3, 2).T
+    (page,), x = way.room(1, (2, 3), torch.float32), torch.ones(3, 2).T
     way.store(page, x)
     x.zero_()
     assert torch.equal(way.brought(page), torch.ones(2, 3))
@@ -224,6 +224,7 @@ def test_streams_wait_for_each_other(monkeypatch):
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: computing)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: stream)
     monkeypatch.setattr(torch.Tensor, "record_stream", lambda x, stream: said.append("held"))
+    monkeypatch.setattr(boundary, "pinned", lambda size: torch.zeros(size, dtype=torch.uint8))
     way = StreamBoundary(torch.device("cpu"))
     page, kept = torch.zeros(4), torch.ones(4)
     way.store(kept, torch.full((4,), 2.0))
@@ -233,3 +234,9 @@ def test_streams_wait_for_each_other(monkeypatch):
     asked = ["copies after computing", "into copies", "event in copies", "out of it"]
     assert said == [*asked, "computing after the event"]
     assert page.tolist() == [2.0] * 4
+    monkeypatch.setattr(boundary, "BLOCK", 128)
+    pages = [*way.room(3, (4, 5), torch.float16), *way.room(2, (2, 64), torch.float32)]
+    blocks = {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in pages}
+    assert list(blocks.values()) == [128, 128, 512, 512]
+    assert [x.storage_offset() for x in pages] == [0, 24, 0, 0, 0]
+    assert not any(x.any() for x in pages)
