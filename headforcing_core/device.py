@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+MIB = 1024**2
 GIB = 1024**3
 
 

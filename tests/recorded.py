@@ -115,9 +115,7 @@ class Forced:
                 )
             )
         for page, at in places.aside.items():
-            found.append(
-                (page, arena.aside_k.codes[:, :, at], arena.aside_v.codes[:, :, at], page.at)
-            )
+            found.append((page, *(x.codes for x in arena.beside.aside_at(at)), page.at))
         found.sort(key=lambda entry: (entry[0].at, entry[0].number))
         pages, keys, values, positions = zip(*found, strict=True)
         turned = torch.cat([arena.rotations.frame(at) for at in positions])

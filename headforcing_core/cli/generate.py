@@ -268,7 +268,7 @@ def _check_beside(request: VideoRequest, model: WanModel, batch: int, out: Path 
     """Refuse what does not fit beside a model that is loaded."""
     size = (0 if out is None else COPIES) * batch * _size(request)
     if model.device.type == "cpu":  # where they lie beside each other
-        size += request.plan(model, batch).bytes
+        size += request.plan(model, batch).on(model.device).bytes
     check_room("latents and caches", size, "cpu", SHORTER)
 
 

@@ -65,6 +65,11 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         metavar="N",
         help="without METHOD: how even each is on so many devices",
     )
+    add(
+        "--offload",
+        action="store_true",
+        help="without METHOD: with memory that is read once per chunk out of the way",
+    )
     add("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
     return parser
@@ -83,6 +88,8 @@ def run(options: argparse.Namespace) -> int:
         told = _table if options.ranks == 1 else _balances
         sys.stdout.write(told(family, rope, options))
         return 0
+    if options.offload:
+        raise ValueError("--offload must come without METHOD, got both; headforcing plan tells it")
     if options.ranks > 1:
         raise ValueError("--ranks must come without METHOD, got both; headforcing plan takes both")
     settings = with_values(settings_named(options.method), options.set or [])
@@ -114,17 +121,19 @@ def run(options: argparse.Namespace) -> int:
 def _table(family: Family, rope: Rope, options: argparse.Namespace) -> str:
     """Return what each method costs, as Markdown or JSON."""
     family, config = replace(family, frames_per_chunk=options.chunk), published_sizes(family)
-    costs = budgets(config, family, rope, options.frames, torch.bfloat16)
+    costs = budgets(config, family, rope, options.frames, torch.bfloat16, options.offload)
     if options.json:
         return json.dumps([asdict(cost) for cost in costs], indent=1) + "\n"
     window = next(cost for cost in costs if cost.method == "rolling").attended
     lines = [
-        "| method | head-frames attended | of the window | caches, GiB | in all, GiB |",
-        "|---|---|---|---|---|",
+        "| method | head-frames attended | of the window | caches, GiB | in all, GiB |"
+        + (" with the host, GiB | copied per chunk, GiB |" if options.offload else ""),
+        "|---|---|---|---|---|" + "---|---|" * options.offload,
     ]
     lines += [
         f"| `{cost.method}` | {cost.attended:.0f} | {cost.attended / window:.0%} | "
         f"{cost.bytes / GIB:.2f} | {cost.in_all / GIB:.2f} |"
+        + (f" {cost.host_bytes / GIB:.2f} | {cost.crossed / GIB:.2f} |" * options.offload)
         for cost in costs
     ]
     return "\n".join(lines) + "\n"

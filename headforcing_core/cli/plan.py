@@ -116,6 +116,9 @@ def _as_json(forecast: Forecast, free: Free, shares: Shares | None) -> str:
         "peak": {place: forecast.peak(place) for place in forecast.places},
         "free": dict(free),
     }
+    if forecast.plan.host_bytes:
+        ways = zip(("to_device", "to_host"), forecast.crossed, strict=True)
+        told["chunk_copies"] = {way: each._asdict() for way, each in ways}
     if shares is not None:
         told["ranks"] = {
             "caches": shares.bytes,

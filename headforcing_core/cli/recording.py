@@ -153,7 +153,7 @@ def _announce(rollout: AnyRollout, video: VideoFormat) -> None:
     clock, plan = rollout.clock, rollout.bank.plan
     log.info(
         "%d latent frames (%d pictures, %.1f s) in %d chunks; %d tokens per frame; a head sees at "
-        "most %d frames; caches %.1f MiB, read by %s",
+        "most %d frames; caches %.1f MiB%s, read by %s",
         clock.total_frames,
         video.pixel_frames(clock.total_frames),
         video.seconds(clock.total_frames),
@@ -161,6 +161,7 @@ def _announce(rollout: AnyRollout, video: VideoFormat) -> None:
         plan.rope.grid.tokens_per_frame,
         plan.seen,
         plan.bytes / 2**20,
+        f" and {plan.host_bytes / 2**20:.1f} MiB with the host" if plan.host_bytes else "",
         served_by(rollout.bank, rollout.context.dense),
     )
     if plan.seen > plan.horizon:

@@ -1,9 +1,10 @@
 """Methods followed without a model, and runs foreseen: what is read, and what it costs."""
 
-from .budgets import SETTLED, Budget, budgets, map_of
+from .budgets import Budget, budgets, map_of
 from .costs import Cost, cost_of
+from .crossings import Crossed, crossings
 from .fitting import Free, check_fits, free_in
-from .forecast import Forecast, ModelSizes, Row, table
+from .forecast import SETTLED, Forecast, ModelSizes, Row, table
 from .portraits import Piece, Portrait, portrait
 from .readings import STAND_IN, ChunkInspected, Reading, inspect
 from .shares import CARDS, CREWS, Balance, Cards, Shares, balances, told_shares
@@ -19,6 +20,7 @@ __all__ = [
     "Cards",
     "ChunkInspected",
     "Cost",
+    "Crossed",
     "Forecast",
     "Free",
     "ModelSizes",
@@ -32,6 +34,7 @@ __all__ = [
     "check_fits",
     "check_work",
     "cost_of",
+    "crossings",
     "free_in",
     "inspect",
     "map_of",

@@ -23,14 +23,12 @@ from ..methods import (
 )
 from ..models import WAN_TEXT_TOKENS, Family, WanConfig
 from ..video import ChunkClock, ModelGeometry, Rope
-from .forecast import Forecast, ModelSizes
+from .forecast import SETTLED, Forecast, ModelSizes
 from .readings import ChunkInspected, inspect
 
 # head types of Head Forcing as its shares give them, where no map is published: anchors a quarter
 # of all heads, of the others a fifth local
 ANCHORS, LOCALS = 0.25, 0.2
-# a chunk late enough that every cache is full
-SETTLED = 60
 # any but the host, where latents would be counted, too
 DEVICE = "cuda"
 
@@ -43,16 +41,25 @@ class Budget:
         attended: frames that a query reads, summed over all heads, the current chunk included.
         bytes: of all caches of one video, at any length; of ``full``, at the length asked for.
         in_all: on the device, weights, text and activations included.
+        host_bytes: of the caches, what lies with the host.
+        crossed: bytes that a chunk copies between them, at most, where all is full.
     """
 
     method: str
     attended: float
     bytes: int
     in_all: int
+    host_bytes: int = 0
+    crossed: int = 0
 
 
 def budgets(
-    config: WanConfig, family: Family, rope: Rope, frames: int, dtype: torch.dtype
+    config: WanConfig,
+    family: Family,
+    rope: Rope,
+    frames: int,
+    dtype: torch.dtype,
+    offload: bool = False,
 ) -> list[Budget]:
     """Return the cost of every method that ships and makes sense with a family's models.
 
@@ -61,6 +68,7 @@ def budgets(
         rope: on the grid of the video.
         frames: of the video, for the method that keeps everything.
         dtype: of weights and caches.
+        offload: memory that is read once per chunk lies with the host.
     """
     sizes, rows = ModelSizes.plain(config, dtype), []
     for name, request in requests_of(config, family, rope, frames):
@@ -70,6 +78,7 @@ def budgets(
         settled = min(every, SETTLED * family.frames_per_chunk)
         clock = ChunkClock.covering(settled, family.frames_per_chunk)
         *_, late = inspect(method, clock, family.horizon, plans, dtype.itemsize)
+        request = replace(request, method=method.offloading(offload))
         forecast = Forecast(request, sizes, WAN_TEXT_TOKENS, DEVICE)
         rows.append(
             Budget(
@@ -80,6 +89,8 @@ def budgets(
                 ),
                 forecast.plan.bytes,
                 forecast.peak(DEVICE),
+                forecast.plan.host_bytes,
+                sum(way.bytes for way in forecast.crossed),
             )
         )
     return rows

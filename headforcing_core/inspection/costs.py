@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from ..generation import VideoRequest
 from .forecast import Forecast, ModelSizes
 
-# of caches alone: neither the text nor the device counts
+# of caches alone: the text does not count
 TEXT_TOKENS = 1
+# any but the host, where nothing can be out of the way
+DEVICE = "cuda"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Bytes of caches.
+    """Bytes of caches, on the device.
 
     Args:
         caches: by type of head; what belongs to no type has a name of its own.
@@ -35,8 +37,8 @@ def cost_of(request: VideoRequest, sizes: ModelSizes) -> Cost:
     Raises:
         ValueError: if the request does not fit the model.
     """
-    asked = Forecast(request, sizes, TEXT_TOKENS)
-    own = Forecast(replace(request, method=None, head_map=None), sizes, TEXT_TOKENS)
+    asked = Forecast(request, sizes, TEXT_TOKENS, DEVICE)
+    own = Forecast(replace(request, method=None, head_map=None), sizes, TEXT_TOKENS, DEVICE)
     heads: dict[str, int] = {}
     for group in asked.plan.groups:
         heads[group.type] = heads.get(group.type, 0) + sum(map(len, group.heads.values()))

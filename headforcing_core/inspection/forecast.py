@@ -9,17 +9,23 @@ from math import ceil, prod
 
 import torch
 
-from ..device import GIB
+from ..device import GIB, MIB
 from ..generation import VideoRequest
 from ..memory import CachePlan
 from ..models import WanConfig, weight_shapes
+from ..video import ChunkClock
 from .activations import Activations
+from .crossings import Crossed, crossings
 
 HOST = "cpu"
 FLOAT = torch.float32.itemsize
 COLOURS = 3
 # what one layer reads while several chunks are denoised together, beside what types of heads hold
 WINDOW = "the window's"
+# places on the device where pages of the host lie while they are read
+LANDING = "on their way"
+# a chunk late enough that every cache is full
+SETTLED = 60
 # latents lie chunk by chunk until the end, and once more while they are written or handed over
 COPIES = 2
 
@@ -106,7 +112,7 @@ class Forecast:
 
     @cached_property
     def plan(self) -> CachePlan:
-        plan = self.request.plan(self.sizes, self.batch, self.ranks)
+        plan = self.request.plan(self.sizes, self.batch, self.ranks).on(self.device)
         every = (replace(plan, rank=rank) for rank in range(self.ranks))
         return plan if self.ranks == 1 else max(every, key=lambda one: one.bytes)
 
@@ -134,14 +140,28 @@ class Forecast:
 
     @cached_property
     def caches(self) -> Mapping[str, int]:
-        """Bytes of the caches by type of head; together they are ``plan.bytes``."""
+        """Bytes of the caches on the device by type of head; together ``plan.bytes``."""
         found: dict[str, int] = {}
         for group in self.plan.own:
             heads = self.batch * sum(map(len, group.heads.values()))
             own = heads * self.plan.arena(group).bytes(self.sizes.dtype.itemsize)
             found[group.type] = found.get(group.type, 0) + own
-        window = self.plan.bytes - sum(found.values())
-        return {**found, WINDOW: window} if window else found
+        more = {WINDOW: self.plan.window_bytes, LANDING: self.plan.landing_bytes}
+        return found | {what: size for what, size in more.items() if size}
+
+    @cached_property
+    def crossed(self) -> tuple[Crossed, Crossed]:
+        """What a chunk moves to the device, and to the host, at most, once caches are full."""
+        family = self.request.family
+        settled = min(self.frames, SETTLED * family.frames_per_chunk)
+        clock = ChunkClock.covering(settled, family.frames_per_chunk)
+        calls = 1 if self.plan.ahead else 1 + len(family.levels)
+        if not self.plan.host_bytes:
+            return Crossed(), Crossed()
+        ways = zip(*crossings(self.plan, clock, calls, calls), strict=True)
+        late = (way[len(way) // 2 :] for way in ways)
+        to_device, to_host = (max(way, key=lambda each: each.bytes) for way in late)
+        return to_device, to_host
 
     @property
     def text_bytes(self) -> int:
@@ -196,6 +216,7 @@ class Forecast:
             Row("weights", "weights" if whole else "weights, at least", many * weights, place),
             Row("activations", "activations, about", many * self.activation_bytes, place),
             Row("decoding", "decoding", self.decode_bytes, place),
+            Row("caches", "caches, on the host", self.ranks * self.plan.host_bytes, HOST),
             Row("latents", "latents", COPIES * self.latent_bytes, HOST),
             Row("pictures", "pictures at once", self.picture_bytes * self.images, HOST),
         ]
@@ -234,6 +255,12 @@ def table(forecast: Forecast, free: Mapping[str, int | None]) -> str:
         left = free.get(place)
         there = "" if left is None else f" of {left / GIB:.2f} free"
         lines.append(_line(f"in all on {place}", said.peak(place)) + there)
+    if said.plan.host_bytes:
+        to_device, to_host = said.crossed
+        lines.append(
+            f"  a chunk copies up to {to_device.bytes / MIB:.0f} MiB to the device and "
+            f"{to_host.bytes / MIB:.0f} MiB to the host"
+        )
     return "\n".join(lines) + "\n"
 
 

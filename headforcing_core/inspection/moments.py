@@ -69,7 +69,9 @@ class Moments:
     @property
     def commit(self) -> int:
         """What is made of frames that leave."""
-        return self._made + self._page(self._decoded)
+        # keys and values of a page on their way from the host, and of one on its way there
+        moved = 4 * self._page(self._size) if self.group.rule.offload else 0
+        return self._made + self._page(self._decoded) + moved
 
     @property
     def _made(self) -> int:

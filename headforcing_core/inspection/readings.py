@@ -56,7 +56,7 @@ class TypeInspected:
 
     Args:
         held_bytes: of one head: what lies in its caches, the current chunk included.
-        room_bytes: of one head: what is allocated for it.
+        room_bytes: of one head: what is allocated for it, wherever that lies.
     """
 
     readings: list[Reading]
@@ -124,7 +124,7 @@ def inspect(
         heads = {}
         for type_, ledger in ledgers.items():
             ledger.open(chunk)
-            room = plans[type_].bytes(itemsize)
+            room = plans[type_].bytes(itemsize) + plans[type_].host_bytes(itemsize)
             held = _held(ledger, plans[type_], itemsize)
             heads[type_] = TypeInspected(_readings(ledger, chunk), held, room)
         yield ChunkInspected(chunk.index, list(chunk.frames), heads)
@@ -148,9 +148,18 @@ def _switch(
 
 
 def _commit(ledgers: Iterable[Ledger], chunk: Chunk, scenes: tuple[int, ...]) -> None:
-    event = Commit(chunk, scenes[-1], likeness=LIKENESS, bands=BANDS, scenes=scenes)
+    event = stand_in(chunk, scenes)
     for ledger in ledgers:
         ledger.commit(event)
+
+
+def stand_in(chunk: Chunk, scenes: tuple[int, ...]) -> Commit:
+    """Return what a policy is told of a chunk that no model made.
+
+    Args:
+        scenes: first frames of the prompts until then.
+    """
+    return Commit(chunk, scenes[-1], likeness=LIKENESS, bands=BANDS, scenes=scenes)
 
 
 def _readings(ledger: Ledger, chunk: Chunk) -> list[Reading]:

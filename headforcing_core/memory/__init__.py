@@ -3,6 +3,7 @@
 from .arena_plan import ArenaPlan
 from .cache import CacheBank
 from .cache_plan import Ahead, CachePlan
+from .crossing import Crossing, for_commit, for_reads, for_sink, together
 from .groups import HeadGroup, check_map, group_heads
 from .ledger import Ledger
 from .open_chunk import OpenChunk, PoolRead
@@ -18,6 +19,7 @@ __all__ = [
     "ArenaPlan",
     "CacheBank",
     "CachePlan",
+    "Crossing",
     "HeadGroup",
     "Ledger",
     "OpenChunk",
@@ -25,5 +27,9 @@ __all__ = [
     "PoolRead",
     "Share",
     "check_map",
+    "for_commit",
+    "for_reads",
+    "for_sink",
     "group_heads",
+    "together",
 ]

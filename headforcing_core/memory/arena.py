@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from ...kernels import reencode
 from ..device import send
 from .arena_plan import ArenaPlan
+from .beside import ALL, Beside, OutOfTheWay, Pages
+from .boundary import Boundary
 from .rotations import Rotations
 from .rows import Rows
 from .slots import Move
 from .staging import Staging
-
-ALL = slice(None)
 
 
 class Content(NamedTuple):
@@ -35,29 +34,27 @@ class Arena:
         k, v: ``[B, G, rows, D]``, this group's part of the layer's pool.
         rotations: that all arenas of a video share.
         dtype: of the model.
+        boundary: between its device and the host.
     """
 
-    def __init__(self, plan: ArenaPlan, k: Rows, v: Rows, rotations: Rotations, dtype: torch.dtype):
+    def __init__(
+        self,
+        plan: ArenaPlan,
+        k: Rows,
+        v: Rows,
+        rotations: Rotations,
+        dtype: torch.dtype,
+        boundary: Boundary,
+    ):
         self.plan, self.rotations = plan, rotations
         time, _, _ = plan.rope.channels
-        batch, heads, _, dim = k.codes.shape
         self.time = time
         front, slots = (plan.rule.policy.middle.front, plan.small_tokens), (plan.slots, plan.tokens)
         parts = [x.split([plan.front, plan.rows - plan.front], 2) for x in (k, v)]
         self.front_k, self.front_v = (x.unflatten(2, front) for x, _ in parts)
         self.k, self.v = (x.unflatten(2, slots) for _, x in parts)
-        # of codes, what they count in lies with the rest of the page in its slot
-        self.turning = k.codes.new_zeros(batch, heads, plan.turning, plan.tokens, time)
-        aside = (batch, heads, plan.rule.policy.middle.kept_aside, plan.small_tokens, dim)
-        self.aside_k, self.aside_v = (
-            Rows.zeros(plan.rule.kv_dtype, aside, dtype, k.device) for _ in "kv"
-        )
-        self.sums = torch.zeros(batch, heads, *plan.sum_shape, device=k.device)
-
-    @property
-    def beside(self) -> list[Tensor]:
-        """All it holds that is not part of the pool."""
-        return [self.turning, *self.aside_k.tensors, *self.aside_v.tensors, self.sums]
+        away = plan.rule.offload
+        self.beside = OutOfTheWay(plan, k, dtype, boundary) if away else Beside(plan, k, dtype)
 
     def write(self, slot: int, k: Rows, v: Rows) -> None:
         """Fill a slot with ``[B, G, P, D]``."""
@@ -83,19 +80,20 @@ class Arena:
             k = k.turned(self.rotations.temporal([at - content.home]), self.time)
         self.write(slot, k, content.v)
 
-    def put_aside(self, place: int, content: Content) -> None:
-        self.aside_k.at(ALL, ALL, place).copy_(content.k)
-        self.aside_v.at(ALL, ALL, place).copy_(content.v)
+    def stage(self, staging: Staging, fetched: Pages | None = None) -> None:
+        """Put pages kept aside in front of the slots, and turn pages in slots to new positions.
 
-    def stage(self, staging: Staging) -> None:
-        """Put pages kept aside in front of the slots, and turn pages in slots to new positions."""
+        Args:
+            fetched: the pages that are read, where they lie out of the way.
+        """
         shown, turned = staging.shown, staging.turned
+        pages = fetched or self.beside.pages
         if shown is not None:
-            reencode(self.front_k.codes, self.aside_k.codes, *shown)
+            reencode(self.front_k.codes, pages.k.codes, *shown.way)
             unturned = shown.slots, shown.source, shown.rotation[:, :0]
-            reencode(self.front_v.codes, self.aside_v.codes, *unturned)
-            for front, aside in ((self.front_k, self.aside_k), (self.front_v, self.aside_v)):
+            reencode(self.front_v.codes, pages.v.codes, *unturned)
+            for front, aside in ((self.front_k, pages.k), (self.front_v, pages.v)):
                 if front.scales is not None:
                     reencode(front.scales, aside.scales, *unturned)
         if turned is not None:
-            reencode(self.k.codes, self.turning, *turned)
+            reencode(self.k.codes, pages.turning, *turned.way)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 
 from ..methods import HeadRule
 from ..video import Rope
 from .rows import CODES, row_bytes
+
+# bytes of a place in memory begin at multiples of that
+ALIGNMENT = 16
+
+
+def aligned(size: int) -> int:
+    """Return the next multiple of what places in memory begin at."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 @dataclass(frozen=True)
@@ -62,15 +71,53 @@ class ArenaPlan:
         return middle.sums, tokens, 2 * self.rope.head_dim
 
     def bytes(self, itemsize: int) -> int:
-        """Return the bytes of one head of one video.
+        """Return the bytes of one head of one video, on its device.
 
         Args:
             itemsize: of a number of the model.
         """
-        middle, (means, tokens, width) = self.rule.policy.middle, self.sum_shape
-        rows = self.rows + middle.kept_aside * self.small_tokens
-        kept = 2 * rows * self.row_bytes(itemsize) + self.turning * self.turning_bytes(itemsize)
-        return kept + means * tokens * width * torch.float32.itemsize
+        pool = 2 * self.rows * self.row_bytes(itemsize)
+        return pool + (0 if self.rule.offload else self._beside(itemsize))
+
+    def host_bytes(self, itemsize: int) -> int:
+        """Return the bytes of one head that lie with the host."""
+        return self._beside(itemsize) if self.rule.offload else 0
+
+    def _beside(self, itemsize: int) -> int:
+        """Return the bytes of what is read once per chunk."""
+        aside = self.rule.policy.middle.kept_aside * self.aside_bytes(itemsize)
+        means = self.sum_shape[0] * self.sum_bytes
+        return aside + self.turning * self.turning_bytes(itemsize) + means
+
+    def fetched(self, joint: bool) -> int:
+        """Return the most pages kept aside that are read at a time.
+
+        Args:
+            joint: windows of several chunks read them, too.
+        """
+        middle = self.rule.policy.middle
+        return max(middle.front, middle.kept_aside * joint)
+
+    def landing(self, heads: int, itemsize: int, joint: bool) -> int:
+        """Return the bytes in which all pages lie that heads of a layer read at a time.
+
+        Args:
+            heads: of all videos.
+            joint: see ``fetched``.
+        """
+        if not self.rule.offload:
+            return 0
+        aside = heads * self.fetched(joint) * self.aside_bytes(itemsize) // 2
+        return aligned(heads * self.turning * self.turning_bytes(itemsize)) + 2 * aligned(aside)
+
+    @property
+    def sum_bytes(self) -> int:
+        """Of a running mean, in float32."""
+        return prod(self.sum_shape[1:]) * torch.float32.itemsize
+
+    def aside_bytes(self, itemsize: int) -> int:
+        """Return the bytes of keys and values of a page kept aside."""
+        return 2 * self.small_tokens * self.row_bytes(itemsize)
 
     def row_bytes(self, itemsize: int) -> int:
         """Return the bytes of a token's keys, or of its values."""

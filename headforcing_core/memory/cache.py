@@ -9,8 +9,10 @@ from ..methods import Switch
 from ..ranks import Ranks
 from ..video import Chunk
 from .arena import Arena
+from .boundary import boundary_of
 from .cache_plan import CachePlan
 from .contents import Maker, fill
+from .ferry import Ferry
 from .layer_cache import LayerCache
 from .ledger import Ledger
 from .open_chunk import OpenChunk
@@ -42,20 +44,24 @@ class CacheBank:
         Raises:
             RuntimeError: if the device has not that much memory.
         """
-        self.plan, self._ranks, self._device = plan, ranks, torch.device(device)
+        boundary = boundary_of(torch.device(device))
+        plan = plan if boundary.apart else plan.in_place()
+        self.plan, self._ranks, self._device = plan, ranks, boundary.device
         self.ledgers = tuple(
             Ledger(group.rule, plan.frames_per_chunk, plan.horizon) for group in plan.groups
         )
         self._rotations = Rotations(plan.rope, torch.device(device))
         with plan.room_on(device):
             self.layers = [
-                LayerCache.allocated(plan, layer, self.ledgers, self._rotations, device)
+                LayerCache.allocated(plan, layer, self.ledgers, self._rotations, boundary)
                 for layer in range(plan.geometry.layers)
             ]
             shape = (plan.batch, plan.window_rows, plan.geometry.head_dim)
             self.window = tuple(
                 torch.zeros(shape, dtype=plan.dtype, device=device) for _ in range(2)
             )
+            arenas = [[share.arena for share in layer.shares] for layer in self.layers]
+            self._ferry = Ferry(arenas, plan.landing, plan.ahead is not None, boundary)
         self._arenas = {ledger: self._arenas_of(ledger) for ledger in self.ledgers}
         self._begin()
 
@@ -94,8 +100,14 @@ class CacheBank:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """Everything that is allocated; together it has ``plan.bytes``."""
-        return [*(x for layer in self.layers for x in layer.tensors), *self.window]
+        """Everything that is allocated on the device; together it has ``plan.bytes``."""
+        kept = (x for layer in self.layers for x in layer.tensors)
+        return [*kept, *self.window, *self._ferry.tensors]
+
+    @property
+    def away(self) -> list[Tensor]:
+        """Everything that lies with the host; together it has ``plan.host_bytes``."""
+        return [x for layer in self.layers for x in layer.away]
 
     def open(self, chunk: Chunk) -> OpenChunk:
         """Make room for a chunk and give the past its positions in front of it."""
@@ -106,10 +118,27 @@ class CacheBank:
             moves = ledger.open(chunk)
             for _, arena in arenas:
                 arena.move(moves)
-                if not ledger.rule.per_frame:
-                    arena.stage(stagings.of(ledger, chunk.start))
+        self._stage(stagings, chunk)
         self._open = chunk
-        return OpenChunk(chunk, own, self._scene, self.plan, self.layers, stagings, self._scoring)
+        parts = (self.plan, self.layers, stagings, self._scoring, self._ferry)
+        return OpenChunk(chunk, own, self._scene, *parts)
+
+    def _stage(self, stagings: Stagings, chunk: Chunk) -> None:
+        """Give positions to what all frames of a chunk read alike."""
+        alike = [
+            [
+                (share.arena, stagings.of(share.ledger, chunk.start))
+                for share in layer.shares
+                if not share.ledger.rule.per_frame
+            ]
+            for layer in self.layers
+        ]
+        wanted = ([(arena, staging.wanted) for arena, staging in each] for each in alike)
+        passage = self._ferry.passage(dict(enumerate(wanted)))
+        for layer, each in enumerate(alike):
+            fetched = passage.take(layer)
+            for arena, staging in each:
+                arena.stage(staging, fetched.get(arena))
 
     def open_window(self, window: Chunk) -> OpenWindow:
         """Return what several chunks read while they are denoised together.
@@ -118,7 +147,7 @@ class CacheBank:
             window: all their frames; they follow the past.
         """
         self._rotations.forget()
-        parts = (self.plan, self.layers, self.ledgers, self._rotations, *self.window)
+        parts = (self.plan, self.layers, self.ledgers, self._rotations, self._ferry, *self.window)
         return OpenWindow(self._numbered(window), window, *parts)
 
     def commit(self, chunk: Chunk, latent: Tensor | None = None) -> None:

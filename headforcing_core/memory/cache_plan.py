@@ -15,10 +15,13 @@ from ..methods.middles import Episodes
 from ..ranks import Deal, balanced, check_ranks
 from ..video import ModelGeometry, Rope
 from .arena_plan import ArenaPlan
+from .boundary import ALONE
 from .groups import HeadGroup, own_groups
 
 # each is a number of Python's for a moment: all of them half a GiB, and seconds
 MOST_PAIRS = 2_000_000
+# for pages of the host: what is read, and what comes next
+PLACES = 2
 
 
 @dataclass(frozen=True)
@@ -170,11 +173,54 @@ class CachePlan:
 
     @property
     def bytes(self) -> int:
-        """All that is allocated, side buffers included; of this rank alone."""
-        heads = ((g, sum(map(len, g.heads.values()))) for g in self.own)
-        kept = sum(n * self.arena(g).bytes(self.dtype.itemsize) for g, n in heads)
-        window = 2 * self.window_rows * self.geometry.head_dim * self.dtype.itemsize
-        return self.batch * (kept + window)
+        """All that is allocated on the device, side buffers included; of this rank alone."""
+        kept = self._of_heads(lambda arena: arena.bytes(self.dtype.itemsize))
+        return self.batch * kept + self.window_bytes + self.landing_bytes
+
+    @property
+    def window_bytes(self) -> int:
+        """Of what the heads of one layer read in a joint call."""
+        rows = 2 * self.batch * self.window_rows
+        return rows * self.geometry.head_dim * self.dtype.itemsize
+
+    @property
+    def landing_bytes(self) -> int:
+        """Of the places on the device where pages of the host lie while they are read."""
+        return PLACES * self.landing
+
+    @property
+    def host_bytes(self) -> int:
+        """All that lies with the host, out of the way; of this rank alone."""
+        return self.batch * self._of_heads(lambda arena: arena.host_bytes(self.dtype.itemsize))
+
+    def _of_heads(self, of: Callable[[ArenaPlan], int]) -> int:
+        return sum(of(self.arena(g)) * sum(map(len, g.heads.values())) for g in self.own)
+
+    @property
+    def landing(self) -> int:
+        """Bytes that are fetched from the host for one layer, at most."""
+        size, joint = self.dtype.itemsize, self.ahead is not None
+        own = [(self.arena(group), group.heads) for group in self.own]
+        return max(
+            sum(
+                arena.landing(self.batch * len(heads[layer]), size, joint)
+                for arena, heads in own
+                if layer in heads
+            )
+            for layer in range(self.geometry.layers)
+        )
+
+    def on(self, device: torch.device | str) -> CachePlan:
+        """Return the plan as a device has it: on the host nothing can be out of the way."""
+        return self.in_place() if torch.device(device).type in ALONE else self
+
+    def in_place(self) -> CachePlan:
+        """Return the plan with nothing out of the way."""
+        if not any(group.rule.offload for group in self.groups):
+            return self
+        groups = tuple(replace(g, rule=replace(g.rule, offload=False)) for g in self.groups)
+        method = None if self.method is None else self.method.offloading(False)
+        return replace(self, groups=groups, method=method)
 
     @property
     def window_rows(self) -> int:
@@ -198,8 +244,10 @@ class CachePlan:
         Raises:
             RuntimeError: if the device has not that much memory.
         """
-        need = ("the caches", self.bytes, device, "use a smaller window or a smaller picture")
+        smaller = "use a smaller window or a smaller picture"
+        need = ("the caches", self.bytes, device, smaller)
         check_room(*need)
+        check_room("caches out of the way", self.host_bytes, "cpu", smaller)
         try:
             yield
         except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU

@@ -10,7 +10,8 @@ from torch.nn.functional import avg_pool2d
 
 from ...kernels import rotate
 from ..methods import Kind, Page, frame_page, home_of
-from .arena import ALL, Arena, Content
+from .arena import Arena, Content
+from .beside import ALL
 from .ledger import Arrivals, Places
 from .rows import Rows, joined
 
@@ -20,13 +21,13 @@ def fill(arena: Arena, maker: Maker, places: Places, arrived: Arrivals) -> None:
     aside = [maker.content(page) for page in arrived.aside]
     made = [maker.content(page) for page in arrived.slots]
     for page, content in zip(arrived.aside, aside, strict=True):
-        arena.put_aside(places.aside[page], content)
+        arena.beside.put_aside(places.aside[page], content.k, content.v)
     for page, content in zip(arrived.slots, made, strict=True):
         arena.put(places.slots[page], content, page.at)
     times = dict(zip(arrived.slots, (content.k for content in made), strict=True))
     for page in arrived.turning:
         k = times[page] if page in times else arena.k.at(ALL, ALL, places.slots[page])
-        arena.turning[:, :, places.turning[page]] = k.codes[..., : arena.time]
+        arena.beside.put_turning(places.turning[page], k.codes[..., : arena.time])
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,7 @@ class Maker:
         page, arena = frame_page(frame), self.arena
         for aside in (page, page._replace(kind=Kind.COPY)):
             if aside in self.before.aside:
-                at = self.before.aside[aside]
-                return Content(
-                    arena.aside_k.at(ALL, ALL, at), arena.aside_v.at(ALL, ALL, at), frame
-                )
+                return Content(*arena.beside.aside_at(self.before.aside[aside]), frame)
         at = self.before.slots[page]
         return Content(arena.k.at(ALL, ALL, at), arena.v.at(ALL, ALL, at), frame)
 
@@ -102,8 +100,7 @@ class Maker:
         page = Page(Kind.POOLED, (frame,), frame)
         if page not in self.before.aside:
             return self._pooled(frame)
-        at = self.before.aside[page]
-        return Content(self.arena.aside_k.at(ALL, ALL, at), self.arena.aside_v.at(ALL, ALL, at), 0)
+        return Content(*self.arena.beside.aside_at(self.before.aside[page]), 0)
 
     def _merged(self, page: Page) -> Content:
         """Fold new frames into what was one page before, or the first of the frames."""
@@ -133,7 +130,6 @@ class Maker:
     def _average(self, page: Page) -> Content:
         """Fold the frames that left into the running mean, which is kept here, and show that."""
         arena, middle = self.arena, self.arena.plan.rule.policy.middle
-        sums = arena.sums[:, :, page.number]
         old = [p for p in self.before.slots if p.kind is Kind.AVERAGE and p.number == page.number]
         known = old[0].frames[-1] if old else page.frames[0] - 1
         # a new prompt may have had some of them forgotten before they left
@@ -142,8 +138,10 @@ class Maker:
         mean = torch.stack(left).mean(0)
         if not middle.per_token:
             mean = mean.mean(2, keepdim=True)
-        sums.copy_(torch.lerp(sums, mean, middle.rates[page.number]) if old else mean)
-        k, v = sums.expand(-1, -1, arena.plan.tokens, -1).chunk(2, -1)
+        if old:
+            mean = torch.lerp(arena.beside.sum_at(page.number), mean, middle.rates[page.number])
+        arena.beside.put_sum(page.number, mean)
+        k, v = mean.expand(-1, -1, arena.plan.tokens, -1).chunk(2, -1)
         if arena.k.scales is None:  # rounded before it is turned
             k = k.to(arena.k.codes.dtype)
         return self._made(rotate(k, arena.rotations.frame(0)), v)
@@ -184,8 +182,7 @@ class Maker:
         k = arena.k.at(ALL, ALL, self.before.slots[page])
         if page not in self.before.turning:
             return Rows(k.codes[..., : arena.time], k.scales), page.at
-        kept = arena.turning[:, :, self.before.turning[page]]
-        return Rows(kept, k.scales), home_of(page)
+        return Rows(arena.beside.turning_at(self.before.turning[page]), k.scales), home_of(page)
 
 
 def _pool(x: Tensor, rows: int, columns: int, size: int) -> Tensor:

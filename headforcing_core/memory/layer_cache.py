@@ -11,6 +11,7 @@ from ..device import send
 from ..methods import KVDtype
 from ..video import Chunk, Rotation
 from .arena import Arena
+from .boundary import Boundary
 from .cache_plan import CachePlan
 from .ledger import Ledger
 from .pool import Pool, Share, in_order, put_back
@@ -36,16 +37,17 @@ class LayerCache:
         layer: int,
         ledgers: Sequence[Ledger],
         rotations: Rotations,
-        device: torch.device | str,
+        boundary: Boundary,
     ) -> LayerCache:
         """Allocate what the heads of one layer will ever need.
 
         Args:
             ledgers: of the plan's groups.
             rotations: that all layers share.
+            boundary: between the device and the host.
         """
         pools = [
-            _pool(plan, layer, kept, rows, ledgers, rotations, device)
+            _pool(plan, layer, kept, rows, ledgers, rotations, boundary)
             for kept, rows in plan.pool_rows(layer).items()
         ]
         return cls(pools, plan.heads_in(layer))
@@ -57,9 +59,14 @@ class LayerCache:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """Everything that is allocated here."""
+        """Everything that is allocated here, on the device."""
         rows = [x for pool in self.pools for x in (*pool.k.tensors, *pool.v.tensors)]
-        return rows + [x for share in self.shares for x in share.arena.beside]
+        return rows + [x for share in self.shares for x in share.arena.beside.tensors]
+
+    @property
+    def away(self) -> list[Tensor]:
+        """What lies with the host instead."""
+        return [x for share in self.shares for x in share.arena.beside.away]
 
     def write(
         self,
@@ -93,10 +100,10 @@ def _pool(
     rows: int,
     ledgers: Sequence[Ledger],
     rotations: Rotations,
-    device: torch.device | str,
+    boundary: Boundary,
 ) -> Pool:
     """Allocate the rows of those heads of a layer that are kept in ``kept``."""
-    shape = (plan.batch, rows, plan.geometry.head_dim)
+    shape, device = (plan.batch, rows, plan.geometry.head_dim), boundary.device
     k, v = (Rows.zeros(kept, shape, plan.dtype, device) for _ in "kv")
     shares, start, every = [], 0, plan.heads_in(layer)
     for ledger, group in zip(ledgers, plan.own, strict=True):
@@ -107,7 +114,7 @@ def _pool(
         own = slice(start, start + len(heads) * room.rows)
         parts = (x.at(slice(None), own).unflatten(1, (len(heads), room.rows)) for x in (k, v))
         index = None if in_order(heads, every) else send(torch.tensor(heads), device)
-        arena = Arena(room, *parts, rotations, plan.dtype)
+        arena = Arena(room, *parts, rotations, plan.dtype, boundary)
         shares.append(Share(ledger, heads, index, start, arena))
         start = own.stop
     heads = tuple(sorted(head for share in shares for head in share.heads))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from math import log
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from ..device import send
 from ..methods import Page
 from ..video import Chunk
 from .cache_plan import CachePlan
+from .ferry import Ferry, Needs
 from .layer_cache import LayerCache
 from .ledger import Ledger
 from .pool import Share
@@ -62,6 +63,7 @@ class OpenChunk:
         layers: the caches of the video.
         stagings: of this chunk; those that hold for all its frames are done.
         scoring: what looks at clean calls.
+        ferry: brings what lies with the host.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class OpenChunk:
         layers: Sequence[LayerCache],
         stagings: Stagings,
         scoring: Scoring,
+        ferry: Ferry,
     ):
         self.chunk, self.own, self.plan = chunk, own, plan
         self._layers, self._stagings = layers, stagings
@@ -80,6 +83,7 @@ class OpenChunk:
         device = stagings.device
         self.rotation = plan.rope.frames(chunk.frames, device)
         self._rows, self._own_rows = self._laid_out(device)
+        self._passage = ferry.passage(dict(self._wanted()))
         self._frame: dict[int, int] = {}
         self._biases: dict[tuple[Ledger, float], Tensor] = {}
 
@@ -107,6 +111,15 @@ class OpenChunk:
         rows = {place: HeadRows(own, at[place]) for place, own in spans.items()}
         own = iter(sent[len(spans) :])
         return rows, [list(islice(own, len(layer.pools))) for layer in self._layers]
+
+    def _wanted(self) -> Iterator[tuple[tuple[int, int], Needs]]:
+        """Yield what reads need that differ between query frames, by layer and frame."""
+        for number, layer in enumerate(self._layers):
+            own = [share for share in layer.shares if share.ledger.rule.per_frame]
+            for frames in self.query_frames(number) if own else ():
+                staged = [(s.arena, self._stagings.of(s.ledger, frames.start)) for s in own]
+                needs = [(arena, staging.wanted) for arena, staging in staged]
+                yield (number, frames.start), needs
 
     def _shown(self, layer: LayerCache, frame: int) -> dict[Ledger, int]:
         """Return the tokens that lie in front of the slots, per ledger of a layer."""
@@ -144,9 +157,11 @@ class OpenChunk:
 
     def stage(self, layer: int, frame: int) -> None:
         """Let a query frame read a layer. What it reads stays until another frame is staged."""
+        fetched = self._passage.take((layer, frame))
         for share in self._layers[layer].shares:
             if share.ledger.rule.per_frame:
-                share.arena.stage(self._stagings.of(share.ledger, frame))
+                staging = self._stagings.of(share.ledger, frame)
+                share.arena.stage(staging, fetched.get(share.arena))
         self._frame[layer] = frame
 
     def reads(self, layer: int) -> list[PoolRead]:

@@ -11,7 +11,9 @@ from ...kernels import Span, rotate, span_table, write_rotated
 from ..device import send
 from ..methods import Kind, Page
 from ..video import Chunk, Rotation
+from .beside import Pages, Wanted
 from .cache_plan import CachePlan
+from .ferry import Ferry
 from .layer_cache import LayerCache
 from .ledger import Ledger
 from .open_chunk import HeadRows, PoolRead
@@ -38,9 +40,13 @@ class _Gathered:
         plain = [page for page in reads if page in places.slots and page not in places.turning]
         self.pages = [*aside, *raw, *plain]
         self.small, self.raw, self.whole = len(aside), len(raw), len(raw) + len(plain)
-        at = [places.aside[page] for page in aside]
+        kept = [[places.turning[page] for page in raw], [places.aside[page] for page in aside]]
+        self.wanted = Wanted(*kept)
+        if ledger.rule.offload:  # they lie as they were fetched
+            kept = [list(range(len(each))) for each in kept]
+        turning, at = kept
         at += [places.slots[page] for page in (*raw, *plain)]
-        at += [places.turning[page] for page in raw]
+        at += turning
         parts = send(torch.tensor(at, dtype=torch.int64), device)
         self.aside, self.slots, self.turning = parts.split([self.small, self.whole, self.raw])
         homes = [ledger.home(page) for page in (*aside, *raw)] + [page.at for page in plain]
@@ -61,6 +67,7 @@ class OpenWindow:
         layers: the caches of the video.
         ledgers: all of them.
         rotations: of the video.
+        ferry: brings what lies with the host.
         k, v: ``[B, rows, D]``, room for the layer that reads most.
     """
 
@@ -72,6 +79,7 @@ class OpenWindow:
         layers: Sequence[LayerCache],
         ledgers: Sequence[Ledger],
         rotations: Rotations,
+        ferry: Ferry,
         k: Tensor,
         v: Tensor,
     ):
@@ -82,6 +90,11 @@ class OpenWindow:
             ledger: _Gathered(ledger, ledger.ahead(chunk, plan.ahead.reach), rotations, k.device)
             for ledger in ledgers
         }
+        wanted = (
+            [(share.arena, self._gathered[share.ledger].wanted) for share in layer.shares]
+            for layer in layers
+        )
+        self._passage = ferry.passage(dict(enumerate(wanted)))
         spans, tables = zip(*map(self._laid_out, layers), strict=True)
         # for all layers in one transfer: of each its spans, then the rows of its own frames
         sent = send(torch.cat([table.flatten() for table in tables]), k.device)
@@ -131,29 +144,30 @@ class OpenWindow:
         Returns:
             The queries, rotated.
         """
-        start = 0
+        start, fetched = 0, self._passage.take(layer)
         for share in self._layers[layer].shares:
             past, heads = self._past(share), len(share.heads)
             stop = start + heads * (past + k.shape[1])
             if past:
-                self._copy(share, slice(start, stop), past)
+                self._copy(share, slice(start, stop), past, fetched.get(share.arena))
             start = stop
         turned = self.rotation.squeeze(1)
         return write_rotated(q, k, v, turned, self._k, self._v, self._own[layer])
 
-    def _copy(self, share: Share, own: slice, past: int) -> None:
+    def _copy(self, share: Share, own: slice, past: int, fetched: Pages | None) -> None:
         """Copy the pages that a share reads to where its heads read them, turned."""
         gathered, arena, heads = self._gathered[share.ledger], share.arena, len(share.heads)
         k, v = (x[:, own].unflatten(1, (heads, -1))[:, :, :past] for x in (self._k, self._v))
         small = gathered.small * arena.plan.small_tokens
+        pages = fetched or arena.beside.pages
         if gathered.small:
-            aside = arena.aside_k.select(2, gathered.aside).numbers()
+            aside = pages.k.select(2, gathered.aside).numbers()
             k[:, :, :small] = self._turned(gathered, aside, 0, arena.time).flatten(2, 3)
-            v[:, :, :small] = arena.aside_v.select(2, gathered.aside).numbers().flatten(2, 3)
+            v[:, :, :small] = pages.v.select(2, gathered.aside).numbers().flatten(2, 3)
         if gathered.whole:
             kept = arena.k.select(2, gathered.slots)
             if gathered.raw:
-                raw = arena.turning.index_select(2, gathered.turning)
+                raw = pages.turning.index_select(2, gathered.turning)
                 kept.codes[:, :, : gathered.raw, :, : arena.time] = raw
             keys = self._turned(gathered, kept.numbers(), gathered.small, arena.time)
             k[:, :, small:] = keys.flatten(2, 3)

@@ -82,7 +82,8 @@ class Pool(NamedTuple):
             # time channels of a sink are kept unrotated: it will be turned in every chunk
             for frame in range(chunk.start, min(chunk.stop, share.ledger.rule.raw_sink)):
                 raw = share.own(k.unflatten(1, (len(chunk), -1))[:, frame - chunk.start])
-                share.arena.turning[:, :, frame] = self.k.raw(raw, share.arena.time).transpose(1, 2)
+                kept = self.k.raw(raw, share.arena.time).transpose(1, 2)
+                share.arena.beside.put_turning(frame, kept)
         q, k, v = (self.own(x) for x in (q, k, v))
         pools = self.k.codes, self.v.codes
         return write_rotated(q, k, v, rotation.squeeze(1), *pools, rows, scales=self.scales)

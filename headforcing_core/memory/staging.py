@@ -11,6 +11,7 @@ from torch import Tensor
 from ..device import send
 from ..methods import Page
 from ..video import Rotation
+from .beside import Wanted
 from .ledger import Ledger
 from .rotations import Rotations
 
@@ -18,12 +19,20 @@ from .rotations import Rotations
 class Turned(NamedTuple):
     """Pages that are turned on their way to a place: where to, where from, and how far.
 
+    source: which of the pages that are kept; of those that were fetched for it, where they lie
+        out of the way.
     rotation: ``[pages, time / 2]``.
+    places: of all pages, where they are kept.
     """
 
     slots: Tensor
     source: Tensor
     rotation: Rotation
+    places: tuple[int, ...]
+
+    @property
+    def way(self) -> tuple[Tensor, Tensor, Rotation]:
+        return self.slots, self.source, self.rotation
 
 
 class Staging(NamedTuple):
@@ -35,6 +44,12 @@ class Staging(NamedTuple):
 
     shown: Turned | None
     turned: Turned | None
+
+    @property
+    def wanted(self) -> Wanted:
+        """The places that are read."""
+        turned, shown = (() if way is None else way.places for way in (self.turned, self.shown))
+        return Wanted(turned, shown)
 
 
 class Stagings:
@@ -65,12 +80,13 @@ class Stagings:
         last = range(front - len(shown), front)
         slots = [places.slots[page] for page in turned]
         return Staging(
-            self._way(turns, shown, last, places.aside),
-            self._way(turns, turned, slots, places.turning),
+            self._way(ledger, turns, shown, last, places.aside),
+            self._way(ledger, turns, turned, slots, places.turning),
         )
 
     def _way(
         self,
+        ledger: Ledger,
         turns: Mapping[Page, int],
         pages: Sequence[Page],
         slots: Sequence[int],
@@ -78,9 +94,8 @@ class Stagings:
     ) -> Turned | None:
         if not pages:
             return None
-        to, of = (
-            send(torch.tensor(list(places)), self.device)
-            for places in (slots, [source[page] for page in pages])
-        )
+        kept = tuple(source[page] for page in pages)
+        read = range(len(kept)) if ledger.rule.offload else kept
+        to, of = (send(torch.tensor(list(places)), self.device) for places in (slots, read))
         rotation = self._rotations.temporal([turns[page] for page in pages])
-        return Turned(to, of, rotation.squeeze(1))
+        return Turned(to, of, rotation.squeeze(1), kept)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..bounds import MOST_FRAMES, check_frames
-from .kv_dtype import KVDtype, OneDtype
-from .method import ALL_HEADS, HeadRule, Method
+from .alike import Alike
+from .method import ALL_HEADS, Method
 from .middles import Averages, Replay, Tokens
 from .online import FIRST, LAST, LAST_CHUNK, UNDECIDED, DummyTypes
 from .policy import HeadPolicy
@@ -15,7 +15,7 @@ from .switch import Switch, Switching, SwitchRule
 
 
 @dataclass(frozen=True)
-class Rolling(OneDtype, Switching):
+class Rolling(Alike, Switching):
     """The plain rolling window.
 
     Args:
@@ -29,13 +29,11 @@ class Rolling(OneDtype, Switching):
     def build(self, frames_per_chunk: int = 3) -> Method:
         policy = HeadPolicy.of_window(self.window, 0, frames_per_chunk)
         says = f"the last {self.window} frames"
-        return _alike(
-            "rolling", says, policy, self.switch(frames_per_chunk), kv_dtype=self.kv_dtype
-        )
+        return _alike(self, "rolling", says, policy, self.switch(frames_per_chunk))
 
 
 @dataclass(frozen=True)
-class SinkWindow(OneDtype, Switching):
+class SinkWindow(Alike, Switching):
     """A rolling window that never forgets the first frames.
 
     Args:
@@ -52,21 +50,21 @@ class SinkWindow(OneDtype, Switching):
         policy = HeadPolicy.of_window(self.window, self.sink, frames_per_chunk)
         says = f"the first {self.sink} frames and the last ones, {self.window} in all"
         switch = self.switch(frames_per_chunk)
-        return _alike("sink_window", says, policy, switch, self.positions, kv_dtype=self.kv_dtype)
+        return _alike(self, "sink_window", says, policy, switch, self.positions)
 
 
 @dataclass(frozen=True)
-class Full(OneDtype, Switching):
+class Full(Alike, Switching):
     """Every frame at its own position, as long as there is memory for it."""
 
     def build(self, frames_per_chunk: int = 3) -> Method:
         switch = self.switch(frames_per_chunk)
         says = "every frame, at its own position"
-        return _alike("full", says, HeadPolicy(0, MOST_FRAMES), switch, kv_dtype=self.kv_dtype)
+        return _alike(self, "full", says, HeadPolicy(0, MOST_FRAMES), switch)
 
 
 @dataclass(frozen=True)
-class LongLive(OneDtype, Switching):
+class LongLive(Alike, Switching):
     """LongLive's cache: a sink, a short window, and the recent past computed anew.
 
     The sink stays what it was under the first prompt, as its published settings have it. What is
@@ -91,13 +89,11 @@ class LongLive(OneDtype, Switching):
         says = f"the first {self.sink} frames and the last ones, {self.window} in all"
         switch = self.switch(frames_per_chunk)
         says += f"; a new prompt recomputes the last {switch.again}" if switch.again else ""
-        return _alike(
-            "longlive", says, policy, switch, self.positions, "arXiv 2509.22622", self.kv_dtype
-        )
+        return _alike(self, "longlive", says, policy, switch, self.positions, "arXiv 2509.22622")
 
 
 @dataclass(frozen=True)
-class InfinityRope(OneDtype, Switching):
+class InfinityRope(Alike, Switching):
     """Infinity-RoPE's short window with positions closed up.
 
     Its scene cut, which tells the current chunk for once that it is far away, is not built.
@@ -118,11 +114,11 @@ class InfinityRope(OneDtype, Switching):
         says = f"the first {self.sink} and the last {self.recent} frames, positions closed up"
         policy, source = HeadPolicy(self.sink, self.recent), "Infinity-RoPE 63d7b84"
         switch = self.switch(frames_per_chunk)
-        return _alike("infinity_rope", says, policy, switch, self.positions, source, self.kv_dtype)
+        return _alike(self, "infinity_rope", says, policy, switch, self.positions, source)
 
 
 @dataclass(frozen=True)
-class Deep(OneDtype, Switching):
+class Deep(Alike, Switching):
     """Deep Forcing: a deep sink, and of what follows the tokens that are still looked at.
 
     Tokens are chosen when a chunk is committed, by its clean queries; the original chooses during
@@ -149,13 +145,11 @@ class Deep(OneDtype, Switching):
         says = f"the first {self.sink} frames, the last, and of others the tokens most looked at"
         policy = HeadPolicy(self.sink, self.recent, Tokens(room, self.tokens))
         switch = self.switch(frames_per_chunk)
-        return _alike(
-            "deep", says, policy, switch, self.positions, "Deep Forcing ea9961a", self.kv_dtype
-        )
+        return _alike(self, "deep", says, policy, switch, self.positions, "Deep Forcing ea9961a")
 
 
 @dataclass(frozen=True)
-class MemRope(OneDtype, Switching):
+class MemRope(Alike, Switching):
     """MemRoPE: running means of all that left, one slow and one fast.
 
     As long as frames and means together have room for the frames themselves, those are kept.
@@ -174,13 +168,11 @@ class MemRope(OneDtype, Switching):
         warm_up = self.sink + self.averages.slots + self.recent
         policy = HeadPolicy(self.sink, self.recent, self.averages, warm_up)
         switch = self.switch(frames_per_chunk)
-        return _alike(
-            "memrope", says, policy, switch, self.positions, "MemRoPE b89bf5b", self.kv_dtype
-        )
+        return _alike(self, "memrope", says, policy, switch, self.positions, "MemRoPE b89bf5b")
 
 
 @dataclass(frozen=True)
-class Dummy(OneDtype, Switching):
+class Dummy(Alike, Switching):
     """Dummy Forcing: heads are told apart in the second chunk; half of them lose their past.
 
     Args:
@@ -206,10 +198,7 @@ class Dummy(OneDtype, Switching):
         return Method(
             "dummy",
             "heads see the first frame, the last chunk, or (half of them) the last frame",
-            {
-                type_: HeadRule(policy, PositionRule.ABSOLUTE, kv_dtype=self.kv_dtype)
-                for type_, policy in policies.items()
-            },
+            {type_: self.rule(policy, PositionRule.ABSOLUTE) for type_, policy in policies.items()},
             "dummy",
             self.switch(frames_per_chunk),
             "Dummy Forcing 28128ed",
@@ -218,7 +207,7 @@ class Dummy(OneDtype, Switching):
 
 
 @dataclass(frozen=True)
-class RollingSink(OneDtype, Switching):
+class RollingSink(Alike, Switching):
     """Rolling Sink: the beginning, to and fro, in the places of the past.
 
     Source: Rolling Sink (its code, commit d7fc0d9).
@@ -233,24 +222,17 @@ class RollingSink(OneDtype, Switching):
         )
         policy = HeadPolicy(0, self.recent, self.replay)
         switch = self.switch(frames_per_chunk)
-        return _alike(
-            "rolling_sink",
-            says,
-            policy,
-            switch,
-            source="Rolling Sink d7fc0d9",
-            kv_dtype=self.kv_dtype,
-        )
+        return _alike(self, "rolling_sink", says, policy, switch, source="Rolling Sink d7fc0d9")
 
 
 def _alike(
+    settings: Alike,
     name: str,
     says: str,
     policy: HeadPolicy,
     switch: Switch,
     positions: PositionRule = PositionRule.ABSOLUTE,
     source: str = "",
-    kv_dtype: KVDtype = KVDtype.MODEL,
 ) -> Method:
-    rules = {ALL_HEADS: HeadRule(policy, positions, kv_dtype=kv_dtype)}
+    rules = {ALL_HEADS: settings.rule(policy, positions)}
     return Method(name, says, rules, None, switch, source)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..bounds import check_frames
+from .alike import Alike
 from .head_forcing import ANCHOR, LOCAL, MEMORY, RECALL, SCHEME
-from .kv_dtype import KVDtype, OneDtype
+from .kv_dtype import KVDtype
 from .method import ALL_HEADS, HeadRule, Method, Rebuilt, Shots
 from .middles import Anchor, MeanSink
 from .policy import HeadPolicy
@@ -15,7 +16,7 @@ from .switch import Switching
 
 
 @dataclass(frozen=True)
-class RewardForcing(OneDtype, Switching):
+class RewardForcing(Alike, Switching):
     """Reward Forcing's cache: the first chunk drifts, a mean of all that left.
 
     Means are in float32. In the bfloat16 of the authors' code they would stay where they began;
@@ -44,14 +45,14 @@ class RewardForcing(OneDtype, Switching):
             "reward_forcing",
             f"running means of all that left in place of the first chunk, and the last frames, "
             f"{self.window} in all",
-            {ALL_HEADS: HeadRule(policy, PositionRule.CONTIGUOUS, kv_dtype=self.kv_dtype)},
+            {ALL_HEADS: self.rule(policy, PositionRule.CONTIGUOUS)},
             switch=self.switch(frames_per_chunk),
             source="arXiv 2512.04678",
         )
 
 
 @dataclass(frozen=True)
-class RollingForcing(OneDtype, Switching):
+class RollingForcing(Alike, Switching):
     """Rolling Forcing's cache: a window, and before it the first chunk while chunks are denoised.
 
     Args:
@@ -67,9 +68,7 @@ class RollingForcing(OneDtype, Switching):
     def build(self, frames_per_chunk: int = 3) -> Method:
         plain = HeadPolicy.of_window(self.window, 0, frames_per_chunk)
         policy = HeadPolicy(0, plain.recent, Anchor(self.anchor))
-        rule = HeadRule(
-            policy, PositionRule.ABSOLUTE, PositionRule.CONTIGUOUS, kv_dtype=self.kv_dtype
-        )
+        rule = self.rule(policy, PositionRule.ABSOLUTE, PositionRule.CONTIGUOUS)
         return Method(
             "rolling_forcing",
             f"the last {self.window} frames; before them the first {self.anchor} while chunks are "
@@ -82,7 +81,7 @@ class RollingForcing(OneDtype, Switching):
 
 
 @dataclass(frozen=True)
-class LongLive2(OneDtype, Switching):
+class LongLive2(Alike, Switching):
     """LongLive 2.0's cache: a sink of the video, one of the shot, and the last frames.
 
     Args:
@@ -111,7 +110,7 @@ class LongLive2(OneDtype, Switching):
             "longlive2",
             f"the first {self.sink} frames, {pinned} of the shot that rules, and the last, "
             f"{self.window} in all",
-            {ALL_HEADS: HeadRule(policy, PositionRule.ABSOLUTE, kv_dtype=self.kv_dtype)},
+            {ALL_HEADS: self.rule(policy, PositionRule.ABSOLUTE)},
             switch=self.switch(frames_per_chunk),
             source="NVlabs/LongLive 7860ad9",
             shots=Shots(self.offset, self.recache and self.shot_sink and self.sink > 0),
@@ -119,7 +118,7 @@ class LongLive2(OneDtype, Switching):
 
 
 @dataclass(frozen=True)
-class KreaRealtime(OneDtype):
+class KreaRealtime(Alike):
     """Krea Realtime's past: computed anew before every chunk from a few clean frames.
 
     Args:
@@ -137,9 +136,9 @@ class KreaRealtime(OneDtype):
     fade: float = 1.0
 
     def build(self, frames_per_chunk: int = 3) -> Method:
-        rules = {ALL_HEADS: HeadPolicy(0, self.context)}
+        rules = {ALL_HEADS: self.rule(HeadPolicy(0, self.context), PositionRule.ABSOLUTE)}
         says = f"{self.context} clean frames, computed anew before every chunk"
-        return _rebuilt(self, frames_per_chunk, says, rules, {ALL_HEADS: self.kv_dtype})
+        return _rebuilt(self, frames_per_chunk, says, rules)
 
 
 @dataclass(frozen=True)
@@ -154,6 +153,8 @@ class KreaHeads:
         fade: see ``KreaRealtime``.
         local_kv_dtype, anchor_kv_dtype, memory_kv_dtype: what keys and values of each type are kept
             in.
+        local_offload, anchor_offload, memory_offload: of no use here, where nothing outlives a
+            chunk.
 
     Source: ``KreaRealtime``, with the types of Head Forcing (arXiv 2605.14487).
     """
@@ -166,9 +167,12 @@ class KreaHeads:
     local_kv_dtype: KVDtype = KVDtype.MODEL
     anchor_kv_dtype: KVDtype = KVDtype.MODEL
     memory_kv_dtype: KVDtype = KVDtype.MODEL
+    local_offload: bool = False
+    anchor_offload: bool = False
+    memory_offload: bool = False
 
     def build(self, frames_per_chunk: int = 3) -> Method:
-        rules = {
+        policies = {
             LOCAL: HeadPolicy(0, self.local_recent),
             ANCHOR: HeadPolicy(1, self.anchor_recent),
             MEMORY: HeadPolicy(0, self.context),
@@ -180,20 +184,23 @@ class KreaHeads:
             f"all, anchors the first, local heads the last {self.local_recent}"
         )
         kept = {
-            LOCAL: self.local_kv_dtype,
-            ANCHOR: self.anchor_kv_dtype,
-            MEMORY: self.memory_kv_dtype,
-            RECALL: self.memory_kv_dtype,
+            LOCAL: (self.local_kv_dtype, self.local_offload),
+            ANCHOR: (self.anchor_kv_dtype, self.anchor_offload),
+            MEMORY: (self.memory_kv_dtype, self.memory_offload),
+            RECALL: (self.memory_kv_dtype, self.memory_offload),
         }
-        return _rebuilt(self, frames_per_chunk, says, rules, kept, SCHEME)
+        rules = {
+            type_: HeadRule(policy, PositionRule.ABSOLUTE, None, *kept[type_])
+            for type_, policy in policies.items()
+        }
+        return _rebuilt(self, frames_per_chunk, says, rules, SCHEME)
 
 
 def _rebuilt(
     settings: KreaRealtime | KreaHeads,
     frames_per_chunk: int,
     says: str,
-    policies: dict[str, HeadPolicy],
-    kept: dict[str, KVDtype],
+    rules: dict[str, HeadRule],
     scheme: str | None = None,
 ) -> Method:
     check_frames("context", settings.context, 1)
@@ -203,10 +210,6 @@ def _rebuilt(
         )
     if not 0 < settings.fade <= 1:
         raise ValueError(f"fade must be above 0 and at most 1, got {settings.fade}")
-    rules = {
-        type_: HeadRule(policy, PositionRule.ABSOLUTE, kv_dtype=kept[type_])
-        for type_, policy in policies.items()
-    }
     anew = Rebuilt(settings.context, settings.keep_first, settings.fade)
     source = "krea-ai/realtime-video acf4b7b"
     return Method("krea", says, rules, scheme, source=source, rebuilt=anew)

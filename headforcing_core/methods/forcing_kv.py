@@ -29,8 +29,21 @@ class ForcingKVDtypes:
     dynamic_kv_dtype: KVDtype = KVDtype.MODEL
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForcingKVOffloads:
+    """Where memory of each type lies. A class of its own: see ``OneDtype``.
+
+    Args:
+        static_offload, dynamic_offload: memory of each type that is read once per
+            chunk lies with the host, not on the device. Types that have none move nothing.
+    """
+
+    static_offload: bool = False
+    dynamic_offload: bool = False
+
+
 @dataclass(frozen=True)
-class ForcingKV(ForcingKVDtypes, Switching):
+class ForcingKV(ForcingKVOffloads, ForcingKVDtypes, Switching):
     """Forcing-KV: static heads see one frame of the past, dynamic ones also what changed.
 
     Args:
@@ -52,12 +65,15 @@ class ForcingKV(ForcingKVDtypes, Switching):
             STATIC: HeadPolicy(self.sink, self.recent),
             DYNAMIC: HeadPolicy(self.sink, self.recent, self.bands),
         }
-        kept = {STATIC: self.static_kv_dtype, DYNAMIC: self.dynamic_kv_dtype}
+        kept = {
+            STATIC: (self.static_kv_dtype, self.static_offload),
+            DYNAMIC: (self.dynamic_kv_dtype, self.dynamic_offload),
+        }
         return Method(
             SCHEME,
             "the first and the last frame; dynamic heads also the parts of frames that changed",
             {
-                type_: HeadRule(policy, PositionRule.ABSOLUTE, kv_dtype=kept[type_])
+                type_: HeadRule(policy, PositionRule.ABSOLUTE, None, *kept[type_])
                 for type_, policy in policies.items()
             },
             SCHEME,

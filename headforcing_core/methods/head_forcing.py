@@ -51,8 +51,24 @@ class HeadDtypes:
     recall_kv_dtype: KVDtype = KVDtype.MODEL
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeadOffloads:
+    """Where memory of each type lies. A class of its own: see ``RecallBudget``.
+
+    Args:
+        local_offload, anchor_offload, memory_offload, recall_offload: memory of each type that is
+            read once per chunk lies with the host, not on the device. Types that have none move
+            nothing.
+    """
+
+    local_offload: bool = False
+    anchor_offload: bool = False
+    memory_offload: bool = False
+    recall_offload: bool = False
+
+
 @dataclass(frozen=True)
-class HeadForcing(HeadDtypes, RecallBudget, Switching):
+class HeadForcing(HeadOffloads, HeadDtypes, RecallBudget, Switching):
     """The budgets of Head Forcing. Units: latent frames; the current chunk comes on top.
 
         local    [.]                      [recent]  current
@@ -95,13 +111,13 @@ class HeadForcing(HeadDtypes, RecallBudget, Switching):
 
     def build(self, frames_per_chunk: int = 3) -> Method:
         kept = {
-            LOCAL: self.local_kv_dtype,
-            ANCHOR: self.anchor_kv_dtype,
-            MEMORY: self.memory_kv_dtype,
-            RECALL: self.recall_kv_dtype,
+            LOCAL: (self.local_kv_dtype, self.local_offload),
+            ANCHOR: (self.anchor_kv_dtype, self.anchor_offload),
+            MEMORY: (self.memory_kv_dtype, self.memory_offload),
+            RECALL: (self.recall_kv_dtype, self.recall_offload),
         }
         rules = {
-            kind: HeadRule(policy, self.positions, kv_dtype=kept[kind])
+            kind: HeadRule(policy, self.positions, None, *kept[kind])
             for kind, policy in self._policies.items()
         }
         return Method(

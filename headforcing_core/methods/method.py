@@ -22,12 +22,14 @@ class HeadRule:
     Args:
         ahead: where it stands for a window of several chunks; None: as for one.
         kv_dtype: what keys and values are kept in.
+        offload: memory beside what is read in every call lies with the host.
     """
 
     policy: HeadPolicy
     positions: PositionRule
     ahead: PositionRule | None = None
     kv_dtype: KVDtype = KVDtype.MODEL
+    offload: bool = False
 
     @property
     def per_frame(self) -> bool:
@@ -153,6 +155,11 @@ class Method:
             type_: replace(rule, kv_dtype=kv_dtypes.get(type_, rule.kv_dtype))
             for type_, rule in self.rules.items()
         }
+        return replace(self, rules=rules)
+
+    def offloading(self, offload: bool = True) -> Method:
+        """Return the method with memory of all heads lying with the host, or of none."""
+        rules = {type_: replace(rule, offload=offload) for type_, rule in self.rules.items()}
         return replace(self, rules=rules)
 
     @property

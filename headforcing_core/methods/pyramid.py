@@ -30,8 +30,22 @@ class PyramidDtypes:
     veil_kv_dtype: KVDtype = KVDtype.MODEL
 
 
+@dataclass(frozen=True, kw_only=True)
+class PyramidOffloads:
+    """Where memory of each type lies. A class of its own: see ``OneDtype``.
+
+    Args:
+        wave_offload, anchor_offload, veil_offload: memory of each type that is read once per
+            chunk lies with the host, not on the device. Types that have none move nothing.
+    """
+
+    wave_offload: bool = False
+    anchor_offload: bool = False
+    veil_offload: bool = False
+
+
 @dataclass(frozen=True)
-class Pyramid(PyramidDtypes, Switching):
+class Pyramid(PyramidOffloads, PyramidDtypes, Switching):
     """The budgets of Pyramid Forcing. Units: latent frames; the current chunk comes on top.
 
         wave     [sink]  every sixth frame, in phase with the query   [recent]  current
@@ -70,16 +84,16 @@ class Pyramid(PyramidDtypes, Switching):
             VEIL: HeadPolicy(self.veil_sink, self.recent, self.blocks),
         }
         kept = {
-            WAVE: self.wave_kv_dtype,
-            ANCHOR: self.anchor_kv_dtype,
-            VEIL: self.veil_kv_dtype,
+            WAVE: (self.wave_kv_dtype, self.wave_offload),
+            ANCHOR: (self.anchor_kv_dtype, self.anchor_offload),
+            VEIL: (self.veil_kv_dtype, self.veil_offload),
         }
         return Method(
             SCHEME,
             "first and last frames; in between every sixth frame, in phase for wave heads, and "
             "means of blocks for veil heads",
             {
-                type_: HeadRule(policy, self.positions, kv_dtype=kept[type_])
+                type_: HeadRule(policy, self.positions, None, *kept[type_])
                 for type_, policy in parts.items()
             },
             SCHEME,

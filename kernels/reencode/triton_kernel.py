@@ -119,8 +119,9 @@ def _agrees(device: torch.device, dtype: torch.dtype, channels: int) -> bool:
 
 def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Tensor) -> None:
     batch, groups, _, tokens, _ = keys.shape
-    own = as_bytes(keys)
-    raw, slots, source = (x.contiguous() for x in (as_bytes(raw), slots, source))
+    own, raw = as_bytes(keys), as_bytes(raw)
+    slots, source = slots.contiguous(), source.contiguous()
+    raw = raw if raw.stride(-1) == 1 else raw.contiguous()
     grid = (triton.cdiv(tokens, TILE), len(slots), batch * groups)
     with on_card(keys.device):
         _turn[grid](

@@ -15,7 +15,7 @@ MOST_FRAMES = 4096
 # widgets have numbers where settings may have none
 BY_ITSELF = -1
 # a method of so many settings shows all of them
-MOST_IN_VIEW = 5
+MOST_IN_VIEW = 6
 # of a method with more settings: what people change, by how much is kept of what
 IN_VIEW = {
     *("window", "sink", "recent", "on_switch", "local_recent", "memory_sink", "memory_recent"),

@@ -188,7 +188,7 @@ class Progress:
             len(clock),
             sum(chunk.stop <= self.given for chunk in clock) if resumed else 0,
             self._form.fps,
-            self.video.request.plan(HostSizes(model)).bytes,
+            self.video.request.plan(HostSizes(model)).on(model.load_device).bytes,
             tuple(LATENT_BANDS if self.reel is None else BANDS),
             sender(origin.client),
         )

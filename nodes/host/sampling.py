@@ -96,7 +96,8 @@ class HostVideo:
         """Have the host load what works beside a model, and keep room for what a run needs."""
         request, sizes, second = self.request, HostSizes(clone), second_of(clone)
         longest = max(entries[0][0].shape[1] for entries in said.values())
-        room = request.plan(sizes).bytes + sizes.text_bytes(longest) * (1 if second is None else 2)
+        room = request.plan(sizes).on(clone.load_device).bytes
+        room += sizes.text_bytes(longest) * (1 if second is None else 2)
         others = [] if second is None else [second]
         if self.decoder is not None:
             shape = (1, sizes.config.in_dim, 1, request.rows, request.columns)

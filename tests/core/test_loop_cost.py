@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from fake_host import apart
 from plans import map_for
 from random_model import TINY, random_weights
 from torch.autograd import DeviceType
@@ -28,22 +29,46 @@ from headforcing.headforcing_core import (
 from headforcing.headforcing_core.attention import served_by
 from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
+from headforcing.headforcing_core.inspection import Crossed, crossings
 from headforcing.headforcing_core.memory import CacheBank, CachePlan, group_heads
-from headforcing.headforcing_core.methods import settings_named
+from headforcing.headforcing_core.methods import KVDtype, settings_named, with_values
 from headforcing.headforcing_core.models import family_named
 from headforcing.headforcing_core.models.checkpoint import build_wan
 from headforcing.kernels import span_table
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "rollout.py"
 GEOMETRY, GRID = ModelGeometry(3, 4, 24), LatentGrid(4, 4, 1, 1)
+# methods that have something out of the way, and choose it without looking
+FIRST = "head_forcing,episodes.update=fifo_stride"
+SMALL = "head_forcing:compact,episodes.update=reservoir,episodes.pool=2"
+MOVING = {
+    KVDtype.MODEL: (
+        FIRST,
+        SMALL,
+        "deep",
+        "memrope",
+        "rolling_sink",
+        "infinity_rope",
+        "reward_forcing",
+    ),
+    KVDtype.INT8: (FIRST, "pyramid", "deep", "memrope", "rolling_sink"),
+}
 ROPE, CPU = Rope(24, GRID), torch.device("cpu")
 
 
-def chunks(name, count, observe=None, dense=None):
-    """Yield the bank after each chunk of random keys, each drafted once and committed."""
-    method = settings_named(name).build(3).fitted(3 * count, 3)
+def plan_of(name, count, kept=KVDtype.MODEL, offload=False):
+    name, *values = name.split(",")
+    settings = with_values(settings_named(name), values)
+    method = settings.build(3).fitted(3 * count, 3).on_grid(GRID.tokens_per_frame)
+    rules = {t: replace(r, kv_dtype=kept, offload=offload) for t, r in method.rules.items()}
+    method = replace(method, rules=rules)
     groups = group_heads(method, map_for(method, GEOMETRY.heads, GEOMETRY.layers), GEOMETRY)
-    plan = CachePlan(GEOMETRY, ROPE, groups, 3, 21, method=method)
+    return CachePlan(GEOMETRY, ROPE, groups, 3, 21, method=method)
+
+
+def chunks(name, count, observe=None, dense=None, kept=KVDtype.MODEL, offload=False):
+    """Yield the bank after each chunk of random keys, each drafted once and committed."""
+    plan = plan_of(name, count, kept, offload)
     bank, rng = CacheBank(plan), torch.Generator().manual_seed(0)
     for chunk in ChunkClock(3 * count, 3):
         opened = bank.open(chunk)
@@ -78,6 +103,26 @@ def test_tables_say_what_spans_say_and_are_sent_together(name):
 def test_caches_are_allocated_once(name):
     places = {tuple(x.data_ptr() for x in bank.tensors) for bank in chunks(name, 12)}
     assert len(places) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [(name, kept) for kept, names in MOVING.items() for name in names]
+    + [("rolling", KVDtype.INT8)],
+)
+def test_what_crosses_to_the_host_and_back_is_foreseen(name, kept, monkeypatch):
+    """Copies and their bytes, chunk by chunk."""
+    ways, count = apart(monkeypatch), 12
+    foreseen = crossings(plan_of(name, count, kept, True), ChunkClock(3 * count, 3), 2, 2)
+    moved = 0
+    for bank, expected in zip(chunks(name, count, kept=kept, offload=True), foreseen, strict=True):
+        (way,) = ways
+        found = [Crossed(len(sizes), sum(sizes)) for sizes in (way.to_device, way.to_host)]
+        assert found == list(expected)
+        moved += sum(way.to_device)
+        there = bank.plan.host_bytes
+        way.to_device.clear(), way.to_host.clear()
+    assert (moved > 0) == (there > 0) == (name != "rolling")
 
 
 @pytest.mark.parametrize("name", ["rolling", "head_forcing", "pyramid"])

@@ -39,7 +39,7 @@ def test_a_draft_changes_nothing_that_stays(name):
     }
 
     def stays():
-        kept = [x.clone() for arena in arenas for x in arena.beside]
+        kept = [x.clone() for arena in arenas for x in arena.beside.tensors]
         return kept + [arena.v.codes[:, :, slots[id(arena)]].clone() for arena in arenas]
 
     before, pasts = stays(), [ledger.past for ledger in bank.ledgers]

@@ -23,6 +23,24 @@ def test_the_readme_says_what_methods_cost(capsys):
         assert line in README.read_text("utf-8")
 
 
+def test_the_readme_says_what_is_saved_out_of_the_way(capsys):
+    readme, told = " ".join(README.read_text("utf-8").split()), {}
+    for more in ([], ["--offload"]):
+        assert main(["inspect", "--frames", "240", *more]) == 0
+        for line in capsys.readouterr().out.splitlines()[2:]:
+            method, _, _, caches, _, *crossed = line.strip("| ").split(" | ")
+            told[method] = (*told.get(method, ()), caches, *crossed[1:])
+    has, had, copied = "{1}", "{0}", "{2}"
+    for method, says in {
+        "`rolling_sink`": f"has {has} GiB on the card in place of {had} and copies {copied} GiB",
+        "`head_forcing:compact`": f"{has} in place of {had} for {copied}",
+        "`pyramid`": f"every call, {has} in place of {had} for {copied}",
+    }.items():
+        assert says.format(*told[method]) in readme
+    assert main(["inspect", "rolling", "--offload"]) == 2
+    assert "--offload must come without METHOD" in capsys.readouterr().err
+
+
 def test_json_tells_frames_positions_and_bytes(capsys):
     published = str(PUBLISHED / "pyramid_self_forcing.csv")
     assert main(["inspect", "pyramid", "--frames", "60", "--map", published, "--json"]) == 0

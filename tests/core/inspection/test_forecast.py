@@ -113,13 +113,29 @@ def test_caches_are_what_is_allocated_by_type(name):
             }
             arena = share.arena
             rows = (arena.k, arena.v, arena.front_k, arena.front_v)
-            own = [*(x for each in rows for x in each.tensors), *arena.beside]
+            own = [*(x for each in rows for x in each.tensors), *arena.beside.tensors]
             found[group] = found.get(group, 0) + sum(x.numel() * x.element_size() for x in own)
     window = sum(x.numel() * x.element_size() for x in bank.window)
     if window:
         found["the window's"] = window
     assert found == forecast.caches
     assert sum(found.values()) == forecast.plan.bytes
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_what_is_out_of_the_way_is_told_where_it_lies(device):
+    plain = forecast_of(TINY, HALF, "rolling_sink", 60, 8, 12)
+    request = replace(plain.request, method=plain.request.method.offloading())
+    plain, away = (replace(plain, request=r, device=device) for r in (plain.request, request))
+    moved = away.plan.host_bytes
+    assert (moved > 0) == (device == "cuda")
+    assert plain.peak(device) - away.peak(device) == pytest.approx(moved, rel=0.1)
+    assert away.peak("cpu") - plain.peak("cpu") == moved
+    # three frames come to be shown; the cycle was stored long ago
+    page = 2 * away.plan.batch * 24 * TINY.dim * HALF.itemsize * TINY.layers
+    assert away.crossed[0].bytes == (3 * page if moved else 0) and away.crossed[1].bytes == 0
+    assert ("a chunk copies up to" in table(away, {})) == ("on the host" in table(away, {}))
+    assert ("a chunk copies up to" in table(away, {})) == (moved > 0)
 
 
 def test_a_minute_on_a_gpu_took_what_is_foreseen():

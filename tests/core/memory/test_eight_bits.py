@@ -58,8 +58,9 @@ def test_what_is_allocated_is_what_was_planned(name, kept):
     assert {pool.k.codes.dtype for layer in bank.layers for pool in layer.pools} == {CODES[kept]}
     plain = bank_for(built(name, KVDtype.MODEL), 24).plan.bytes
     rows = (DIM + SCALES.itemsize * blocks_of(DIM)) / (4 * DIM)
-    sums = sum(x.arena.sums.numel() * 4 for layer in bank.layers for x in layer.shares)
-    turning = sum(x.arena.turning.numel() for layer in bank.layers for x in layer.shares)
+    beside = [x.arena.beside for layer in bank.layers for x in layer.shares]
+    sums = sum(each.tensors[-1].numel() * 4 for each in beside)
+    turning = sum(each.pages.turning.numel() for each in beside)
     assert held - sums - turning == pytest.approx(rows * (plain - sums - 4 * turning))
 
 

@@ -328,22 +328,23 @@ def test_settings_stand_where_they_stood():
         "anchor_sink",
         "anchor_recent",
     ]
-    assert names["head_forcing"][-14:] == [
+    assert names["head_forcing"][-18:] == [
         *("positions", "on_switch", "recache_frames", "warm_up", "scene_sink", "flushed_to"),
         *("anchor_episodes", "recall_sink", "recall_recent", "recall_episodes"),
         *(f"{kind}_kv_dtype" for kind in ("local", "anchor", "memory", "recall")),
+        *(f"{kind}_offload" for kind in ("local", "anchor", "memory", "recall")),
     ]
     shared = ["on_switch", "recache_frames", "flushed_to"]
-    one = ["kv_dtype"]
+    one = ["kv_dtype", "offload"]
     for name in ("rolling", "sink_window", "full", "deep", "memrope", "rolling_sink", "longlive"):
-        assert names[name][-4:] == shared + one
-    shown = names["infinity_rope"][-5:]
+        assert names[name][-5:] == shared + one
+    shown = names["infinity_rope"][-6:]
     assert shown == ["positions", "on_switch", "flushed_to", "recache_frames", *one]
     types = {"pyramid": ("wave", "anchor", "veil"), "forcing_kv": ("static", "dynamic")}
     for name, kinds in types.items():
-        own = [f"{kind}_kv_dtype" for kind in kinds]
+        own = [f"{kind}_{what}" for what in ("kv_dtype", "offload") for kind in kinds]
         assert names[name][-3 - len(own) :] == shared + own
-    assert names["dummy"][-4:] == shared + one
+    assert names["dummy"][-5:] == shared + one
 
 
 @pytest.mark.parametrize("update", EpisodeUpdate)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from defects import DEFECTS, made_with
 from every_family import FAMILY_NAMES
+from fake_host import apart
 from spread_videos import SIDES, Case, alike, made, model_for
 from working_ranks import crew
 
@@ -143,6 +144,25 @@ def test_what_is_swapped_is_what_was_said(crews, size):
         }
         # rank 0 tells the others which frames are alike, once a chunk
         assert rank.collectives["scores"] == 4
+
+
+def made_apart(ranks, case):
+    """Make a video whose device and host are two places."""
+    with pytest.MonkeyPatch.context() as patch:
+        ways = apart(patch)
+        rank = made(ranks, case)
+        return rank, sum(len(way.to_device) + len(way.to_host) for way in ways)
+
+
+def test_ranks_have_what_is_out_of_the_way_each_with_its_host(crews):
+    offloads = [f"{kind}_offload=true" for kind in ("wave", "anchor", "veil")]
+    case = Case("pyramid", heads=4, chunks=7, switch=3)
+    plain = crews[3].do(made, case)
+    for one, (other, moved) in zip(
+        plain, crews[3].do(made_apart, replace(case, says=tuple(offloads))), strict=True
+    ):
+        assert torch.equal(one.latents, other.latents)
+        assert other.bytes == other.planned and moved > 0
 
 
 def test_methods_that_look_at_nothing_say_nothing(crews):
