@@ -249,7 +249,7 @@ def test_means_are_those_of_unrotated_keys_in_float64(chunk, more, keep, batch, 
             means = keep * means + (1 - keep) * gone if len(means) else gone
     (share,) = bank.layers[0].shares
     if len(means):
-        found = share.arena.sums.permute(0, 2, 3, 1, 4)  # [B, means, P, G, 2 D]
+        found = share.arena.beside._sums.permute(0, 2, 3, 1, 4)  # [B, means, P, G, 2 D]
         torch.testing.assert_close(found.double(), means, rtol=0, atol=1e-5)
     else:
         assert not share.ledger.past.middle
