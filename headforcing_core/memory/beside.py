@@ -115,7 +115,7 @@ class OutOfTheWay:
         batch, heads, _, dim = like.codes.shape
         time, _, _ = plan.rope.channels
         own, pages = (batch, heads), plan.rule.policy.middle.kept_aside
-        self.plan, self._boundary, self._device = plan, boundary, like.device
+        self.plan, self._boundary = plan, boundary
         turning = (*own, plan.tokens, time)
         self._turning = Stack.of(boundary, plan.turning, turning, like.codes.dtype)
         one = Rows.zeros(plan.rule.kv_dtype, (*own, plan.small_tokens, dim), dtype, "meta")
