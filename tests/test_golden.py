@@ -76,7 +76,7 @@ DEFECTS = {  # each a plausible mistake; the recordings must see it
         "commit",
         lambda original: (
             lambda self, *args: (
-                [layer.v[:, :1].mul_(0.99) for layer in self.layers],
+                [pool.v.codes[:, :1].mul_(0.99) for layer in self.layers for pool in layer.pools],
                 original(self, *args),
             )[-1]
         ),

@@ -206,7 +206,9 @@ DEFECTS = {  # each a plausible mistake: (set, fixture, where, name, what it doe
     ),
     "a mean of rotated keys": (
         ("set_reward", "f_alpha_0.8", Maker, "_raw"),
-        lambda original: lambda self, frame: tuple(x.float() for x in self._frame(frame)[:2]),
+        lambda original: (
+            lambda self, frame: tuple(x.numbers().float() for x in self._frame(frame)[:2])
+        ),
     ),
     "the mean of the youngest frames": (
         ("set_reward", "f_alpha_0.8", MeanSink, "take"),

@@ -24,7 +24,7 @@ EXTRAS = {
 }
 ALL_EXTRAS = set().union(*EXTRAS.values())
 # imported when a GPU is there to run it, by an operator's api; its numbers are tiles and cards
-TRITON_FILES = "/triton_kernel.py", "/triton_loops.py"
+TRITON_FILES = "/triton_kernel.py", "/triton_loops.py", "/triton_codes.py"
 # imports the Triton file of whichever operator asks
 CHOOSES = "kernels/triton_choice.py"
 # bookkeeping: integers, no tensors

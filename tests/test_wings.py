@@ -45,7 +45,7 @@ FLOORS = {
         ("attention_mass",),
         ("head_attention", "reencode", "write_rotated"),
         ("triton_choice",),
-        ("eight_bits_triton",),
+        ("triton_codes",),
         ("config", "eight_bits", "rotation"),
     ),
 }

@@ -18,9 +18,9 @@ from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
 from ..config import Config
-from ..eight_bits import blocks_of, encoded
-from ..eight_bits_triton import FORMATS, as_bytes, width_of_block
+from ..eight_bits import encoded
 from ..triton_choice import FAILURES, capability_of, on_card, passes, plain_refusal
+from ..triton_codes import FORMATS, as_bytes
 from .pools import Pools
 from .spans import Span, span_table
 from .triton_loops import over_keys, over_keys_for_two
@@ -40,14 +40,11 @@ def _attend(
     q_head,
     k_batch,
     v_batch,
-    k_scales_batch,
-    v_scales_batch,
+    scales_batch,
     tokens,
     scale,
     D: tl.constexpr,
     WIDTH: tl.constexpr,
-    BLOCKS: tl.constexpr,
-    BLOCK: tl.constexpr,
     FORMAT: tl.constexpr,
     TILE_Q: tl.constexpr,
     TILE_K: tl.constexpr,
@@ -55,42 +52,38 @@ def _attend(
 ):
     """Compute TILES tiles of queries of one head, 1 or 2; programs that share keys are neighbours.
 
-    Grid ``[blocks of queries, batch, heads]``; ``scale`` is positive and holds log2(e). Pools of
-    codes have BLOCKS scales per row, see ``eight_bits_triton``.
+    Grid ``[blocks of queries, batch, heads]``; ``scale`` is positive and holds log2(e). For codes
+    see ``triton_codes``.
     """
     block, entry, heads = tl.program_id(0), tl.program_id(1).to(tl.int64), tl.num_programs(2)
     head = tl.load(table + 2 * heads + tl.program_id(2)).to(tl.int64)
-    start = tl.load(table + head).to(tl.int64)
-    length = tl.load(table + heads + head)
+    start, length = tl.load(table + head).to(tl.int64), tl.load(table + heads + head)
     # What a descriptor's shape leaves out is read as zero, whatever lies there: the rows of
     # another head, stale ones, NaN.
-    q_rows = tl.make_tensor_descriptor(
-        q + entry * q_batch + head * q_head, [tokens, D], [q_token, 1], [TILE_Q, WIDTH]
-    )
-    k_rows = tl.make_tensor_descriptor(
-        k_pool + entry * k_batch + start * D, [length, D], [D, 1], [TILE_K, WIDTH]
-    )
-    v_rows = tl.make_tensor_descriptor(
-        v_pool + entry * v_batch + start * D, [length, D], [D, 1], [TILE_K, WIDTH]
-    )
+    q_at = q + entry * q_batch + head * q_head
+    q_rows = tl.make_tensor_descriptor(q_at, [tokens, D], [q_token, 1], [TILE_Q, WIDTH])
+    k_at, v_at = k_pool + entry * k_batch + start * D, v_pool + entry * v_batch + start * D
+    k_rows = tl.make_tensor_descriptor(k_at, [length, D], [D, 1], [TILE_K, WIDTH])
+    v_rows = tl.make_tensor_descriptor(v_at, [length, D], [D, 1], [TILE_K, WIDTH])
+    k_of, v_of = _scales(k_scales, v_scales, entry * scales_batch, start, D)
     out_rows, first = out + (entry * tokens * heads + head) * D, block * TILES * TILE_Q
-    k_scales += entry * k_scales_batch + start * BLOCKS
-    v_scales += entry * v_scales_batch + start * BLOCKS
-    queries = q_rows.load([first, 0])
+    keys = (k_rows, v_rows, k_of, v_of, length, scale)
+    q = q_rows.load([first, 0])
     if TILES == 1:
-        result = over_keys(
-            *(queries, k_rows, v_rows, k_scales, v_scales, length, scale),
-            *(BLOCKS, BLOCK, FORMAT, TILE_K),
-        )
+        result = over_keys(q, *keys, D, FORMAT, TILE_K)
         _store(out_rows, result, first, tokens, heads, D)
     else:
         more = q_rows.load([first + TILE_Q, 0])
-        result, second = over_keys_for_two(
-            *(queries, more, k_rows, v_rows, k_scales, v_scales, length, scale),
-            *(BLOCKS, BLOCK, FORMAT, TILE_K),
-        )
+        result, second = over_keys_for_two(q, more, *keys, D, FORMAT, TILE_K)
         _store(out_rows, result, first, tokens, heads, D)
         _store(out_rows, second, first + TILE_Q, tokens, heads, D)
+
+
+@triton.jit
+def _scales(k_scales, v_scales, before, start, D: tl.constexpr):
+    """Return where the scales of the row ``start`` lie; ``before`` it are other videos'."""
+    BLOCKS: tl.constexpr = (D + 31) // 32
+    return k_scales + before + start * BLOCKS, v_scales + before + start * BLOCKS
 
 
 @triton.jit
@@ -234,16 +227,13 @@ def launch(q: Tensor, pools: Pools, table: Tensor, scale: float, config: Config)
     rows = [as_bytes(x) for x in (pools.k, pools.v)]
     # where there are none a kernel is given something that it does not read
     scales = rows if pools.codes is None else [pools.k_scales, pools.v_scales]
-    width = max(16, triton.next_power_of_2(dim))
     run = partial(
         _attend[triton.cdiv(tokens, config.queries * config.tiles), batch, heads],
         *(q, *rows, *scales, out, table),
-        *(*q.stride()[:3], *(x.stride(0) for x in (*rows, *scales))),
+        *(*q.stride()[:3], *(x.stride(0) for x in (*rows, scales[0]))),
         *(tokens, scale * log2(e)),
         D=dim,
-        WIDTH=width,
-        BLOCKS=blocks_of(dim),
-        BLOCK=width_of_block(width),
+        WIDTH=max(16, triton.next_power_of_2(dim)),
         FORMAT=FORMATS[pools.codes],
         TILE_Q=config.queries,
         TILE_K=config.keys,

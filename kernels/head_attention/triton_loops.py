@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ..eight_bits_triton import read_tile
+from ..triton_codes import read_tile
 
 
 @triton.jit
@@ -48,8 +48,7 @@ def over_keys(
     v_scales,
     length,
     scale,
-    BLOCKS: tl.constexpr,
-    BLOCK: tl.constexpr,
+    D: tl.constexpr,
     FORMAT: tl.constexpr,
     TILE_K: tl.constexpr,
 ):
@@ -59,14 +58,12 @@ def over_keys(
     acc = tl.zeros([q.shape[0], q.shape[1]], tl.float32)
     whole = length // TILE_K * TILE_K
     for row in tl.range(0, whole, TILE_K):
-        k = read_tile(
-            k_rows, k_scales, row, length, q, BLOCKS, BLOCK, FORMAT, TILE_K
-        )  # [TILE_K, WIDTH]
-        v = read_tile(v_rows, v_scales, row, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
+        k = read_tile(k_rows, k_scales, row, length, q, D, FORMAT, TILE_K)
+        v = read_tile(v_rows, v_scales, row, length, q, D, FORMAT, TILE_K)
         best, total, acc = _add_tile(q, k, v, best, total, acc, TILE_K, scale, False)
     if whole < length:
-        k = read_tile(k_rows, k_scales, whole, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
-        v = read_tile(v_rows, v_scales, whole, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
+        k = read_tile(k_rows, k_scales, whole, length, q, D, FORMAT, TILE_K)
+        v = read_tile(v_rows, v_scales, whole, length, q, D, FORMAT, TILE_K)
         best, total, acc = _add_tile(q, k, v, best, total, acc, length - whole, scale, True)
     return acc / total[:, None]
 
@@ -93,8 +90,7 @@ def over_keys_for_two(
     v_scales,
     length,
     scale,
-    BLOCKS: tl.constexpr,
-    BLOCK: tl.constexpr,
+    D: tl.constexpr,
     FORMAT: tl.constexpr,
     TILE_K: tl.constexpr,
 ):
@@ -105,16 +101,14 @@ def over_keys_for_two(
     best2, total2, acc2 = best, total, acc
     whole = length // TILE_K * TILE_K
     for row in tl.range(0, whole, TILE_K):
-        k = read_tile(
-            k_rows, k_scales, row, length, q, BLOCKS, BLOCK, FORMAT, TILE_K
-        )  # [TILE_K, WIDTH]
-        v = read_tile(v_rows, v_scales, row, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
+        k = read_tile(k_rows, k_scales, row, length, q, D, FORMAT, TILE_K)
+        v = read_tile(v_rows, v_scales, row, length, q, D, FORMAT, TILE_K)
         best, best2, total, total2, acc, acc2 = _add_tile_to_two(
             q, more, k, v, best, best2, total, total2, acc, acc2, TILE_K, scale, False
         )
     if whole < length:
-        k = read_tile(k_rows, k_scales, whole, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
-        v = read_tile(v_rows, v_scales, whole, length, q, BLOCKS, BLOCK, FORMAT, TILE_K)
+        k = read_tile(k_rows, k_scales, whole, length, q, D, FORMAT, TILE_K)
+        v = read_tile(v_rows, v_scales, whole, length, q, D, FORMAT, TILE_K)
         best, best2, total, total2, acc, acc2 = _add_tile_to_two(
             q, more, k, v, best, best2, total, total2, acc, acc2, length - whole, scale, True
         )

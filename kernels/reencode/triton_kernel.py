@@ -14,9 +14,9 @@ import triton.language as tl
 from torch import Tensor
 
 from ..eight_bits import LARGEST
-from ..eight_bits_triton import FORMATS, as_bytes, numbers, rounded
 from ..rotation import rotate
 from ..triton_choice import FAILURES, on_card, passes, plain_refusal
+from ..triton_codes import FORMATS, as_bytes, numbers, rounded
 
 
 @triton.jit(do_not_specialize=["tokens", "groups"])

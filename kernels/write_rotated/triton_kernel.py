@@ -14,15 +14,16 @@ import triton.language as tl
 from torch import Tensor
 
 from ..eight_bits import SCALES, blocks_of, decoded
-from ..eight_bits_triton import FORMATS, as_bytes, encoded, scales_of, width_of_block
 from ..rotation import rotate
 from ..triton_choice import FAILURES, on_card, passes, plain_refusal
+from ..triton_codes import FORMATS, as_bytes, encoded, scales_of
 from .new_tokens import NewTokens
 
 
 @triton.jit
-def _turned(x, cos, sin, TILE: tl.constexpr, WIDTH: tl.constexpr):
-    """Return ``[TILE, WIDTH]`` turned, float32."""
+def _turned(x, turn, TILE: tl.constexpr, WIDTH: tl.constexpr):
+    """Return ``[TILE, WIDTH]`` turned by pairs of cosine and sine, float32."""
+    cos, sin = tl.split(tl.reshape(turn, [TILE, WIDTH // 2, 2]))  # [TILE, WIDTH // 2]
     even, odd = tl.split(tl.reshape(x, [TILE, WIDTH // 2, 2]))  # [TILE, WIDTH // 2]
     even, odd = even.to(tl.float32), odd.to(tl.float32)
     turned = tl.join(even * cos - odd * sin, even * sin + odd * cos)
@@ -52,14 +53,11 @@ def _write(
     v_head,
     k_pool_batch,
     v_pool_batch,
-    k_scales_batch,
-    v_scales_batch,
+    scales_batch,
     tokens,
     page,
     D: tl.constexpr,
     WIDTH: tl.constexpr,
-    BLOCKS: tl.constexpr,
-    BLOCK: tl.constexpr,
     FORMAT: tl.constexpr,
     TILE: tl.constexpr,
 ):
@@ -67,46 +65,77 @@ def _write(
 
     Grid ``[blocks of tokens, heads, batch]``; a page is the tokens of a frame.
     """
-    head, heads = tl.program_id(1).to(tl.int64), tl.num_programs(1)
-    entry = tl.program_id(2).to(tl.int64)
+    heads, entry = tl.num_programs(1), tl.program_id(2).to(tl.int64)
+    head = tl.program_id(1).to(tl.int64)
     token = (tl.program_id(0) * TILE + tl.arange(0, TILE)).to(tl.int64)
     column, new = tl.arange(0, WIDTH)[None, :], token < tokens
     mask = new[:, None] & (column < D)
-    turn = tl.load(rotation + token[:, None] * D + column, mask=mask, other=0.0)
-    cos, sin = tl.split(tl.reshape(turn, [TILE, WIDTH // 2, 2]))  # [TILE, WIDTH // 2]
-    at = q + entry * q_batch + head * q_head + token[:, None] * q_token
-    turned = _turned(tl.load(at + column, mask=mask, other=0.0), cos, sin, TILE, WIDTH)
+    turn = _tile(rotation, token, D, column, mask)
+    x = _tile(q + entry * q_batch + head * q_head, token, q_token, column, mask)
     place = ((entry * tokens + token) * heads + head)[:, None] * D + column
-    tl.store(out + place, turned.to(out.dtype.element_ty), mask=mask)
+    tl.store(out + place, _turned(x, turn, TILE, WIDTH).to(out.dtype.element_ty), mask=mask)
     row = tl.load(rows + token // page * heads + head, mask=new, other=0).to(tl.int64)
-    place = (row + token % page)[:, None] * D + column
-    at = k + entry * k_batch + head * k_head + token[:, None] * k_token
-    x = tl.load(at + column, mask=mask, other=0.0)
-    turned = _turned(x, cos, sin, TILE, WIDTH)
-    at = v + entry * v_batch + head * v_head + token[:, None] * v_token
-    values = tl.load(at + column, mask=mask, other=0.0)
-    k_pool += entry * k_pool_batch
-    v_pool += entry * v_pool_batch
+    x = _tile(k + entry * k_batch + head * k_head, token, k_token, column, mask)
+    turned, row = _turned(x, turn, TILE, WIDTH), row + token % page
+    k_pool, v_pool = k_pool + entry * k_pool_batch, v_pool + entry * v_pool_batch
+    _keep(k_pool, k_scales + entry * scales_batch, x, turned, row, column, mask, D, True, FORMAT)
+    x = _tile(v + entry * v_batch + head * v_head, token, v_token, column, mask)
+    _keep(v_pool, v_scales + entry * scales_batch, x, x, row, column, mask, D, False, FORMAT)
+
+
+@triton.jit
+def _tile(x, token, x_token, column, mask):
+    """Return tokens of one head, ``[TILE, WIDTH]``."""
+    return tl.load(x + token[:, None] * x_token + column, mask=mask, other=0.0)
+
+
+@triton.jit
+def _keep(
+    pool,
+    scales,
+    x,
+    stored,
+    row,
+    column,
+    mask,
+    D: tl.constexpr,
+    TURNS: tl.constexpr,
+    FORMAT: tl.constexpr,
+):
+    """Write rows of a pool: numbers, or codes and what they count in.
+
+    Args:
+        x: what their sizes are taken from, ``stored`` before it was turned.
+        TURNS: it will be turned.
+    """
+    place = row[:, None] * D + column
     if FORMAT == 0:
-        tl.store(k_pool + place, turned.to(k_pool.dtype.element_ty), mask=mask)
-        tl.store(v_pool + place, values, mask=mask)
+        tl.store(pool + place, stored.to(pool.dtype.element_ty), mask=mask)
     else:
-        own = (row + token % page)[:, None] * BLOCKS
-        block = tl.arange(0, WIDTH // BLOCK)[None, :]
-        there = new[:, None] & (block < BLOCKS)
-        even, odd = tl.split(tl.reshape(x.to(tl.float32), [TILE, WIDTH // 2, 2]))
-        # no rotation changes the length of a pair
-        lengths = tl.sqrt_rn(even * even + odd * odd)
-        scale = scales_of(tl.reshape(lengths, [TILE, WIDTH // BLOCK, BLOCK // 2]), FORMAT)
-        tl.store(k_pool + place, encoded(turned, scale, FORMAT, BLOCK), mask=mask)
-        at = k_scales + entry * k_scales_batch + own + block
-        tl.store(at, scale.to(tl.bfloat16), mask=there)
-        values = values.to(tl.float32)
-        sizes = tl.reshape(tl.abs(values), [TILE, WIDTH // BLOCK, BLOCK])
+        WIDTH: tl.constexpr = x.shape[1]
+        BLOCK: tl.constexpr = 32 if WIDTH > 32 else WIDTH
+        BLOCKS: tl.constexpr = (D + BLOCK - 1) // BLOCK
+        sizes = _sizes(x.to(tl.float32), TURNS, BLOCK)
         scale = scales_of(sizes, FORMAT)
-        tl.store(v_pool + place, encoded(values, scale, FORMAT, BLOCK), mask=mask)
-        at = v_scales + entry * v_scales_batch + own + block
+        tl.store(pool + place, encoded(stored.to(tl.float32), scale, FORMAT), mask=mask)
+        block = tl.arange(0, WIDTH // BLOCK)[None, :]
+        there = (tl.sum(mask.to(tl.int32), 1) > 0)[:, None] & (block < BLOCKS)
+        at = scales + row[:, None] * BLOCKS + block
         tl.store(at, scale.to(tl.bfloat16), mask=there)
+
+
+@triton.jit
+def _sizes(x, TURNS: tl.constexpr, BLOCK: tl.constexpr):
+    """Return what is to be at most the largest code: ``[TILE, blocks, any]``."""
+    TILE: tl.constexpr = x.shape[0]
+    WIDTH: tl.constexpr = x.shape[1]
+    if TURNS:  # no rotation changes the length of a pair
+        even, odd = tl.split(tl.reshape(x, [TILE, WIDTH // 2, 2]))
+        lengths = tl.sqrt_rn(even * even + odd * odd)
+        sizes = tl.reshape(lengths, [TILE, WIDTH // BLOCK, BLOCK // 2])
+    else:
+        sizes = tl.reshape(tl.abs(x), [TILE, WIDTH // BLOCK, BLOCK])
+    return sizes
 
 
 INTERPRETED = not isinstance(_write, triton.JITFunction)
@@ -124,6 +153,8 @@ def refusal(new: NewTokens) -> Exception | None:
                 f"impl must be another one for {name} with strides {x.stride()}, got triton; "
                 "channels must be neighbours"
             )
+    if new.codes is not None and new.k_scales.stride(0) != new.v_scales.stride(0):
+        return ValueError("impl must be another one for scales that lie unlike, got triton")
     return plain_refusal(new.q, DTYPES, triton.__version__, INTERPRETED)
 
 
@@ -168,7 +199,6 @@ def forward(new: NewTokens) -> Tensor:
     q, k, v, rotation, k_pool, v_pool, rows = new[:7]
     batch, tokens, heads, dim = q.shape
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
-    width = max(2, triton.next_power_of_2(dim))
     pools = [as_bytes(x) for x in (k_pool, v_pool)]
     # where there are none a kernel is given something that it does not touch
     scales = pools if new.codes is None else [new.k_scales, new.v_scales]
@@ -176,11 +206,9 @@ def forward(new: NewTokens) -> Tensor:
         _write[triton.cdiv(tokens, TILE), heads, batch](
             *(q, k, v, torch.view_as_real(rotation.contiguous()), out, *pools, *scales),
             *(rows.contiguous(), *q.stride()[:3], *k.stride()[:3], *v.stride()[:3]),
-            *(*(x.stride(0) for x in (*pools, *scales)), tokens, new.page),
+            *(*(x.stride(0) for x in (*pools, scales[0])), tokens, new.page),
             D=dim,
-            WIDTH=width,
-            BLOCKS=blocks_of(dim),
-            BLOCK=width_of_block(width),
+            WIDTH=max(2, triton.next_power_of_2(dim)),
             FORMAT=FORMATS[new.codes],
             TILE=TILE,
             num_warps=WARPS,

@@ -16,7 +16,13 @@ from headforcing.headforcing_core import (
     Rope,
 )
 from headforcing.headforcing_core.memory import group_heads
-from headforcing.headforcing_core.methods import Full, HeadForcing, HeadMap, settings_named
+from headforcing.headforcing_core.methods import (
+    Full,
+    HeadForcing,
+    HeadMap,
+    KVDtype,
+    settings_named,
+)
 from headforcing.headforcing_core.methods.middles import Descriptor, Episodes, Scope
 
 
@@ -88,7 +94,8 @@ def test_a_video_can_be_taken_up_anywhere(name):
 def test_the_first_seconds_are_the_plain_models_after_a_warm_up(name):
     method = settings_named(name).build()
     rules = {
-        type_: replace(rule, policy=replace(rule.policy, warm_up=18))
+        # what is kept in eight bits is near it alone
+        type_: replace(rule, policy=replace(rule.policy, warm_up=18), kv_dtype=KVDtype.MODEL)
         for type_, rule in method.rules.items()
     }
     method = replace(method, rules=rules)

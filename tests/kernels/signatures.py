@@ -36,10 +36,6 @@ class Job(NamedTuple):
         """What a pool is to a compiler."""
         return {None: f"*{self.dtype}", "int8": "*i8", "fp8": "*u8"}[self.codes]
 
-    def blocks(self, width: int) -> dict[str, int]:
-        """Return the constants of codes; see ``eight_bits_triton``."""
-        return {"BLOCKS": -(-self.dim // 32), "BLOCK": min(32, width), "FORMAT": self.format}
-
 
 Described = tuple[object, dict[str, str], set[str], dict[str, int], list[int]]
 
@@ -79,7 +75,7 @@ def described_write_rotated(job: Job) -> Described:
 
     strides = [f"{x}_{y}" for x in "qkv" for y in ("batch", "token", "head")]
     kept = ["k_pool", "v_pool", "k_scales", "v_scales"]
-    strides += [f"{x}_batch" for x in kept]
+    strides += ["k_pool_batch", "v_pool_batch", "scales_batch"]
     types = dict.fromkeys(("q", "k", "v", "out"), f"*{job.dtype}")
     types |= dict.fromkeys(kept[:2], job.stored)
     types |= dict.fromkeys(kept[2:], "*bf16" if job.codes else job.stored)
@@ -87,7 +83,7 @@ def described_write_rotated(job: Job) -> Described:
     aligned = {*types, *strides}
     types |= dict.fromkeys((*strides, "tokens", "page"), "i32")
     width = triton.next_power_of_2(job.dim)
-    constants = {"D": job.dim, "WIDTH": width, "TILE": file.TILE} | job.blocks(width)
+    constants = {"D": job.dim, "WIDTH": width, "TILE": file.TILE} | {"FORMAT": job.format}
     return file._write, types, aligned, constants, []
 
 
@@ -109,9 +105,9 @@ def described_product(job: Job) -> Described:
     strides = ["q_batch", "q_token", "q_head", "k_batch"]
     types = {"q": own, "k_pool": own, "table": "*i32", "tokens": "i32", "scale": "fp32"}
     if file is head_attention:
-        constants |= {"TILES": config.tiles} | job.blocks(width)
+        constants |= {"TILES": config.tiles, "FORMAT": job.format}
         fn = head_attention._attend
-        strides = [*strides, "v_batch", "k_scales_batch", "v_scales_batch"]
+        strides = [*strides, "v_batch", "scales_batch"]
         types |= {"k_pool": job.stored, "v_pool": job.stored, "out": own}
         types |= dict.fromkeys(("k_scales", "v_scales"), "*bf16" if job.codes else own)
     else:

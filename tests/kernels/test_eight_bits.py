@@ -252,7 +252,10 @@ def test_little_of_a_cache_is_decoded_at_a_time(dense, monkeypatch):
         seen.clear()
         impl = {} if dense else {"impl": Impl.SDPA}
         scales = (pools.k_scales, pools.v_scales)
-        head_attention(q, pools.k, pools.v, spans, scales=scales, dense=dense, **impl)
+        found = head_attention(q, pools.k, pools.v, spans, scales=scales, dense=dense, **impl)
+        if dense is None:
+            right = head_attention(q, pools.k, pools.v, spans, scales=scales, impl=Impl.REFERENCE)
+            torch.testing.assert_close(found, right, atol=1e-4, rtol=1e-4)
         assert max(seen) == heads and sum(seen) == 2 * 5
         assert sdpa.decoded_bytes(1, 5, 60, 32, 4) == max(one, min(most, 5 * one))
 

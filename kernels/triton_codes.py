@@ -11,8 +11,6 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .eight_bits import BLOCK
-
 # how rows lie in memory, for kernels: as numbers, or as codes
 PLAIN, INT8, FP8 = 0, 1, 2
 FORMATS = {None: PLAIN, torch.int8: INT8, torch.float8_e4m3fn: FP8}
@@ -21,11 +19,6 @@ FORMATS = {None: PLAIN, torch.int8: INT8, torch.float8_e4m3fn: FP8}
 def as_bytes(x: Tensor) -> Tensor:
     """Return short floats as their bits, all else as it is."""
     return x.view(torch.uint8) if x.dtype == torch.float8_e4m3fn else x
-
-
-def width_of_block(width: int) -> int:
-    """Return the channels of a block in a tile of so many."""
-    return min(BLOCK, width)
 
 
 @triton.jit
@@ -77,10 +70,11 @@ def scales_of(sizes, FORMAT: tl.constexpr):
 
 
 @triton.jit
-def encoded(x, scale, FORMAT: tl.constexpr, BLOCK: tl.constexpr):
+def encoded(x, scale, FORMAT: tl.constexpr):
     """Return codes ``[TILE, WIDTH]`` of numbers whose scales ``[TILE, blocks]`` are known."""
     TILE: tl.constexpr = x.shape[0]
     WIDTH: tl.constexpr = x.shape[1]
+    BLOCK: tl.constexpr = WIDTH // scale.shape[1]
     each = tl.where(scale == 0.0, 1.0, scale)
     blocks = tl.reshape(x, [TILE, WIDTH // BLOCK, BLOCK])
     shared = tl.broadcast_to(each[:, :, None], [TILE, WIDTH // BLOCK, BLOCK])
@@ -94,8 +88,7 @@ def read_tile(
     row,
     length,
     like,
-    BLOCKS: tl.constexpr,
-    BLOCK: tl.constexpr,
+    D: tl.constexpr,
     FORMAT: tl.constexpr,
     TILE: tl.constexpr,
 ):
@@ -103,11 +96,13 @@ def read_tile(
 
     Args:
         rows: descriptor of ``[length, D]``; what is behind the last is zero.
-        scales: of the first row, ``BLOCKS`` per row.
+        scales: of the first row.
     """
     x = rows.load([row, 0])
     if FORMAT != 0:
         WIDTH: tl.constexpr = x.shape[1]
+        BLOCK: tl.constexpr = 32 if WIDTH > 32 else WIDTH
+        BLOCKS: tl.constexpr = (D + BLOCK - 1) // BLOCK
         place = row + tl.arange(0, TILE)
         block = tl.arange(0, WIDTH // BLOCK)
         # behind the last row there may lie anything, and zero times that is not zero
