@@ -90,7 +90,7 @@ def test_any_shape_with_any_tiles(
     order.shuffle(spans)
     config = kernel().Config(*tiles[:2], 4, 2, tiles[2])
     q = LAYOUTS[layout](q)
-    found = kernel().launch(q, k, v, span_table(spans, DEVICE), scale, config)
+    found = kernel().launch(q, Pools(k, v), span_table(spans, DEVICE), scale, config)
     assert_right(found, q, k, v, spans, scale)
 
 
