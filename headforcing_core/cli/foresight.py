@@ -12,7 +12,7 @@ from ..files import open_tensors
 from ..generation import VideoRequest
 from ..inspection import Forecast, ModelSizes, check_fits, free_in, table
 from ..models import Family, Published, published_sizes, read_published
-from .loading import dtype_of
+from .loading import dtype_of, weight_dtype_of
 from .showing import check_vae
 
 log = logging.getLogger("headforcing")
@@ -41,15 +41,16 @@ def foreseen(
         ValueError: if the file is no model that can be run, or the request does not fit it.
     """
     family = request.family
-    config, models = published_sizes(family), 2 if family.two_experts else 1
-    if from_file:
-        published = published_of(options, family)
-        config, models = published.config, 1 if published.second is None else 2
     dtype, chunk = dtype_of(options, device), family.frames_per_chunk
-    sizes = ModelSizes.plain(config, dtype, models)
+    kept, with_lora = weight_dtype_of(options), options.lora is not None
+    if from_file:
+        sizes = ModelSizes.of_file(published_of(options, family), dtype, kept, with_lora)
+    else:
+        models = 2 if family.two_experts else 1
+        sizes = ModelSizes.plain(published_sizes(family), dtype, models, kept)
     decoding = None
     if vae is not None:
-        check_vae(vae, config)
+        check_vae(vae, sizes.config)
 
         def decoding(rows: int, columns: int) -> int:
             return vae.room(rows, columns, dtype, chunk)

@@ -38,7 +38,9 @@ from .stored_weights import (
 )
 from .wan import WanModel, WanText
 from .wan_config import CLEAN_LATENT, WanConfig
+from .weight_dtype import WeightDtype
 from .weight_names import ROOT, memory_name, wan_names
+from .weight_room import WeightRoom
 
 __all__ = [
     "ADAPTER_WRAPPERS",
@@ -71,6 +73,8 @@ __all__ = [
     "WanConfig",
     "WanModel",
     "WanText",
+    "WeightDtype",
+    "WeightRoom",
     "check_finite",
     "check_scales",
     "check_shapes",
