@@ -6,6 +6,7 @@ from .experts import TwoExperts
 from .families import (
     FAMILIES,
     FAMILY_NAMES,
+    SIZES,
     UMT5_EPS,
     UMT5_FAR,
     WAN_1_3B,
@@ -52,6 +53,7 @@ __all__ = [
     "PREDICTS_KEY",
     "ROOT",
     "SCALED",
+    "SIZES",
     "UMT5_EPS",
     "UMT5_FAR",
     "WAN_1_3B",

@@ -36,7 +36,7 @@ class NarrowNames(NamedTuple):
 
 
 def narrow_names(published: Published, kept: WeightDtype) -> NarrowNames:
-    """Return the weights that will lie in fp8; of a file only what tells dtypes is read.
+    """Return the weights that will lie in fp8; nothing of a file is read.
 
     Raises:
         ValueError: if weights are to stay in fp8 and the file has no matrix in it.
@@ -64,14 +64,13 @@ def of_block(name: str, shape: tuple[int, ...]) -> bool:
 
 
 def _stored_narrow(published: Published) -> frozenset[str]:
-    found = set()
-    with published.source.kept_open():
-        for weight in published.weights:
-            if weight.module is not None and len(_shape(weight, published)) == 2:
-                with published.source.reading(weight.at) as stored:
-                    if stored.dtype in FP8:
-                        found.add(weight.name)
-    return frozenset(found)
+    return frozenset(
+        weight.name
+        for weight in published.weights
+        if weight.module is not None
+        and len(_shape(weight, published)) == 2
+        and published.source.dtypes.get(weight.at) in FP8
+    )
 
 
 def _shape(weight: StoredWeight, published: Published) -> tuple[int, ...]:

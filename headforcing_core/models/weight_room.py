@@ -96,8 +96,7 @@ def _scales(weight: StoredWeight, published: Published) -> int:
     shapes = published.source.shapes
     if weight.scale is not None:
         return prod(shapes[weight.scale])
-    with published.source.reading(weight.at) as stored:
-        return 0 if stored.dtype in FP8 else shapes[weight.at][0]
+    return 0 if published.source.dtypes.get(weight.at) in FP8 else shapes[weight.at][0]
 
 
 def _room(
