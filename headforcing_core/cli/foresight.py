@@ -11,8 +11,8 @@ from ..autoencoders import PublishedVae
 from ..files import open_tensors
 from ..generation import VideoRequest
 from ..inspection import Forecast, ModelSizes, check_fits, free_in, table
-from ..models import Family, Published, published_sizes, read_published
-from .loading import dtype_of
+from ..models import Family, Published, WanConfig, read_published
+from .loading import dtype_of, weight_dtype_of
 from .showing import check_vae
 
 log = logging.getLogger("headforcing")
@@ -22,7 +22,7 @@ def foreseen(
     options: argparse.Namespace,
     request: VideoRequest,
     device: torch.device,
-    from_file: bool = True,
+    config: WanConfig | None = None,
     prompts: int = 1,
     batch: int = 1,
     vae: PublishedVae | None = None,
@@ -31,7 +31,7 @@ def foreseen(
     """Return what is known of a run; of the model's file only the shapes are read.
 
     Args:
-        from_file: False: of the model that the family was published with, without a file.
+        config: of a model that is not here, in place of the file's.
         prompts: one after the other; the keys of all are kept from the beginning.
         batch: videos side by side.
         vae: what turns latents into pictures beside it.
@@ -41,15 +41,15 @@ def foreseen(
         ValueError: if the file is no model that can be run, or the request does not fit it.
     """
     family = request.family
-    config, models = published_sizes(family), 2 if family.two_experts else 1
-    if from_file:
-        published = published_of(options, family)
-        config, models = published.config, 1 if published.second is None else 2
     dtype, chunk = dtype_of(options, device), family.frames_per_chunk
-    sizes = ModelSizes.plain(config, dtype, models)
+    kept, with_lora = weight_dtype_of(options), options.lora is not None
+    if config is None:
+        sizes = ModelSizes.of_file(published_of(options, family), dtype, kept, with_lora)
+    else:
+        sizes = ModelSizes.plain(config, dtype, 1 + family.two_experts, kept)
     decoding = None
     if vae is not None:
-        check_vae(vae, config)
+        check_vae(vae, sizes.config)
 
         def decoding(rows: int, columns: int) -> int:
             return vae.room(rows, columns, dtype, chunk)

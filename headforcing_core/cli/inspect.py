@@ -16,6 +16,7 @@ from ..device import GIB
 from ..inspection import (
     STAND_IN,
     ChunkInspected,
+    ModelSizes,
     Reading,
     balances,
     budgets,
@@ -24,8 +25,10 @@ from ..inspection import (
 )
 from ..memory import ArenaPlan
 from ..methods import MOST_HEADS, NAMES, Method, read_head_map, settings_named, with_values
-from ..models import FAMILY_NAMES, Family, family_named, published_sizes
+from ..models import FAMILY_NAMES, Family, WeightDtype, family_named
 from ..video import ChunkClock, Rope
+from .plan import MOST_FREE
+from .size_option import add_size_option, config_of
 
 BYTES = torch.bfloat16.itemsize
 # a window as long as what it was trained on, and nothing of its own
@@ -53,6 +56,13 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"whose model, horizon and chunks (default {PLAIN_FAMILY}): {', '.join(FAMILY_NAMES)}",
     )
+    add_size_option(parser)
+    add(
+        "--weight-dtype",
+        choices=[kept.value for kept in WeightDtype if kept is not WeightDtype.STORED],
+        help="without METHOD: what weights are kept in (default bfloat16)",
+    )
+    add("--free", type=float, metavar="GIB", help="without METHOD: what fits in so much memory")
     add("--chunk", type=int, metavar="N", help="frames per chunk (default the family's)")
     add("--switch", type=int, action="append", metavar="N", help="a new prompt from this frame on")
     add("--map", metavar="FILE", help="a head map, to count heads of each type")
@@ -79,19 +89,23 @@ def run(options: argparse.Namespace) -> int:
     family = family_named(options.family)
     if options.chunk is None:
         options.chunk = family.frames_per_chunk
-    config = published_sizes(family)
+    config = config_of(options, family)
     grid = config.grid(*family.video.latent_size(options.width, options.height))
     rope = Rope(config.geometry.head_dim, grid)
     check_frames("--frames", options.frames, 1)
     check_within("--ranks", options.ranks, 1, MOST_HEADS)
     if options.method is None:
-        told = _table if options.ranks == 1 else _balances
-        sys.stdout.write(told(family, rope, options))
+        told, family = _balances, replace(family, frames_per_chunk=options.chunk)
+        if options.ranks == 1:
+            told = _table
+            check_within("--free", options.free or 0, 0, MOST_FREE, "GiB")
+        kept = WeightDtype(options.weight_dtype or WeightDtype.SAME)
+        sizes = ModelSizes.plain(config, torch.bfloat16, 1 + family.two_experts, kept)
+        sys.stdout.write(told(sizes, family, rope, options))
         return 0
     if options.offload:
         raise ValueError("--offload must come without METHOD, got both; headforcing plan tells it")
-    if options.ranks > 1:
-        raise ValueError("--ranks must come without METHOD, got both; headforcing plan takes both")
+    _check_alone(options)
     settings = with_values(settings_named(options.method), options.set or [])
     clock = ChunkClock.covering(options.frames, options.chunk)
     method = family.fitting(settings.build(options.chunk)).on_grid(grid.tokens_per_frame)
@@ -118,12 +132,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _table(family: Family, rope: Rope, options: argparse.Namespace) -> str:
+def _check_alone(options: argparse.Namespace) -> None:
+    """Refuse, beside a method, what is of all of them."""
+    for name in ("ranks", "free", "weight_dtype"):
+        if getattr(options, name) not in (None, 1):
+            raise ValueError(
+                f"--{name.replace('_', '-')} must come without METHOD, got both; headforcing plan "
+                "takes both"
+            )
+
+
+def _table(sizes: ModelSizes, family: Family, rope: Rope, options: argparse.Namespace) -> str:
     """Return what each method costs, as Markdown or JSON."""
-    family, config = replace(family, frames_per_chunk=options.chunk), published_sizes(family)
-    costs = budgets(config, family, rope, options.frames, torch.bfloat16, options.offload)
+    costs, free = budgets(sizes, family, rope, options.frames, options.offload), options.free
+    fits = [] if free is None else [cost.in_all <= free * GIB for cost in costs]
     if options.json:
-        return json.dumps([asdict(cost) for cost in costs], indent=1) + "\n"
+        marks = [{"fits": fit} for fit in fits] or [{}] * len(costs)
+        rows = [asdict(cost) | mark for cost, mark in zip(costs, marks, strict=True)]
+        return json.dumps(rows, indent=1) + "\n"
     window = next(cost for cost in costs if cost.method == "rolling").attended
     lines = [
         "| method | head-frames attended | of the window | caches, GiB | in all, GiB |"
@@ -136,13 +162,19 @@ def _table(family: Family, rope: Rope, options: argparse.Namespace) -> str:
         + (f" {cost.host_bytes / GIB:.2f} | {cost.crossed / GIB:.2f} |" * options.offload)
         for cost in costs
     ]
+    if fits:
+        marks = [
+            f" fits in {free:g} GiB |",
+            "---|",
+            *(f" {'yes' if fit else 'no'} |" for fit in fits),
+        ]
+        lines = [line + mark for line, mark in zip(lines, marks, strict=True)]
     return "\n".join(lines) + "\n"
 
 
-def _balances(family: Family, rope: Rope, options: argparse.Namespace) -> str:
+def _balances(sizes: ModelSizes, family: Family, rope: Rope, options: argparse.Namespace) -> str:
     """Return how even each method is on several ranks, as Markdown or JSON."""
-    family, config = replace(family, frames_per_chunk=options.chunk), published_sizes(family)
-    rows = list(balances(config, family, rope, options.frames, options.ranks, torch.bfloat16))
+    rows = list(balances(sizes, family, rope, options.frames, options.ranks))
     if options.json:
         return json.dumps([asdict(row) for row in rows], indent=1) + "\n"
     lines = [

@@ -20,12 +20,14 @@ from ..device import choose_device
 from ..errors import sentence
 from ..files import json_of, read_text, shown
 from ..generation import VideoRequest
+from ..models import WeightDtype
 from . import generate
 from .foresight import foreseen
 from .inputs import INPUTS
 from .job_checks import check_said
 from .job_inputs import Input, digest_of, latents_of, stamp_of
 from .job_options import NOT_OF_A_JOB, arguments_of, choices, known_options, parser_of_jobs
+from .loading import weight_dtype_of
 from .showing import vae_of
 from .words import words_said
 
@@ -239,6 +241,9 @@ def _key(
         **{name: getattr(options, name) for name in DECIDE},
         **{name: file and file.digest for name, file in files.items() if name not in READ_OUT},
     }
+    kept = weight_dtype_of(options)
+    if kept is not WeightDtype.SAME:  # else names are those of earlier versions
+        told["weight_dtype"] = kept.value
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:KEY]
 
 

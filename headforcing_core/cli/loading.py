@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..device import usual_dtype
-from ..models import Family, Lora, WanModel, load_checkpoint
+from ..models import Family, Lora, WanModel, WeightDtype, load_checkpoint
 
 log = logging.getLogger("headforcing")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -27,6 +27,12 @@ def add_loading_options(parser: argparse.ArgumentParser) -> None:
     add("--lora-strength", metavar="N", type=float, help="how much of it (default 1)")
     add("--heads", metavar="N", type=int, help="attention heads, if not of 128 channels each")
     add("--dtype", choices=DTYPES, help="default: bfloat16 on a GPU, float32 on a CPU")
+    add(
+        "--weight-dtype",
+        choices=[kept.value for kept in WeightDtype],
+        help="what weights are kept in: same, as --dtype (default); stored, matrices that the file "
+        "has in fp8 stay so, with the same results; fp8, others are rounded to it, too",
+    )
     add(
         "--device",
         metavar="NAME",
@@ -45,6 +51,11 @@ def dtype_of(options: argparse.Namespace, device: torch.device) -> torch.dtype:
     return DTYPES[options.dtype] if options.dtype else usual_dtype(device)
 
 
+def weight_dtype_of(options: argparse.Namespace) -> WeightDtype:
+    """Return what weights will be kept in."""
+    return WeightDtype(options.weight_dtype or WeightDtype.SAME)
+
+
 def load_model(
     options: argparse.Namespace,
     family: Family,
@@ -59,7 +70,8 @@ def load_model(
     if kept is None:
         return _loaded(options, family, device)
     paths = (options.model, options.lora)
-    as_said = (options.heads, options.lora_strength, dtype_of(options, device), device)
+    dtypes = (dtype_of(options, device), weight_dtype_of(options))
+    as_said = (options.heads, options.lora_strength, *dtypes, device)
     key = (family.name, *as_said, *map(_as_it_is, paths))
     if key not in kept:
         kept.clear()  # before the next, so that there is room for it
@@ -95,5 +107,6 @@ def _loaded(options: argparse.Namespace, family: Family, device: torch.device) -
         lora=lora,
         dtype=dtype_of(options, device),
         device=device,
+        weight_dtype=weight_dtype_of(options),
     )
     return loaded.model

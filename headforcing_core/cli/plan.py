@@ -28,6 +28,7 @@ from .foresight import foreseen
 from .loading import add_loading_options
 from .request_options import add_method_options, request_of
 from .showing import vae_of
+from .size_option import add_size_option, config_of
 
 # without a file, and where none is chosen
 FAMILY = "self_forcing"
@@ -46,6 +47,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--model", metavar="FILE", help="as generate takes it (default: the family's sizes)")
+    add_size_option(parser)
     add("--vae", metavar="FILE", help="what decodes beside it, as generate --video does")
     add("--seconds", metavar="N", type=float, default=60.0, help="length (default 60)")
     add("--width", metavar="N", type=int, default=832, help="pixels (default 832)")
@@ -72,9 +74,12 @@ def run(options: argparse.Namespace) -> int:
     from_file = options.model is not None
     if not from_file:
         options.model = options.family = options.family or FAMILY
+    elif options.size is not None:
+        raise ValueError("--size must come without --model, got both; the file tells its size")
     vae = None if options.vae is None else vae_of(options)
     request, ranks = request_of(options), options.ranks
-    forecast = foreseen(options, request, device, from_file, vae=vae, ranks=ranks)
+    config = None if from_file else config_of(options, request.family)
+    forecast = foreseen(options, request, device, config, vae=vae, ranks=ranks)
     free = free_in(forecast) if options.free is None else _free(options.free, forecast)
     shares = None
     if options.ranks > 1:

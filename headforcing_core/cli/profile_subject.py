@@ -32,7 +32,7 @@ def subject_of(options: argparse.Namespace, settings: ProfileSettings) -> Subjec
 
 
 def _demo(options: argparse.Namespace, settings: ProfileSettings) -> Subject:
-    for name in ("family", "text_embedding", "lora", "heads"):
+    for name in ("family", "text_embedding", "lora", "heads", "weight_dtype"):
         if getattr(options, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} must come with a checkpoint, got demo")
     model = DemoModel.load(SHIPPED, choose_device(options.device))

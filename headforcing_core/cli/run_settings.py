@@ -7,9 +7,10 @@ import logging
 from collections.abc import Mapping
 
 from ..generation import VideoRequest
-from ..models import WanModel, fingerprint
+from ..models import WanModel, WeightDtype, fingerprint
 from .earlier import Earlier
 from .inputs import names_of_inputs
+from .loading import weight_dtype_of
 from .start import settings_of
 
 log = logging.getLogger("headforcing")
@@ -25,6 +26,7 @@ def settings_of_run(
     before = None
     if options.start is not None:
         before = settings_of(options.start) if earlier is None else earlier.settings
+    kept = weight_dtype_of(options)
     return {
         **request.settings,
         # a method's name tells none of its settings
@@ -36,6 +38,8 @@ def settings_of_run(
         "text_tokens": options.text_tokens,
         "heads": model.config.heads,
         "dtype": str(model.dtype).removeprefix("torch."),
+        # left out where it changes nothing: what earlier versions left is gone on with
+        **({} if kept is WeightDtype.SAME else {"weight_dtype": kept.value}),
         "device": str(model.device),
     }
 

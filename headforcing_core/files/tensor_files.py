@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -34,15 +35,29 @@ LARGEST_INDEX, MOST_SHARDS = 1 << 24, 1000
 WRAPPERS = ("generator_ema", "generator", "model", "state_dict", "module", "ema")
 # one in another
 MOST_WRAPPERS = 8
+# what headers call dtypes that weights have
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
 # what reading a tensor raises if its file is damaged, or was changed since it was opened
 UNREADABLE = (SafetensorError, OSError, RuntimeError, OverflowError, TypeError, AttributeError)
 
 
 class TensorSource(Protocol):
-    """Named tensors whose shapes are known before their data is read."""
+    """Named tensors whose shapes and dtypes are known before their data is read."""
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
+
+    @property
+    def dtypes(self) -> Mapping[str, torch.dtype]:
+        """Of those in floating point, by name."""
+        ...
 
     @property
     def metadata(self) -> Mapping[str, str]: ...
@@ -63,6 +78,7 @@ class TensorDict:
         self._tensors = tensors
         self.metadata = dict(metadata or {})
         self.shapes = {name: tuple(x.shape) for name, x in tensors.items()}
+        self.dtypes = {name: x.dtype for name, x in tensors.items() if x.is_floating_point()}
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Tensor]:
@@ -78,6 +94,7 @@ class SafetensorsFiles:
     def __init__(self, paths: Sequence[Path]):
         self.metadata: dict[str, str] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self.dtypes: dict[str, torch.dtype] = {}
         self._path: dict[str, Path] = {}
         self._kept: dict[Path, Any] = {}
         for path in paths:
@@ -87,7 +104,10 @@ class SafetensorsFiles:
                 for name in file.keys():
                     if name in self.shapes:
                         raise ValueError(f"shards must hold each tensor once, got {name} again")
-                    self.shapes[name] = tuple(file.get_slice(name).get_shape())
+                    part = file.get_slice(name)
+                    self.shapes[name] = tuple(part.get_shape())
+                    if part.get_dtype() in DTYPES:
+                        self.dtypes[name] = DTYPES[part.get_dtype()]
                     check_shape(path, name, self.shapes[name])
                     self._path[name] = path
             check_count(path, len(self.shapes))

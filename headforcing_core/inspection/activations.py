@@ -39,6 +39,7 @@ class Activations:
         frames: of the largest chunk of the video.
         latent: bytes of that chunk's latents, float32, of all videos.
         remembered: chunks whose latents are kept to be computed again under a new prompt.
+        widened: bytes of the largest matrix that is made wide when it is used.
     """
 
     config: WanConfig
@@ -46,6 +47,7 @@ class Activations:
     frames: int
     latent: int
     remembered: int = 0
+    widened: int = 0
 
     @property
     def bytes(self) -> int:
@@ -60,6 +62,8 @@ class Activations:
             rotated + stage + (self._token if self._per_frame else 0),
             self._read + self._apart + self._decoded,
             self._feed_forward,
+            # x y q k, and the matrix that makes v
+            5 * self._token + self.widened,
         )
         # of the heads of all ranks: each of them compares frames
         every = [Moments(self.plan, group, self.frames) for group in self.plan.groups]
@@ -123,7 +127,9 @@ class Activations:
 
     @property
     def _feed_forward(self) -> int:
-        return 4 * self._token + 2 * self._rows * self.config.ffn_dim * self.plan.dtype.itemsize
+        hidden = self._rows * self.config.ffn_dim * self.plan.dtype.itemsize
+        # hidden twice, or one beside the matrix that makes it
+        return 4 * self._token + hidden + max(hidden, self.widened)
 
     @property
     def _per_frame(self) -> bool:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import torch
-
 from ..bounds import MOST_FRAMES
 from ..generation import VideoRequest
 from ..memory import ArenaPlan
@@ -54,30 +52,25 @@ class Budget:
 
 
 def budgets(
-    config: WanConfig,
-    family: Family,
-    rope: Rope,
-    frames: int,
-    dtype: torch.dtype,
-    offload: bool = False,
+    sizes: ModelSizes, family: Family, rope: Rope, frames: int, offload: bool = False
 ) -> list[Budget]:
     """Return the cost of every method that ships and makes sense with a family's models.
 
     Args:
-        family: how the model is run.
+        sizes: of the model; caches are in the dtype that it computes in.
+        family: how it is run.
         rope: on the grid of the video.
         frames: of the video, for the method that keeps everything.
-        dtype: of weights and caches.
         offload: memory that is read once per chunk lies with the host.
     """
-    sizes, rows = ModelSizes.plain(config, dtype), []
+    config, rows = sizes.config, []
     for name, request in requests_of(config, family, rope, frames):
         method, every = request.method, request.frames
         plans = {t: ArenaPlan(r, family.frames_per_chunk, rope) for t, r in method.rules.items()}
         counts = heads_of(method, config.geometry)
         settled = min(every, SETTLED * family.frames_per_chunk)
         clock = ChunkClock.covering(settled, family.frames_per_chunk)
-        *_, late = inspect(method, clock, family.horizon, plans, dtype.itemsize)
+        *_, late = inspect(method, clock, family.horizon, plans, sizes.dtype.itemsize)
         request = replace(request, method=method.offloading(offload))
         forecast = Forecast(request, sizes, WAN_TEXT_TOKENS, DEVICE)
         rows.append(

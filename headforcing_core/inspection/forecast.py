@@ -12,7 +12,7 @@ import torch
 from ..device import GIB, MIB
 from ..generation import VideoRequest
 from ..memory import CachePlan
-from ..models import WanConfig, weight_shapes
+from ..models import Published, WanConfig, WeightDtype, WeightRoom
 from ..video import ChunkClock
 from .activations import Activations
 from .crossings import Crossed, crossings
@@ -41,6 +41,8 @@ class ModelSizes:
         resident_bytes: of those, what must be there at once, where a host streams the rest; None:
             all of them.
         models: that hear every prompt.
+        widened_bytes: of the largest matrix that lies in fewer bits and is made wide when it is
+            used.
     """
 
     config: WanConfig
@@ -48,16 +50,45 @@ class ModelSizes:
     weights_bytes: int
     resident_bytes: int | None = None
     models: int = 1
+    widened_bytes: int = 0
 
     @classmethod
-    def plain(cls, config: WanConfig, dtype: torch.dtype, models: int = 1) -> ModelSizes:
-        """Return the sizes of a model whose weights all lie in the dtype it computes in.
+    def plain(
+        cls,
+        config: WanConfig,
+        dtype: torch.dtype,
+        models: int = 1,
+        kept: WeightDtype = WeightDtype.SAME,
+    ) -> ModelSizes:
+        """Return the sizes of a model that is known by its size alone.
 
         Args:
             models: two where clean calls have one of their own.
+            kept: what its weights lie in.
+
+        Raises:
+            ValueError: see ``WeightRoom.of_size``.
         """
-        numbers = sum(map(prod, weight_shapes(config).values()))
-        return cls(config, dtype, models * numbers * dtype.itemsize, models=models)
+        room = WeightRoom.of_size(config, dtype, kept, models)
+        return cls(config, dtype, room.bytes, models=models, widened_bytes=room.widened)
+
+    @classmethod
+    def of_file(
+        cls, published: Published, dtype: torch.dtype, kept: WeightDtype, with_lora: bool = False
+    ) -> ModelSizes:
+        """Return the sizes of what a file holds.
+
+        Args:
+            kept: what its weights will lie in.
+            with_lora: see ``WeightRoom.in_file``.
+
+        Raises:
+            ValueError: see ``WeightRoom.in_file``.
+        """
+        room = WeightRoom.in_file(published, dtype, kept, with_lora)
+        models = 1 if published.second is None else 2
+        wide = room.widened
+        return cls(published.config, dtype, room.bytes, models=models, widened_bytes=wide)
 
 
 @dataclass(frozen=True)
@@ -200,7 +231,9 @@ class Forecast:
         if self.plan.ahead is not None:
             remembered += 3  # what is known of a window, and what is handed out of it
         latent = self._latents(frames)
-        return Activations(self.sizes.config, self.plan, frames, latent, remembered).bytes
+        sizes = self.sizes
+        wide = sizes.widened_bytes
+        return Activations(sizes.config, self.plan, frames, latent, remembered, wide).bytes
 
     @cached_property
     def rows(self) -> tuple[Row, ...]:

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-import torch
-
 from ..device import GIB
 from ..memory import CachePlan, group_heads
 from ..methods import HeadMap
@@ -188,7 +186,7 @@ class Balance:
 
 
 def balances(
-    config: WanConfig, family: Family, rope: Rope, frames: int, ranks: int, dtype: torch.dtype
+    sizes: ModelSizes, family: Family, rope: Rope, frames: int, ranks: int
 ) -> Iterator[Balance]:
     """Yield how even every method that makes sense with a family's models is.
 
@@ -196,10 +194,10 @@ def balances(
     heads of each type as ``heads_of`` says: they are dealt before.
 
     Args:
-        config, family, rope, frames: see ``budgets``.
+        sizes, family, rope, frames: see ``budgets``.
         ranks: how many.
     """
-    sizes = ModelSizes.plain(config, dtype)
+    config = sizes.config
     for name, request in requests_of(config, family, rope, frames):
         whole = request.plan(sizes)
         plan = whole.dealt(ranks)

@@ -6,6 +6,7 @@ from .experts import TwoExperts
 from .families import (
     FAMILIES,
     FAMILY_NAMES,
+    SIZES,
     UMT5_EPS,
     UMT5_FAR,
     WAN_1_3B,
@@ -38,7 +39,9 @@ from .stored_weights import (
 )
 from .wan import WanModel, WanText
 from .wan_config import CLEAN_LATENT, WanConfig
+from .weight_dtype import WeightDtype
 from .weight_names import ROOT, memory_name, wan_names
+from .weight_room import WeightRoom
 
 __all__ = [
     "ADAPTER_WRAPPERS",
@@ -50,6 +53,7 @@ __all__ = [
     "PREDICTS_KEY",
     "ROOT",
     "SCALED",
+    "SIZES",
     "UMT5_EPS",
     "UMT5_FAR",
     "WAN_1_3B",
@@ -71,6 +75,8 @@ __all__ = [
     "WanConfig",
     "WanModel",
     "WanText",
+    "WeightDtype",
+    "WeightRoom",
     "check_finite",
     "check_scales",
     "check_shapes",

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from ..files import TensorSource, open_tensors
 from .experts import TwoExperts
 from .families import WAN_EPS, unlike_published
 from .family import Family
-from .lora import Lora
+from .lora import Lora, Merger
+from .narrow import Narrow, check_narrow, narrow_layers, rounded
 from .published import Published, read_published, weight_shapes
-from .quantised import is_fp8
+from .quantised import FP8, is_fp8
 from .recognition import choose_family
-from .stored_weights import check_finite, read_weight
+from .stored_weights import StoredWeight, check_finite, read_stored, read_weight
 from .wan import WanModel
+from .weight_dtype import WeightDtype, narrow_names
 from .weight_names import memory_name
 
 log = logging.getLogger("headforcing")
@@ -39,6 +43,7 @@ def load_checkpoint(
     lora: Lora | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
+    weight_dtype: WeightDtype = WeightDtype.SAME,
 ) -> LoadedModel:
     """Load a model file and say how it is run.
 
@@ -47,6 +52,9 @@ def load_checkpoint(
         family: name of its family; None when the file's name tells.
         heads: see ``read_published``; a file's own metadata may tell.
         lora: merged into the weights; of two models, into those of the denoiser.
+        dtype: it computes in.
+        weight_dtype: what its weights are kept in; those in fp8 that the adapter changes are
+            rounded to it anew.
 
     Raises:
         ValueError: if the file, the model or the family is not one that can be run, and why.
@@ -58,7 +66,7 @@ def load_checkpoint(
     unlike = unlike_published(chosen, published.config)
     if unlike:
         log.warning("%s", unlike)
-    return LoadedModel(_built(published, lora, dtype, device), chosen)
+    return LoadedModel(_built(published, lora, dtype, device, weight_dtype), chosen)
 
 
 def build_wan(
@@ -70,6 +78,7 @@ def build_wan(
     lora: Lora | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
+    weight_dtype: WeightDtype = WeightDtype.SAME,
 ) -> WanModel | TwoExperts:
     """Build the model whose weights ``source`` holds, or both if it holds two.
 
@@ -78,47 +87,88 @@ def build_wan(
     Args:
         source, heads, eps, predicts: see ``read_published``.
         lora: merged in float32, before weights are cast; of two models, into the denoiser.
+        dtype, weight_dtype: see ``load_checkpoint``.
 
     Raises:
         ValueError: if the tensors are not those of a Wan 2.1 text-to-video model, with the reason.
     """
     published = read_published(source, heads, eps, predicts, two_experts=True)
-    return _built(published, lora, dtype, device)
+    return _built(published, lora, dtype, device, weight_dtype)
 
 
 def _built(
-    published: Published, lora: Lora | None, dtype: torch.dtype, device: torch.device | str
-) -> WanModel | TwoExperts:
-    first = _model(published, lora, dtype, device)
-    if published.second is None:
-        return first
-    if lora is not None:
-        log.debug("the LoRA changes the denoiser; the model that remembers is left as it is")
-    return TwoExperts(first, _model(published.second, None, dtype, device, memory_name))
-
-
-def _model(
     published: Published,
     lora: Lora | None,
     dtype: torch.dtype,
     device: torch.device | str,
-    called: Callable[[str], str] = str,
-) -> WanModel:
-    """Build one model; ``called`` says what its file calls a weight, where one must be named."""
-    _check_quantised(published)
-    with torch.device("meta"):
-        model = WanModel(published.config)
-    merger = lora.on(weight_shapes(published.config)) if lora else None
-    weights = {}
-    for weight in published.weights:
-        value = read_weight(weight, published.source)
+    kept: WeightDtype,
+) -> WanModel | TwoExperts:
+    narrow = narrow_names(published, kept)
+    how = _Making(dtype, device, narrow.first, lora)
+    first = how.model(published)
+    if published.second is None:
+        return first
+    if lora is not None:
+        log.debug("the LoRA changes the denoiser; the model that remembers is left as it is")
+    how = _Making(dtype, device, narrow.second, called=memory_name)
+    return TwoExperts(first, how.model(published.second))
+
+
+@dataclass(frozen=True)
+class _Making:
+    """How a model is made of what a file holds.
+
+    Args:
+        dtype, device: of its weights.
+        narrow: names of those that are kept in fp8 instead.
+        lora: merged into them.
+        called: says what its file calls a weight, where one must be named.
+    """
+
+    dtype: torch.dtype
+    device: torch.device | str
+    narrow: Collection[str]
+    lora: Lora | None = None
+    called: Callable[[str], str] = str
+
+    def model(self, published: Published) -> WanModel:
+        """Build the model, a weight at a time."""
+        _check_quantised(published)
+        if self.narrow:
+            check_narrow(self.device)
+        with torch.device("meta"):
+            model = WanModel(published.config)
+        merger = self.lora.on(weight_shapes(published.config)) if self.lora else None
+        weights: dict[str, Tensor] = {}
+        extremes: dict[str, Tensor] = {}
+        matrices: dict[str, Narrow] = {}
+        for weight in published.weights:
+            name, called = weight.name, self.called(weight.name)
+            if name in self.narrow:
+                matrix = matrices[name] = self._narrow(weight, published.source, merger)
+                weights |= matrix.state(name)
+                extremes[called] = torch.stack(matrix.widened(self.dtype).aminmax())
+            else:
+                weights[name] = extremes[called] = self._wide(weight, published.source, merger)
+        check_finite(extremes)
+        narrow_layers(model, matrices)
+        model.load_state_dict(weights, assign=True)
+        return model.eval().requires_grad_(False)
+
+    def _wide(self, weight: StoredWeight, source: TensorSource, merger: Merger | None) -> Tensor:
+        value = read_weight(weight, source)
         if merger is not None:
             value = merger.merged(weight.name, value)
-        weights[weight.name] = value.to(device, dtype, copy=True)
-        del value  # or the file stays mapped behind it
-    check_finite({called(name): weight for name, weight in weights.items()})
-    model.load_state_dict(weights, assign=True)
-    return model.eval().requires_grad_(False)
+        # a copy, or the file stays mapped behind it
+        return value.to(self.device, self.dtype, copy=True)
+
+    def _narrow(self, weight: StoredWeight, source: TensorSource, merger: Merger | None) -> Narrow:
+        """Return a matrix in fp8: as it is stored, or rounded."""
+        if merger is not None and merger.changes(weight.name):
+            return rounded(merger.merged(weight.name, read_weight(weight, source))).to(self.device)
+        stored, scale = read_stored(weight, source)
+        matrix = Narrow(stored, scale) if stored.dtype in FP8 else rounded(stored)
+        return matrix.to(self.device)
 
 
 def _check_quantised(published: Published) -> None:

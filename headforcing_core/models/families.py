@@ -46,6 +46,8 @@ WAN_5B_MODEL = replace(
     heads=24,
 )
 WAN_14B_MODEL = replace(WAN_1_3B_MODEL, dim=40 * WAN_HEAD_DIM, ffn_dim=13824, heads=40, layers=40)
+# as people call them, by the numbers they have
+SIZES = {"1.3b": WAN_1_3B_MODEL, "5b": WAN_5B_MODEL, "14b": WAN_14B_MODEL}
 
 FOUR_STEPS = (1000, 750, 500, 250)
 # of what was built on a model, names tell
@@ -239,7 +241,7 @@ def published_sizes(family: Family) -> WanConfig:
 def unlike_published(family: Family, config: WanConfig) -> str | None:
     """Return a warning if weights are of a published size, but not of that of the family."""
     own = published_sizes(family)
-    sizes = [(x.layers, x.dim) for x in (WAN_1_3B_MODEL, WAN_5B_MODEL, WAN_14B_MODEL)]
+    sizes = [(x.layers, x.dim) for x in SIZES.values()]
     got = config.layers, config.dim
     if got not in sizes or got == (own.layers, own.dim):
         return None

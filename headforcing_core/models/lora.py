@@ -41,6 +41,10 @@ class Adapter:
         check_adapter(self.names, source.shapes, shapes)
         self._at = by_module(self.names)
 
+    def parts(self, module: str) -> frozenset[str]:
+        """Return what there is for a module."""
+        return frozenset(self._at.get(module, ()))
+
     def read(self, module: str) -> dict[str, Tensor]:
         """Return the parts of a module as stored; none if it has none.
 
@@ -95,6 +99,12 @@ class Merger:
 
     def __init__(self, adapter: Adapter, strength: float):
         self._adapter, self._strength = adapter, strength
+
+    def changes(self, name: str) -> bool:
+        """Whether the adapter has a change of a weight or bias."""
+        module, _, kind = name.rpartition(".")
+        parts = self._adapter.parts(module)
+        return "diff_b" in parts if kind == "bias" else bool(parts - {"diff_b", "alpha"})
 
     def merged(self, name: str, value: Tensor) -> Tensor:
         """Return a weight or bias with the adapter's change of it, which is made in float32.

@@ -124,6 +124,21 @@ def read_weight(weight: StoredWeight, source: TensorSource) -> Tensor:
     """Return a weight as trained, without per-tensor or per-row fp8 scaling; it may be mapped.
 
     Raises:
+        ValueError: see ``read_stored``.
+    """
+    stored, scale = read_stored(weight, source)
+    if scale is None:
+        return stored
+    return stored.float() * scale.reshape(-1, *[1] * (stored.ndim - 1))
+
+
+def read_stored(weight: StoredWeight, source: TensorSource) -> tuple[Tensor, Tensor | None]:
+    """Return a weight as it is stored, which may be mapped, and its scales.
+
+    Returns:
+        Of a weight that is scaled: fp8, and ``[1]`` or ``[rows]`` float32.
+
+    Raises:
         ValueError: if it is quantised in another way.
     """
     with source.reading(weight.at) as stored:
@@ -138,7 +153,7 @@ def read_weight(weight: StoredWeight, source: TensorSource) -> Tensor:
                     f"fp8 weights of a scaled file must have scales, got none for {weight.name}; "
                     "the file is incomplete"
                 )
-            return stored
+            return stored, None
         with source.reading(weight.scale) as scale:
             one_per_row = tuple(scale.shape[1:]) in ((), (1,)) and scale.numel() == stored.shape[0]
             fits = scale.is_floating_point() and (scale.numel() == 1 or one_per_row)
@@ -148,7 +163,7 @@ def read_weight(weight: StoredWeight, source: TensorSource) -> Tensor:
                     f"{stored.dtype} with {scale.dtype} {tuple(scale.shape)} for {weight.name}; "
                     "use the bf16 or fp16 version"
                 )
-            return stored.float() * scale.float().reshape(-1, *[1] * (stored.ndim - 1))
+            return stored, scale.float().flatten()
 
 
 def check_finite(weights: Mapping[str, Tensor]) -> None:
