@@ -30,10 +30,8 @@ REFUSED = {
     **{(m, "krea_14b"): ANEW for m in ("pyramid", "forcing_kv", "dummy", "deep", "memrope")},
     **{(m, "krea_14b"): ANEW for m in ("rolling_sink", "reward_forcing")},
     **{(m, "krea_14b"): ANEW for m in NAMES if m.startswith("head_forcing")},
-    **{
-        (m, "sgf_chunkwise"): SHORT
-        for m in ("head_forcing", "head_forcing:paper_min", "head_forcing:int8")
-    },
+    **{(m, "sgf_chunkwise"): SHORT for m in ("head_forcing", "head_forcing:paper_min")},
+    **{(f"head_forcing:{m}", "sgf_chunkwise"): SHORT for m in ("int8", "recall_int8")},
     **{(m, "sgf_chunkwise"): SHORT for m in ("head_forcing:anchor3", "head_forcing:recall")},
     **{(m, "sgf_chunkwise"): SHORT for m in ("deep", "sink_window")},
     **{("rolling_forcing", f): OTHERS for f in FAMILY_NAMES if f != "rolling_forcing"},

@@ -167,6 +167,17 @@ COMPACT = HeadForcing(
 )
 
 
+# for maps of a profile with returns: episodes for heads that recall alone, told apart by what those
+# heads compare themselves
+RECALLING = HeadForcing(
+    memory_sink=1,
+    memory_recent=4,
+    episodes=Episodes(count=0, descriptor=Descriptor.KEYS),
+    on_switch=SwitchRule.KEEP,
+    recall_recent=0,
+)
+
+
 def _in_int8(settings: HeadForcing) -> HeadForcing:
     """Return the same with keys and values of all heads in eight bits."""
     kept = KVDtype.INT8
@@ -184,16 +195,9 @@ PRESETS = {
     "paper_min": HeadForcing(local_recent=0),
     "anchor3": HeadForcing(anchor_sink=3),
     "compact": COMPACT,
-    # for maps of a profile with returns: episodes for heads that recall alone, told apart by what
-    # those heads compare themselves
-    "recall": HeadForcing(
-        memory_sink=1,
-        memory_recent=4,
-        episodes=Episodes(count=0, descriptor=Descriptor.KEYS),
-        on_switch=SwitchRule.KEEP,
-        recall_recent=0,
-    ),
+    "recall": RECALLING,
     # half the memory
     "int8": _in_int8(HeadForcing()),
     "compact_int8": _in_int8(COMPACT),
+    "recall_int8": _in_int8(RECALLING),
 }
