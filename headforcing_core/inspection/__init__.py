@@ -4,7 +4,8 @@ from .budgets import Budget, budgets, map_of
 from .costs import Cost, cost_of
 from .crossings import Crossed, crossings
 from .fitting import Free, check_fits, free_in
-from .forecast import SETTLED, Forecast, ModelSizes, Row, table
+from .forecast import SETTLED, Forecast, Row, table
+from .model_sizes import ModelSizes
 from .portraits import Piece, Portrait, portrait
 from .readings import STAND_IN, ChunkInspected, Reading, inspect
 from .shares import CARDS, CREWS, Balance, Cards, Shares, balances, told_shares

@@ -21,7 +21,8 @@ from ..methods import (
 )
 from ..models import WAN_TEXT_TOKENS, Family, WanConfig
 from ..video import ChunkClock, ModelGeometry, Rope
-from .forecast import SETTLED, Forecast, ModelSizes
+from .forecast import SETTLED, Forecast
+from .model_sizes import ModelSizes
 from .readings import ChunkInspected, inspect
 
 # head types of Head Forcing as its shares give them, where no map is published: anchors a quarter

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from ..generation import VideoRequest
-from .forecast import Forecast, ModelSizes
+from .forecast import Forecast
+from .model_sizes import ModelSizes
 
 # of caches alone: the text does not count
 TEXT_TOKENS = 1

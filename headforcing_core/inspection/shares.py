@@ -14,7 +14,7 @@ from ..models import Family, WanConfig
 from ..ranks import CallTraffic, by_count, imbalance
 from ..video import Rope
 from .budgets import heads_of, requests_of
-from .forecast import ModelSizes
+from .model_sizes import ModelSizes
 
 MIB = 2**20
 # multiplications with an addition count twice
