@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..methods import ALL_HEADS, NAMES, HeadMap, KVDtype, settings_named
+from ..methods import ALL_HEADS, NAMES, HeadMap, KVDtype, Method, settings_named
 from .forecast import Forecast
 
 # sizes that are tried between the one that was asked for and the smallest
@@ -44,7 +44,8 @@ class Search:
     def offers(self) -> list[Offer]:
         """Return what fits with one thing changed, or with several if none alone is enough."""
         plain = Offer("", self._asked)
-        ways = [self._in_int8(), self._other_method(), self._smaller(plain), self._shorter(plain)]
+        ways = [self._in_int8(), self._away(plain), self._other_method()]
+        ways += [self._smaller(plain), self._shorter(plain)]
         if self._asked.images:
             latents = Offer("without all pictures at once", replace(self._asked, images=False))
             ways.append(latents if self._fits(latents.forecast) else None)
@@ -57,14 +58,13 @@ class Search:
 
     def _together(self) -> list[Offer]:
         lean = min(self._ways(), key=lambda offer: offer.forecast.plan.bytes)
-        ways = [self._smaller(lean), self._shorter(lean)]
+        ways = [self._away(self._all_in_int8()), self._smaller(lean), self._shorter(lean)]
         found = [way for way in ways if way is not None] or [self._shorter(self._smallest(lean))]
         return [way for way in found if way is not None]
 
     def _in_int8(self) -> Offer | None:
         """Return the run with keys and values in eight bits, of as few types of heads as fit."""
-        request, caches = self._asked.request, self._asked.caches
-        method = request.method or request.family.method
+        method, caches = self._method, self._asked.caches
         rules = {t: r for t, r in method.rules.items() if r.kv_dtype is KVDtype.MODEL}
         types = sorted((t for t in rules if caches.get(t)), key=caches.__getitem__, reverse=True)
         one = ALL_HEADS in rules or method.online is not None  # of all heads or of none
@@ -72,10 +72,31 @@ class Search:
             # a type that no head has costs nothing
             chosen = [*types[:count], *(rules if one or count == len(types) else ())]
             kept = method.kept_in(dict.fromkeys(chosen, KVDtype.INT8))
-            found = replace(self._asked, request=replace(request, method=kept))
+            found = self._with(self._asked, kept)
             if types and self._fits(found):
                 return Offer(f"with {_heads(types[:count], one)} in int8", found)
         return None
+
+    def _all_in_int8(self) -> Offer:
+        method = self._method.kept_in(dict.fromkeys(self._method.rules, KVDtype.INT8))
+        return Offer("with keys and values in int8", self._with(self._asked, method))
+
+    def _away(self, offer: Offer) -> Offer | None:
+        """Return the same with what is read once per chunk lying with the host, if that fits."""
+        method = offer.forecast.request.method or self._method
+        found = self._with(offer.forecast, method.offloading())
+        how = f"{offer.how} and offload" if offer.how else "with offload"
+        return Offer(how, found) if self._fits(found) else None
+
+    @property
+    def _method(self) -> Method:
+        """How the past would be kept."""
+        request = self._asked.request
+        return request.method or request.family.method
+
+    @staticmethod
+    def _with(forecast: Forecast, method: Method) -> Forecast:
+        return replace(forecast, request=replace(forecast.request, method=method))
 
     def _other_method(self) -> Offer | None:
         """Return the method that remembers most of those that fit."""

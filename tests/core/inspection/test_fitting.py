@@ -113,6 +113,28 @@ def test_eight_bits_are_offered_for_as_few_heads_as_fit(name):
     assert "in int8 (" not in refusal(asked, before - 1)
 
 
+def test_what_is_read_once_per_chunk_is_offered_to_the_host():
+    asked = published("rolling_sink")
+    away = asked.request.method.offloading()
+
+    def peak(method):
+        return replace(asked, request=replace(asked.request, method=method)).peak("cuda")
+
+    assert "it fits with keys and values in int8 (" in refusal(asked, asked.peak("cuda") - 1)
+    assert ", or with offload (" in refusal(asked, peak(away))
+    assert "with offload (" not in refusal(asked, peak(away) - 1)
+    both = away.kept_in({"all": KVDtype.INT8})
+    # where neither is enough, nor a shorter video: one chunk takes less than both
+    search = Search(asked, lambda one: one.plan.bytes <= peak_plan(asked, both))
+    assert any(
+        offer.how == "with keys and values in int8 and offload" for offer in search._together()
+    )
+
+
+def peak_plan(asked, method):
+    return replace(asked, request=replace(asked.request, method=method)).plan.bytes
+
+
 def test_what_is_in_eight_bits_is_not_offered_again():
     asked = published("head_forcing:int8")
     assert "heads in int8" not in refusal(asked, asked.peak("cuda") - 1)
