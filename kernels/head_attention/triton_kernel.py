@@ -166,6 +166,8 @@ def refusal(q: Tensor, pools: Pools, spans: Sequence[Span], scale: float) -> Exc
             f"impl must be another one for {dim} channels per head in {pools.codes}, got triton; "
             f"it takes multiples of {ALIGNED}"
         )
+    if pools.codes is not None and pools.k_scales.stride(0) != pools.v_scales.stride(0):
+        return ValueError("impl must be another one for scales that lie unlike, got triton")
     if any(
         x.data_ptr() % ALIGNED or x.stride(0) * x.element_size() % ALIGNED
         for x in (pools.k, pools.v)
