@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from headforcing.kernels import Impl, Span, head_attention, span_table
+from headforcing.kernels import Impl, Span, encoded, head_attention, span_table
 
 Attend = Callable[[], Tensor]
+CODES = {"int8": torch.int8, "fp8": torch.float8_e4m3fn}
 
 
 def ragged(
@@ -28,11 +29,23 @@ def ragged(
     return {
         "triton": partial(ours, *call, table=table, impl=Impl.TRITON),
         "triton, shortest head first": partial(ours, *call, table=shortest, impl=Impl.TRITON),
+        **{f"triton, {name}": partial(coded, *call, name, Impl.TRITON) for name in CODES},
         "grouped SDPA": partial(ours, *call, table=table, impl=Impl.SDPA),
+        **{f"grouped SDPA, {name}": partial(coded, *call, name, Impl.SDPA) for name in CODES},
         "torch varlen": partial(ours, *call, table=table, impl=Impl.VARLEN),
         "flash-attn varlen": partial(flash_attn, *call),
         "FlexAttention": partial(flex, *call),
     }
+
+
+def coded(
+    q: Tensor, k_pool: Tensor, v_pool: Tensor, spans: Sequence[Span], name: str, impl: Impl
+) -> Attend:
+    """Ours, the pools in eight bits; a cache is encoded as it is written, which is not timed."""
+    k, k_scales = encoded(k_pool, CODES[name], turns=True)
+    v, v_scales = encoded(v_pool, CODES[name], turns=False)
+    how = {"scales": (k_scales, v_scales), "table": span_table(spans, q.device), "impl": impl}
+    return partial(head_attention, q, k, v, spans, **how)
 
 
 def dense(q: Tensor, k_pool: Tensor, v_pool: Tensor) -> Attend:

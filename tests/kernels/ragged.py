@@ -5,7 +5,8 @@ from importlib.util import find_spec
 import pytest
 import torch
 
-from headforcing.kernels import Span
+from headforcing.kernels import Span, encoded
+from headforcing.kernels.head_attention.pools import Pools
 
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
@@ -56,3 +57,9 @@ def make(batch, tokens, dim, lengths, dtype=torch.float32, gap=2, seed=0, device
         for pool in (k, v):
             pool[:, start : start + length] = torch.randn(batch, length, dim, generator=rng)
     return *(x.to(device, dtype) for x in (q, k, v)), spans
+
+
+def coded(k, v, codes):
+    """Pools of codes; rows that are NaN have scales that are."""
+    (k, k_scales), (v, v_scales) = encoded(k, codes, turns=True), encoded(v, codes, turns=False)
+    return Pools(k, v, k_scales, v_scales)

@@ -5,9 +5,10 @@ import torch
 from closeness import assert_as_good_as
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ragged import DEVICE, EXACT, GPU, TRITON_DTYPES, make, needs_triton
+from ragged import DEVICE, EXACT, GPU, TRITON_DTYPES, coded, make, needs_triton
 
 from headforcing.kernels import Impl, Span, head_attention, span_table
+from headforcing.kernels.eight_bits import LARGEST
 from headforcing.kernels.head_attention import reference
 from headforcing.kernels.head_attention.pools import Pools
 
@@ -82,15 +83,19 @@ def test_is_as_good_as_plain_code(shape, dtype):
     layout=st.sampled_from(sorted(LAYOUTS)),
     tiles=st.tuples(*[st.sampled_from([16, 32, 64])] * 2, st.sampled_from([1, 2])),
     dtype=st.sampled_from([EXACT, torch.float16]),
+    codes=st.sampled_from([None, *LARGEST]),
 )
 def test_any_shape_with_any_tiles(
-    batch, tokens, dim, lengths, gap, seed, order, scale, layout, tiles, dtype
+    batch, tokens, dim, lengths, gap, seed, order, scale, layout, tiles, dtype, codes
 ):
+    dim = dim if codes is None else -(-dim // 16) * 16
     q, k, v, spans = make(batch, tokens, dim, lengths, dtype, gap, seed, DEVICE)
     order.shuffle(spans)
     config = kernel().Config(*tiles[:2], 4, 2, tiles[2])
     q = LAYOUTS[layout](q)
-    found = kernel().launch(q, Pools(k, v), span_table(spans, DEVICE), scale, config)
+    pools = Pools(k, v) if codes is None else coded(k, v, codes)
+    found = kernel().launch(q, pools, span_table(spans, DEVICE), scale, config)
+    k, v = (x.to(dtype) for x in pools.rows(0, k.shape[1]))
     assert_right(found, q, k, v, spans, scale)
 
 
@@ -220,5 +225,6 @@ def test_every_card_has_tiles():
     for capability in [None, (8, 0), (8, 7), (9, 0), (10, 3), (11, 0), (12, 1), (13, 0)]:
         for dim in (16, 64, 128):
             for programs in (1, 263, 264, 10_000):
-                config = config_for(capability, dim, programs)
-                assert all(n & (n - 1) == 0 for n in config[:3]) and config.stages >= 1
+                for codes in (False, True):
+                    config = config_for(capability, dim, programs, codes)
+                    assert all(n & (n - 1) == 0 for n in config[:3]) and config.stages >= 1

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ragged import DEVICE, GPU, make
+from ragged import DEVICE, GPU, coded, make
 
 from headforcing.kernels import Impl, Span, head_attention, span_table
 from headforcing.kernels.head_attention import reference, varlen
@@ -110,3 +110,8 @@ def test_machines_without_it_are_told(capable):
     assert "must take scale and seqused_k" in str(
         varlen.refusal(CUDA, Pools(POOL, POOL), APART, 0.125)
     )
+
+
+def test_codes_are_left_to_others(capable):
+    pools = coded(POOL, POOL, torch.int8)
+    assert "for pools of torch.int8, got varlen" in str(varlen.refusal(CUDA, pools, APART, 0.125))
