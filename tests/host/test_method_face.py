@@ -102,7 +102,7 @@ def test_what_is_seldom_changed_is_folded(found):
     canvas = found["asked"] == "canvas"
     # of elements, the page's own button says that there is more
     assert lines == (
-        {"method": "▸ 24 more", "sampler": "▸ 8 more"} if canvas else dict.fromkeys(lines)
+        {"method": "▸ 32 more", "sampler": "▸ 8 more"} if canvas else dict.fromkeys(lines)
     )
     for name in ("method", "sampler"):
         drawn_as(found, name)
@@ -118,7 +118,7 @@ def drawn_as(found, name):
 
 def test_what_is_folded_and_changed_has_a_sign(found):
     needs_ranks(found)
-    assert found["method changed"]["line"] == "▸ 24 more, 1 changed"
+    assert found["method changed"]["line"] == "▸ 32 more, 1 changed"
     assert found["sampler changed"]["line"] == "▸ 8 more, 2 changed"
     assert found["sampler closed"]["line"] == "▸ 8 more, 2 changed"
 
