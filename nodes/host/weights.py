@@ -85,8 +85,8 @@ def _plain_dtype(published: Published, dtype: torch.dtype | None) -> torch.dtype
     if dtype is not None and dtype.itemsize > 1:
         return dtype
     (root,) = (weight.at for weight in published.weights if weight.name == ROOT)
-    others = _dtype(root, published)
-    return others if others.itemsize > 1 else torch.bfloat16
+    others = published.source.dtypes.get(root)
+    return torch.bfloat16 if others is None or others.itemsize == 1 else others
 
 
 def _check_formats(published: Published, runs: Collection[str]) -> None:
@@ -113,7 +113,7 @@ def _declared(
     how = published.quantised.get(weight.module)
     if is_fp8(how or {}) or (how is None and weight.scale is not None):
         # which fp8 it is the numbers tell, whatever the file says
-        how = {**(how or {}), "format": FP8.get(_dtype(weight.at, published))}
+        how = {**(how or {}), "format": FP8.get(published.source.dtypes.get(weight.at))}
         if _marked_exact(published):
             how[EXACT] = True
     if how is None or how.get("format") not in runs:
@@ -146,11 +146,6 @@ def _as_stored(
 def _stored(at: str, published: Published) -> Tensor:
     with published.source.reading(at) as stored:
         return stored.clone()
-
-
-def _dtype(at: str, published: Published) -> torch.dtype:
-    with published.source.reading(at) as stored:
-        return stored.dtype
 
 
 def _extremes(value: Tensor) -> Tensor:

@@ -119,12 +119,14 @@ def test_whatever_decides_a_video_is_in_its_name(folder):
         *({}, {"seed": 1}, {"seconds": 4}, {"width": 48}, {"method": "rolling"}),
         *({"set": {"window": 9}}, {"set": ["sink=1"]}, {"steps": [1000, 500]}, {"shift": 3}),
         *({"model": "other.safetensors", "family": "self_forcing"}, {"text_tokens": 8}),
-        {"dtype": "float32"},
+        *({"dtype": "float32"}, {"weight_dtype": "fp8"}),
     )
     for change in changes:
         (job,) = read_jobs(Path(write(JOB | change)))
         names.add(job.name)
     assert len(names) == len(changes)
+    (job,) = read_jobs(Path(write(JOB | {"weight-dtype": "same"})))
+    assert job.name in names
     # contents of files decide, not their names
     (folder / "self_forcing.safetensors").rename("self_forcing_2.safetensors")
     same = JOB | {"model": "self_forcing_2.safetensors", "no-latents": True, "anyway": True}

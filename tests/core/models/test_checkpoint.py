@@ -232,6 +232,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import pack, torch
 from headforcing.headforcing_core.models.checkpoint import load_checkpoint
+from headforcing.headforcing_core.models import WeightDtype
 from pathlib import Path
 
 def peak():  # of this process alone: getrusage would count the parent's memory before exec
@@ -240,21 +241,33 @@ def peak():  # of this process alone: getrusage would count the parent's memory 
 
 torch.ones(9).to(torch.bfloat16).isfinite().all()
 before = peak()
-dtype = getattr(torch, sys.argv[3])
-model = load_checkpoint(sys.argv[2], family="self_forcing", dtype=dtype).model
+how = {"dtype": getattr(torch, sys.argv[3]), "weight_dtype": WeightDtype(sys.argv[4])}
+model = load_checkpoint(sys.argv[2], family="self_forcing", **how).model
 print((peak() - before) / sum(p.numel() * p.element_size() for p in model.parameters()))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_loading_peaks_at_little_more_than_the_weights(tmp_path, dtype):
+@pytest.mark.parametrize(
+    ("dtype", "kept"), [("float32", "same"), ("bfloat16", "same"), ("bfloat16", "stored")]
+)
+def test_loading_peaks_at_little_more_than_the_weights(tmp_path, dtype, kept):
     """100 million parameters, 400 MB on disk, in a process of its own."""
     big = {"dim": 1024, "ffn_dim": 4096, "heads": 8, "layers": 6}
     weights = random_weights(replace(TINY, **big))
+    if kept == "stored":
+        weights = {n: w.to(torch.float8_e4m3fn) if w.ndim == 2 else w for n, w in weights.items()}
     save_file(weights, tmp_path / "x.safetensors")
     run = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(Path(__file__).parents[2]), "x.safetensors", dtype],
+        [
+            sys.executable,
+            "-c",
+            MEASURE,
+            str(Path(__file__).parents[2]),
+            "x.safetensors",
+            dtype,
+            kept,
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -1,5 +1,6 @@
 """Weights that stay in fp8: the model that has them wide, bit for bit."""
 
+import argparse
 from dataclasses import replace
 from math import prod
 
@@ -11,6 +12,7 @@ from random_model import TINY, random_weights
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core import PromptSchedule
+from headforcing.headforcing_core.cli.loading import add_loading_options, load_model
 from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.inspection import Forecast, ModelSizes
@@ -264,3 +266,26 @@ def test_the_wide_matrix_is_foreseen(wide, dtype):
     kept = forecast.plan.bytes + forecast.text_bytes
     ratio = forecast.activation_bytes / (live.peak - kept)
     assert 0.95 < ratio < 1.3
+
+
+def test_what_only_one_of_several_stores_in_fp8_stays():
+    """Matrices beside the blocks, and those of a second model alone."""
+    outside = len([name for name in BARE if not name.startswith("blocks.")])
+    assert len(narrow(built(WEIGHTS | BARE, kept=ROUNDED))) == MATRICES + outside
+    second = {memory_name(name): tensor for name, tensor in FP8["fp8_header"].tensors.items()}
+    mixed = built(WEIGHTS | second)
+    assert not narrow(mixed.denoiser) and len(narrow(mixed.memory)) == MATRICES
+
+
+def test_commands_load_what_they_are_told_to(tmp_path):
+    file = FP8["fp8_header"]
+    save_file(file.tensors, tmp_path / "x.safetensors", file.header)
+    parser, kept, found = argparse.ArgumentParser(), {}, {}
+    add_loading_options(parser)
+    parser.add_argument("--model")
+    family, device = family_named("self_forcing"), torch.device("cpu")
+    for said in (None, "same", "stored", "fp8"):
+        line = ["--model", str(tmp_path / "x.safetensors"), "--heads", "4"]
+        options = parser.parse_args([*line, *(["--weight-dtype", said] if said else [])])
+        found[said] = len(narrow(load_model(options, family, device, kept)))
+    assert found == {None: 0, "same": 0, "stored": MATRICES, "fp8": MATRICES}
