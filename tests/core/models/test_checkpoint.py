@@ -273,4 +273,5 @@ def test_loading_peaks_at_little_more_than_the_weights(tmp_path, dtype, kept):
         text=True,
         check=True,
     )
-    assert 0.9 < float(run.stdout) <= 1.2
+    # in fp8 all is a quarter as large, and a matrix of four million numbers is looked at in float32
+    assert 0.9 < float(run.stdout) <= (1.4 if kept == "stored" else 1.2)
