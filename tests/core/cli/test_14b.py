@@ -4,6 +4,7 @@ import json
 import struct
 from dataclasses import replace
 from math import prod
+from pathlib import Path
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ WHOLE = SIZES["14b"]
 # as many layers and heads, each of six channels
 NARROW = replace(WHOLE, dim=240, ffn_dim=32, freq_dim=16, text_dim=16)
 SIZE = ("--width", "48", "--height", "32", "--text-tokens", "8", "--device", "cpu")
+README = Path(__file__).parents[3] / "README.md"
 STORED = ("--weight-dtype", "stored")
 PREFIX = "model.diffusion_model."
 
@@ -108,6 +110,19 @@ def test_inspect_tells_what_fits_a_card(capsys):
     wide = {row["method"]: row for row in json.loads(inspected(capsys, *size[:2], "--json"))}
     assert "fits" not in wide["rolling"]
     assert wide["rolling"]["in_all"] - rows["rolling"]["in_all"] > 12 * GIB
+
+
+def test_the_readme_says_what_fits(capsys):
+    """The command that it names tells the rows of its table, and no other that fits."""
+    section = README.read_text("utf-8").partition("**14B on 24 GB.**")[2].partition("\n\n    ")[0]
+    command = " ".join(section.partition("`headforcing ")[2].partition("`")[0].split())
+    _, _, *rows = inspected(capsys, *command.split()[1:]).splitlines()
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    sizes = [(name, caches, whole) for name, _, _, caches, whole, fit in cells if fit == "yes"]
+    by_size = sorted(sizes, key=lambda size: float(size[1]))
+    fits = [f"| {name} | {caches} | {whole} |" for name, caches, whole in by_size]
+    assert section.rstrip().splitlines()[-len(fits) :] == fits
+    assert section.count("\n| `") == len(fits) > 1
 
 
 @pytest.mark.parametrize(
