@@ -327,7 +327,7 @@ def test_a_stopped_comparison_makes_no_video_twice(tmp_path, monkeypatch, capsys
 @pytest.mark.parametrize(
     ("spec", "rule"),
     [
-        ("head_forcing,magic=1", "a setting must be one of anchor_episodes, anchor_recent"),
+        ("head_forcing,magic=1", "a setting must be one of anchor_episodes, anchor_kv_dtype"),
         ("head_forcing,anchor_recent", "must be name=value"),
         ("head_forcing,anchor_recent=x", "anchor_recent must be like 0, got 'x'"),
         ("head_forcing,positions=x", "positions must be one of absolute"),
