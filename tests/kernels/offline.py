@@ -96,14 +96,14 @@ def jobs() -> list[Job]:
         found += [Job("write_rotated", card, "bf16", dim) for dim in (64, 80)]
         found += [Job("write_rotated", card, dtype, 128) for dtype in ("bf16", "fp16", "fp32")]
         for codes in ("int8", "fp8"):
-            found += [Job("head_attention", card, "bf16", dim, codes=codes) for dim in (64, 128)]
+            found.append(Job("head_attention", card, "bf16", 128, codes=codes))
             if card in ALIKE:
                 found.append(Job("write_rotated", card, "bf16", 128, codes=codes))
                 found.append(Job("reencode", card, "bf16", TIME, codes=codes))
-        if card in ALIKE:
-            found.append(Job("head_attention", card, "fp16", 128, codes="int8"))
-            # a block that is narrower than others, and one that is not full
-            found += [Job("head_attention", card, "bf16", dim, codes="fp8") for dim in (16, 80)]
+        dtype = "fp16" if card in ALIKE else "bf16"
+        found.append(Job("head_attention", card, dtype, 64, codes="int8"))
+        if card in ALIKE:  # a block that is narrower than others
+            found.append(Job("head_attention", card, "bf16", 16, codes="fp8"))
     return found
 
 
