@@ -39,6 +39,15 @@ def usual_dtype(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "cpu" else torch.bfloat16
 
 
+def has_dtype(device: torch.device | str, dtype: torch.dtype) -> bool:
+    """Say whether a device can hold numbers of a dtype and turn them into others."""
+    try:
+        torch.zeros(1, dtype=dtype, device=device).to(torch.bfloat16)
+    except (TypeError, RuntimeError):  # backends say it by one or the other
+        return False
+    return True
+
+
 def memory_of(device: torch.device | str) -> int:
     """Return the bytes of memory a device has in all; a huge number where it cannot be told."""
     device = torch.device(device)

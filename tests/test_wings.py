@@ -46,7 +46,8 @@ FLOORS = {
         ("head_attention", "reencode", "write_rotated"),
         ("triton_choice",),
         ("triton_codes",),
-        ("config", "eight_bits", "rotation"),
+        ("rotation",),
+        ("config", "eight_bits"),
     ),
 }
 # walls that stand besides

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import torch
 
-from ..device import check_room, no_room
+from ..device import check_room, has_dtype, no_room
 from ..methods import UNDECIDED, DummyTypes, HeadRule, KVDtype, Method
 from ..methods.middles import Episodes
 from ..ranks import Deal, balanced, check_ranks
@@ -17,6 +17,7 @@ from ..video import ModelGeometry, Rope
 from .arena_plan import ArenaPlan
 from .boundary import ALONE
 from .groups import HeadGroup, own_groups
+from .rows import CODES
 
 # each is a number of Python's for a moment: all of them half a GiB, and seconds
 MOST_PAIRS = 2_000_000
@@ -245,6 +246,7 @@ class CachePlan:
             RuntimeError: if the device has not that much memory.
         """
         smaller = "use a smaller window or a smaller picture"
+        self._check_codes(device)
         need = ("the caches", self.bytes, device, smaller)
         check_room(*need)
         check_room("caches out of the way", self.host_bytes, "cpu", smaller)
@@ -252,6 +254,16 @@ class CachePlan:
             yield
         except RuntimeError as error:  # torch.OutOfMemoryError on a GPU, RuntimeError on the CPU
             raise no_room(*need) from error
+
+    def _check_codes(self, device: torch.device | str) -> None:
+        """Refuse a device that has no such short floats: Apple's."""
+        for kept in {group.rule.kv_dtype for group in self.own}:
+            codes = CODES[kept]
+            if codes is not None and not has_dtype(device, codes):
+                raise RuntimeError(
+                    f"keys and values in {kept.value} must lie on a device that has {codes}, got "
+                    f"{device}; use {KVDtype.INT8.value}"
+                )
 
     @property
     def seen(self) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ...kernels import SCALES, blocks_of, codes_of, decoded, encoded, rotate, rounded
+from ...kernels import SCALES, blocks_of, decoded, encoded, rotate
 from ..methods import KVDtype
 from ..video import Rotation
 
@@ -51,22 +51,12 @@ class Rows(NamedTuple):
         Args:
             shape: ``[..., D]``.
             dtype: of the model.
-
-        Raises:
-            RuntimeError: if the device has no such codes.
         """
         codes = CODES[kept]
         if codes is None:
             return cls(torch.zeros(shape, dtype=dtype, device=device))
-        try:
-            own = torch.zeros(shape, dtype=codes, device=device)
-        except TypeError as error:  # Apple's have none
-            raise RuntimeError(
-                f"keys and values in {kept.value} must lie on a device that has {codes}, got "
-                f"{device}; use {KVDtype.INT8.value}"
-            ) from error
-        scales = (*shape[:-1], blocks_of(shape[-1]))
-        return cls(own, torch.zeros(scales, dtype=SCALES, device=device))
+        own, scales = torch.zeros(shape, dtype=codes, device=device), blocks_of(shape[-1])
+        return cls(own, torch.zeros((*shape[:-1], scales), dtype=SCALES, device=device))
 
     def like(self, x: Tensor, *, turns: bool) -> Rows:
         """Return numbers ``[..., D]`` as they are kept here.
@@ -80,10 +70,7 @@ class Rows(NamedTuple):
 
     def raw(self, x: Tensor, channels: int) -> Tensor:
         """Return the first channels of keys ``[..., D]`` as codes, or as they are."""
-        if self.scales is None:
-            return x[..., :channels]
-        kept = self.like(x, turns=True)
-        return codes_of(x[..., :channels], kept.scales, self.codes.dtype)
+        return self.like(x, turns=True).codes[..., :channels]
 
     @property
     def tensors(self) -> list[Tensor]:
@@ -104,39 +91,33 @@ class Rows(NamedTuple):
             rotation: broadcasts against ``[..., channels / 2]``.
         """
         first, rest = self.codes.split([channels, self.codes.shape[-1] - channels], -1)
-        if self.scales is None:
-            return Rows(torch.cat([rotate(first, rotation), rest], -1))
-        turned = rounded(rotate(first.float(), rotation), self.codes.dtype)
-        return Rows(torch.cat([turned, rest], -1), self.scales)
-
-    def _each(self) -> Iterator[Tensor]:
-        return iter(self.tensors)
+        return Rows(torch.cat([rotate(first, rotation), rest], -1), self.scales)
 
     def at(self, *index: object) -> Rows:
         """Return a part of them, a view where an index gives one; never of channels."""
-        return Rows(*(x[index] for x in self._each()))
+        return Rows(*(x[index] for x in self.tensors))
 
     def select(self, dim: int, index: Tensor) -> Rows:
-        return Rows(*(x.index_select(dim, index) for x in self._each()))
+        return Rows(*(x.index_select(dim, index) for x in self.tensors))
 
     def gathered(self, index: Tensor) -> Rows:
         """Return rows ``[B, G, n, D]`` of these, ``[B, G, rows, D]``, by number ``[B, n]``."""
         heads = self.codes.shape[1]
         rows = index[:, None, :, None]
-        return Rows(*(_gathered(x, rows.expand(-1, heads, -1, x.shape[-1])) for x in self._each()))
+        return Rows(*(_gathered(x, rows.expand(-1, heads, -1, x.shape[-1])) for x in self.tensors))
 
     def flatten(self, first: int, last: int) -> Rows:
-        return Rows(*(x.flatten(first, last) for x in self._each()))
+        return Rows(*(x.flatten(first, last) for x in self.tensors))
 
     def unflatten(self, dim: int, sizes: Sequence[int]) -> Rows:
-        return Rows(*(x.unflatten(dim, sizes) for x in self._each()))
+        return Rows(*(x.unflatten(dim, sizes) for x in self.tensors))
 
     def split(self, sizes: Sequence[int], dim: int) -> list[Rows]:
-        parts = zip(*(x.split(list(sizes), dim) for x in self._each()), strict=True)
+        parts = zip(*(x.split(list(sizes), dim) for x in self.tensors), strict=True)
         return [Rows(*part) for part in parts]
 
     def clone(self) -> Rows:
-        return Rows(*(x.clone() for x in self._each()))
+        return Rows(*(x.clone() for x in self.tensors))
 
     def copy_(self, other: Rows) -> None:
         """Overwrite them with others that are kept alike."""

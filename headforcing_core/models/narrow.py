@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from ..device import has_dtype
+
 FP8_ROUNDED = torch.float8_e4m3fn
 # what the state of a layer calls its scales
 SCALE = "weight_scale"
@@ -84,14 +86,11 @@ def check_narrow(device: torch.device | str) -> None:
     Raises:
         RuntimeError: if it has none.
     """
-    try:
-        torch.zeros(1, dtype=FP8_ROUNDED, device=device).to(torch.bfloat16)
-    # backends that lack it say so by one or another
-    except (TypeError, RuntimeError, NotImplementedError) as error:
+    if not has_dtype(device, FP8_ROUNDED):
         raise RuntimeError(
             f"weights can be kept in fp8 on a CPU or a GPU that has it, got {device}; keep them "
             "in the dtype of the model"
-        ) from error
+        )
 
 
 def narrow_layers(model: nn.Module, matrices: dict[str, Narrow]) -> None:

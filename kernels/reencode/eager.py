@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..eight_bits import LARGEST, rounded
 from ..rotation import rotate
 
 
@@ -16,8 +15,6 @@ def forward(keys: Tensor, raw: Tensor, slots: Tensor, source: Tensor, turns: Ten
     """Compute in float32 and round once."""
     pages, time, channels = raw[:, :, source], 2 * turns.shape[-1], raw.shape[-1]
     if time:
-        codes, turning = keys.dtype in LARGEST, pages[..., :time]
-        turned = rotate(turning.float() if codes else turning, turns[:, None])
-        keys[:, :, slots, :, :time] = rounded(turned, keys.dtype) if codes else turned
+        keys[:, :, slots, :, :time] = rotate(pages[..., :time], turns[:, None])
     if time < channels:
         keys[:, :, slots, :, time:channels] = pages[..., time:]

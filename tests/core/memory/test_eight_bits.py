@@ -5,14 +5,22 @@ from dataclasses import replace
 import pytest
 import torch
 from live_bytes import LiveBytes
-from plans import DIM, GRID, HEADS, bank_for
+from plans import DIM, GRID, HEADS, bank_for, map_for
 from random_model import TINY, random_weights
 
-from headforcing.headforcing_core import ChunkClock, PromptSchedule
+from headforcing.headforcing_core import (
+    CacheBank,
+    CachePlan,
+    ChunkClock,
+    ModelGeometry,
+    PromptSchedule,
+    Rope,
+)
 from headforcing.headforcing_core.attention import HeadAttention
 from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.inspection import map_of
+from headforcing.headforcing_core.memory import cache_plan, group_heads
 from headforcing.headforcing_core.memory.rows import CODES
 from headforcing.headforcing_core.methods import NAMES, KVDtype, settings_named, with_values
 from headforcing.headforcing_core.models import family_named
@@ -181,3 +189,34 @@ def test_a_past_that_is_not_finite_is_seen():
     q, k, v = torch.randn(3, 1, 3 * GRID.tokens_per_frame, HEADS, DIM)
     k[0, 0, 0, 0] = torch.inf
     assert HeadAttention(opened)(0, q, k, v)[:, :, 0].isnan().all()
+
+
+def test_a_device_without_short_floats_is_refused_in_a_sentence(monkeypatch):
+    """It is not said to have too little memory."""
+    monkeypatch.setattr(cache_plan, "has_dtype", lambda device, dtype: dtype is torch.int8)
+    bank_for(built("rolling", KVDtype.INT8), 24)
+    with pytest.raises(RuntimeError, match=r"keys and values in fp8 must lie on .* use int8"):
+        bank_for(built("rolling", KVDtype.FP8), 24)
+
+
+@pytest.mark.parametrize("name", ["head_forcing:int8", "pyramid", "deep", "memrope"])
+def test_videos_side_by_side_do_not_mix(name):
+    """Scales of one video are not read with the codes of another."""
+    method, found = built(name, KVDtype.INT8), []
+    if method.looks:
+        method = with_values(settings_named(name), ["episodes.update=fifo_stride"]).build(3)
+    geometry = ModelGeometry(2, HEADS, DIM)
+    for videos in ([0, 1], [0], [1]):
+        groups = group_heads(method.fitted(24, 3), map_for(method), geometry)
+        plan = CachePlan(geometry, Rope(DIM, GRID), groups, 3, 21, len(videos), method=method)
+        bank, reads = CacheBank(plan), []
+        rngs = [torch.Generator().manual_seed(video) for video in videos]
+        for chunk in ChunkClock(24, 3):
+            opened = bank.open(chunk)
+            for layer in range(2):
+                shape = (3, 1, 3 * GRID.tokens_per_frame, HEADS, DIM)
+                q, k, v = torch.cat([torch.randn(shape, generator=rng) for rng in rngs], 1)
+                reads.append(HeadAttention(opened, step=None)(layer, q, k, v))
+            bank.commit(chunk)
+        found.append(torch.stack(reads))
+    torch.testing.assert_close(found[0], torch.cat(found[1:], 1), atol=1e-5, rtol=1e-5)
