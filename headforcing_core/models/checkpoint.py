@@ -139,36 +139,47 @@ class _Making:
         with torch.device("meta"):
             model = WanModel(published.config)
         merger = self.lora.on(weight_shapes(published.config)) if self.lora else None
-        weights: dict[str, Tensor] = {}
+        # all places first: between weights that stay, what is freed would leave holes of no use to
+        # the next, with glibc before 2.38 as much again as the model itself
+        weights = self._places(published)
         extremes: dict[str, Tensor] = {}
         matrices: dict[str, Narrow] = {}
         for weight in published.weights:
-            name, called = weight.name, self.called(weight.name)
+            name, place = weight.name, weights[weight.name]
+            called = self.called(name)
             if name in self.narrow:
-                matrix = matrices[name] = self._narrow(weight, published.source, merger)
+                matrix = matrices[name] = self._narrow(weight, published.source, merger, place)
                 weights |= matrix.state(name)
-                extremes[called] = torch.stack(matrix.widened(self.dtype).aminmax())
+                extremes[called] = matrix.extremes(self.dtype)
             else:
-                weights[name] = extremes[called] = self._wide(weight, published.source, merger)
+                extremes[called] = place.copy_(self._wide(weight, published.source, merger))
         check_finite(extremes)
         narrow_layers(model, matrices)
         model.load_state_dict(weights, assign=True)
         return model.eval().requires_grad_(False)
 
+    def _places(self, published: Published) -> dict[str, Tensor]:
+        return {
+            name: torch.empty(
+                shape,
+                dtype=torch.uint8 if name in self.narrow else self.dtype,
+                device=self.device,
+            )
+            for name, shape in weight_shapes(published.config).items()
+        }
+
     def _wide(self, weight: StoredWeight, source: TensorSource, merger: Merger | None) -> Tensor:
         value = read_weight(weight, source)
-        if merger is not None:
-            value = merger.merged(weight.name, value)
-        # a copy, or the file stays mapped behind it
-        return value.to(self.device, self.dtype, copy=True)
+        return value if merger is None else merger.merged(weight.name, value)
 
-    def _narrow(self, weight: StoredWeight, source: TensorSource, merger: Merger | None) -> Narrow:
-        """Return a matrix in fp8: as it is stored, or rounded."""
+    def _narrow(
+        self, weight: StoredWeight, source: TensorSource, merger: Merger | None, place: Tensor
+    ) -> Narrow:
+        """Put a matrix in its place in fp8: as it is stored, or rounded."""
         if merger is not None and merger.changes(weight.name):
-            return rounded(merger.merged(weight.name, read_weight(weight, source))).to(self.device)
+            return rounded(merger.merged(weight.name, read_weight(weight, source)), place)
         stored, scale = read_stored(weight, source)
-        matrix = Narrow(stored, scale) if stored.dtype in FP8 else rounded(stored)
-        return matrix.to(self.device)
+        return Narrow(stored, scale).put(place) if stored.dtype in FP8 else rounded(stored, place)
 
 
 def _check_quantised(published: Published) -> None:

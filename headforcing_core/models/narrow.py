@@ -13,6 +13,8 @@ from ..device import has_dtype
 FP8_ROUNDED = torch.float8_e4m3fn
 # what the state of a layer calls its scales
 SCALE = "weight_scale"
+# numbers that are made wide at a time where they need not be wide all at once
+MOST_WIDENED = 1 << 16
 
 
 class Narrow(NamedTuple):
@@ -36,10 +38,31 @@ class Narrow(NamedTuple):
         # a scale of two dimensions: with one of none the product would be made in ``dtype``
         return wide if self.scale is None else wide.mul_(self.scale[:, None])
 
-    def to(self, device: torch.device | str) -> Narrow:
-        """Return a copy of it there."""
-        scale = None if self.scale is None else self.scale.to(device, copy=True)
-        return Narrow(self.numbers.to(device, copy=True), scale)
+    def extremes(self, dtype: torch.dtype) -> Tensor:
+        """Return ``[n, 2]``: the least and the largest number of some rows after another.
+
+        One that is not finite makes one of them so.
+
+        Args:
+            dtype: see ``widened``.
+        """
+        rows = _rows_at_once(self.numbers)
+        parts = self.numbers.split(rows)
+        if self.scale is None or self.scale.numel() == 1:
+            scales = [self.scale] * len(parts)
+        else:
+            scales = list(self.scale.split(rows))
+        found = [Narrow(*part).widened(dtype).aminmax() for part in zip(parts, scales, strict=True)]
+        return torch.stack([torch.stack(each) for each in found])
+
+    def put(self, into: Tensor) -> Narrow:
+        """Return a copy of it whose numbers lie in a given place.
+
+        Args:
+            into: ``[O, I]`` uint8, on any device.
+        """
+        scale = None if self.scale is None else self.scale.to(into.device, copy=True)
+        return Narrow(into.view(self.numbers.dtype).copy_(self.numbers), scale)
 
     def state(self, name: str) -> dict[str, Tensor]:
         """Return it as it lies in the state of a model, whose weight has that name."""
@@ -47,17 +70,29 @@ class Narrow(NamedTuple):
         return {name: self.numbers, **scale}
 
 
-def rounded(matrix: Tensor) -> Narrow:
+def rounded(matrix: Tensor, into: Tensor) -> Narrow:
     """Round a matrix to fp8 (e4m3), the largest number of each row to the largest there is.
 
     Args:
         matrix: ``[O, I]``, any float.
+        into: where its numbers shall lie, ``[O, I]`` uint8, on any device.
     """
-    wide = matrix.float()
-    scale = wide.abs().amax(1) / torch.finfo(FP8_ROUNDED).max
-    # a row of zeros has no largest number, and one of the least is below all that can be divided by
-    scale = scale.clamp(min=torch.finfo(torch.float32).tiny)
-    return Narrow((wide / scale[:, None]).to(FP8_ROUNDED), scale)
+    numbers = into.view(FP8_ROUNDED)
+    scale = torch.empty(len(matrix), device=into.device)
+    rows = _rows_at_once(matrix)
+    parts = (matrix.split(rows), numbers.split(rows), scale.split(rows))
+    for some, rounded_some, scale_of_some in zip(*parts, strict=True):
+        wide = some.to(torch.float32, copy=True)
+        largest = torch.linalg.vector_norm(wide, torch.inf, dim=1) / torch.finfo(FP8_ROUNDED).max
+        # a row of zeros has no largest number, and one of the least is below all that can divide
+        largest.clamp_(min=torch.finfo(torch.float32).tiny)
+        rounded_some.copy_(wide.div_(largest[:, None]))
+        scale_of_some.copy_(largest)
+    return Narrow(numbers, scale)
+
+
+def _rows_at_once(matrix: Tensor) -> int:
+    return max(1, MOST_WIDENED // matrix.shape[1])
 
 
 class NarrowLinear(nn.Linear):

@@ -249,9 +249,16 @@ print((peak() - before) / sum(p.numel() * p.element_size() for p in model.parame
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 @pytest.mark.parametrize(
-    ("dtype", "kept"), [("float32", "same"), ("bfloat16", "same"), ("bfloat16", "stored")]
+    ("dtype", "kept", "limit"),
+    [
+        ("float32", "same", 1.2),
+        ("bfloat16", "same", 1.2),
+        # a quarter as large, and one matrix of the file is as much again as a sixth of them
+        ("bfloat16", "stored", 1.3),
+        ("bfloat16", "fp8", 1.4),
+    ],
 )
-def test_loading_peaks_at_little_more_than_the_weights(tmp_path, dtype, kept):
+def test_loading_peaks_at_little_more_than_the_weights(tmp_path, dtype, kept, limit):
     """100 million parameters, 400 MB on disk, in a process of its own."""
     big = {"dim": 1024, "ffn_dim": 4096, "heads": 8, "layers": 6}
     weights = random_weights(replace(TINY, **big))
@@ -273,5 +280,4 @@ def test_loading_peaks_at_little_more_than_the_weights(tmp_path, dtype, kept):
         text=True,
         check=True,
     )
-    # in fp8 all is a quarter as large, and a matrix of four million numbers is looked at in float32
-    assert 0.9 < float(run.stdout) <= (1.4 if kept == "stored" else 1.2)
+    assert 0.9 < float(run.stdout) <= limit

@@ -28,7 +28,7 @@ from headforcing.headforcing_core.models import (
     read_published,
 )
 from headforcing.headforcing_core.models.checkpoint import build_wan
-from headforcing.headforcing_core.models.narrow import NarrowLinear
+from headforcing.headforcing_core.models.narrow import Narrow, NarrowLinear
 from headforcing.headforcing_core.models.narrow import rounded as rounded_anew
 
 SMALL = replace(TINY, layers=2)
@@ -174,8 +174,25 @@ def test_wide_weights_are_rounded_where_that_is_asked_for():
 @pytest.mark.parametrize("row", [0.0, 1e-44, 3e38])
 def test_rows_of_any_size_are_rounded(row):
     matrix = torch.tensor([[row, -row / 2], [1.0, -1.0]])
-    wide = rounded_anew(matrix).widened(torch.float32)
+    wide = rounded_anew(matrix, torch.empty(2, 2, dtype=torch.uint8)).widened(torch.float32)
     assert torch.allclose(wide, matrix, rtol=1 / 16, atol=1e-37)
+
+
+def test_a_matrix_of_many_rows_is_looked_at_in_parts_and_is_one():
+    matrix = torch.randn(1200, 301, generator=RNG)  # 217 rows at once, and a rest
+    small, scale = rounded(matrix, torch.float8_e4m3fn, rows=True)
+    into = torch.empty(matrix.shape, dtype=torch.uint8)
+    made = rounded_anew(matrix, into)
+    assert torch.equal(made.numbers.float(), small.float())
+    assert made.numbers.data_ptr() == into.data_ptr()
+    assert torch.equal(made.scale[:, None], scale)
+    for like in (made, Narrow(small, scale.mean().reshape(1)), Narrow(small, None)):
+        wide = like.widened(torch.float16)
+        found = like.extremes(torch.float16)
+        assert (found.min(), found.max()) == (wide.min(), wide.max())
+        assert len(found) > 4
+    small[1199, 300] = float("nan")
+    assert not Narrow(small, made.scale).extremes(torch.float16).isfinite().all()
 
 
 def test_a_file_without_fp8_is_not_kept_as_it_is():
