@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from ..generation import VideoRequest
-from ..models import Lora
+from ..models import Lora, weight_shapes
 from ..video import parse_prompts, plan_text, with_cuts
 from .earlier import Earlier
 from .foresight import published_of
+from .loading import lora_strength_of
 from .words import embedded, words_said
 
 
@@ -20,7 +21,7 @@ def check_said(options: argparse.Namespace, request: VideoRequest, earlier: Earl
     """
     config = published_of(options, request.family).config
     if options.lora is not None:
-        Lora.open(options.lora)
+        Lora.open(options.lora, lora_strength_of(options)).on(weight_shapes(config))
     if options.text_embedding is not None:
         embedded(options, config)
         return

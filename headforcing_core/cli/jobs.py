@@ -20,14 +20,13 @@ from ..device import choose_device
 from ..errors import sentence
 from ..files import json_of, read_text, shown
 from ..generation import VideoRequest
-from ..models import WeightDtype
 from . import generate
-from .foresight import foreseen
+from .foresight import foreseen, published_of
 from .inputs import INPUTS
 from .job_checks import check_said
 from .job_inputs import Input, digest_of, latents_of, stamp_of
 from .job_options import NOT_OF_A_JOB, arguments_of, choices, known_options, parser_of_jobs
-from .loading import weight_dtype_of
+from .loading import dtype_of, lora_strength_of, weight_dtype_of
 from .showing import vae_of
 from .words import words_said
 
@@ -37,8 +36,8 @@ CONTAINERS = ("mp4", "mkv", "webm")
 LARGEST_FILE, MOST_JOBS = 64_000_000, 100_000
 # letters of a key, and of the words before it
 KEY, WORDS = 16, 40
-# options that decide a video beside what a request has, and words
-DECIDE = ("text_tokens", "lora_strength", "heads", "dtype", "from_second")
+# options that decide a video beside what a request and a model have, and words
+DECIDE = ("text_tokens", "from_second")
 # of these the request and the words have what decides
 READ_OUT = ("map", "prompts")
 
@@ -205,7 +204,7 @@ class _Reader:
             said,
             arguments,
             label=_slug(name or words or Path(options.model).stem),
-            key=_key(options, request, words, suffix, files),
+            key=_key(options, request, words, suffix, files, self.device),
             suffix=suffix,
             frames=request.clock.total_frames,
             room=forecast.peak(forecast.places[0]),
@@ -228,10 +227,18 @@ def _key(
     words: str | None,
     suffix: str,
     files: Mapping[str, Input | None],
+    device: torch.device,
 ) -> str:
-    """Return what is alike for jobs that make one video."""
+    """Return what is alike for jobs that make one video, however it is said."""
+    model = {
+        "heads": published_of(options, request.family).config.heads,
+        "dtype": str(dtype_of(options, device)),
+        "weight_dtype": weight_dtype_of(options).value,
+        "lora_strength": lora_strength_of(options),
+    }
     told = {
         **request.settings,
+        **model,
         "frames": request.clock.total_frames,
         # of a method settings tell the name alone
         "way": [repr(request.method), repr(request.head_map and request.head_map.types)],
@@ -241,9 +248,6 @@ def _key(
         **{name: getattr(options, name) for name in DECIDE},
         **{name: file and file.digest for name, file in files.items() if name not in READ_OUT},
     }
-    kept = weight_dtype_of(options)
-    if kept is not WeightDtype.SAME:  # else names are those of earlier versions
-        told["weight_dtype"] = kept.value
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:KEY]
 
 

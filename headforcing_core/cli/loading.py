@@ -56,6 +56,13 @@ def weight_dtype_of(options: argparse.Namespace) -> WeightDtype:
     return WeightDtype(options.weight_dtype or WeightDtype.SAME)
 
 
+def lora_strength_of(options: argparse.Namespace) -> float | None:
+    """Return how much of an adapter is merged; None: there is none."""
+    if options.lora is None:
+        return None
+    return 1.0 if options.lora_strength is None else options.lora_strength
+
+
 def load_model(
     options: argparse.Namespace,
     family: Family,
@@ -91,8 +98,7 @@ def _as_it_is(path: str | None) -> tuple[object, ...]:
 def _loaded(options: argparse.Namespace, family: Family, device: torch.device) -> WanModel:
     lora = None
     if options.lora is not None:
-        strength = 1.0 if options.lora_strength is None else options.lora_strength
-        lora = Lora.open(options.lora, strength)
+        lora = Lora.open(options.lora, lora_strength_of(options))
     elif family.with_lora:
         log.warning(
             "%s is published as a base model and an adapter: without --lora this is the base "

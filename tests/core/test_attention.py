@@ -72,7 +72,7 @@ def by_hand(clock, q, k, v, kept, place=None):
     return torch.cat(rows, 1).float()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     chunk=st.integers(1, 3),
     sink=st.integers(0, 3),

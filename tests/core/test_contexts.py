@@ -89,7 +89,7 @@ def shots_by_hand(rollout, slots, cuts, given=None):
     image=st.booleans(),
     batch=st.integers(1, 2),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_shots_are_as_lists_of_frames_say(
     chunk, sink, more, shot_sink, offset, recache, cuts, image, batch
 ):
@@ -210,7 +210,7 @@ def krea(context, keep_first, fade, chunks, chunk, prompts=None, batch=1):
     batch=st.integers(1, 2),
     change=st.integers(1, 6),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_past_is_computed_as_lists_of_frames_say(
     chunk, context, keep_first, fade, chunks, image, batch, change
 ):

@@ -75,7 +75,7 @@ def by_hand(rollout, reach):
     batch=st.integers(1, 2),
     change=st.integers(1, 6),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_as_lists_of_frames_say(chunk, steps, room, more, batch, change):
     """Of any size the original can be set to: what it attends to are whole chunks."""
     as_lists_of_frames_say(chunk, steps, room, more, batch, change)

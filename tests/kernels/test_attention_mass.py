@@ -41,7 +41,7 @@ def test_the_specification_is_the_whole_matrix():
     torch.testing.assert_close(found.double(), exact, atol=1e-6, rtol=1e-6)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     batch=st.integers(1, 2),
     rows=st.integers(1, 17),
@@ -66,7 +66,7 @@ def test_equals_the_whole_matrix(batch, rows, heads, frames, tokens, spread, at_
 
 
 @needs_triton
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     batch=st.integers(1, 2),
     rows=st.integers(1, 40),

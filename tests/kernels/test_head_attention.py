@@ -28,7 +28,7 @@ def test_matches_reference(shape, dtype):
     assert_as_good_as(head_attention(q, k, v, spans, impl=Impl.SDPA), plain, exact)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=7),
     order=st.randoms(use_true_random=False),

@@ -70,7 +70,7 @@ def test_is_as_good_as_plain_code(shape, dtype):
     torch.testing.assert_close(found, sdpa, atol=8 * torch.finfo(dtype).eps, rtol=0.01)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     batch=st.integers(1, 2),
     tokens=st.integers(1, 40),

@@ -56,7 +56,7 @@ def assert_right(impl, case):
 
 
 @pytest.mark.parametrize("impl", EVERY)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     batch=st.integers(1, 2),
     heads=st.integers(1, 3),

@@ -112,21 +112,33 @@ def test_results_are_those_of_single_runs(folder, capsys):
     assert states().count("done") == 5 and states().count("skipped") == 5
 
 
+def write_lora(name="lora.safetensors", width=TINY.dim):
+    module = "blocks.0.self_attn.q"
+    down, up = torch.ones(2, width), torch.ones(width, 2)
+    save_file({f"{module}.lora_A.weight": down, f"{module}.lora_B.weight": up}, name)
+
+
 def test_whatever_decides_a_video_is_in_its_name(folder):
+    write_lora()
     write_random_checkpoint(folder / "other.safetensors", 1)
     names = set()
     changes = (
         *({}, {"seed": 1}, {"seconds": 4}, {"width": 48}, {"method": "rolling"}),
         *({"set": {"window": 9}}, {"set": ["sink=1"]}, {"steps": [1000, 500]}, {"shift": 3}),
         *({"model": "other.safetensors", "family": "self_forcing"}, {"text_tokens": 8}),
-        *({"dtype": "float32"}, {"weight_dtype": "fp8"}),
+        *({"dtype": "bfloat16"}, {"weight_dtype": "fp8"}, {"heads": 3}),
+        *({"lora": "lora.safetensors"}, {"lora": "lora.safetensors", "lora_strength": 0.5}),
     )
     for change in changes:
         (job,) = read_jobs(Path(write(JOB | change)))
         names.add(job.name)
     assert len(names) == len(changes)
-    (job,) = read_jobs(Path(write(JOB | {"weight-dtype": "same"})))
-    assert job.name in names
+    # what is said as it would be anyway decides nothing
+    usual = {"weight-dtype": "same", "dtype": "float32", "heads": TINY.heads}
+    usual |= {"family": "self_forcing", "steps": "1000,750,500,250", "set": {"sink": 3}}
+    for said in ({}, usual, {"lora": "lora.safetensors", "lora_strength": 1.0}):
+        (job,) = read_jobs(Path(write(JOB | said)))
+        assert job.name in names
     # contents of files decide, not their names
     (folder / "self_forcing.safetensors").rename("self_forcing_2.safetensors")
     same = JOB | {"model": "self_forcing_2.safetensors", "no-latents": True, "anyway": True}
@@ -157,6 +169,8 @@ def test_whatever_decides_a_video_is_in_its_name(folder):
         (PROMPTED | {"prompt": "[0:1] a [0:2] b"}, "line 2: prompts must begin one after"),
         (PROMPTED | {"prompt": ""}, "line 2: .*prompt"),
         ({"model": "nowhere.safetensors"}, "line 2: --model must be a file that exists"),
+        ({"lora": "wide.safetensors"}, "line 2: .*LoRA"),
+        ({"lora": "wide.safetensors", "lora_strength": 999}, "line 2: the strength of a LoRA must"),
         ({"method": "magic"}, "line 2: .*magic"),
         ({"set": {"magic": 1}}, "line 2: a setting must be one of"),
         ({"seconds": -1}, "line 2: seconds must be"),
@@ -168,6 +182,7 @@ def test_whatever_decides_a_video_is_in_its_name(folder):
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_made(folder, line, said, capsys):
+    write_lora("wide.safetensors", 2 * TINY.dim)
     write(JOB, JOB | line if isinstance(line, dict) else JOB)
     if isinstance(line, str):
         Path("jobs.jsonl").write_text(json.dumps(JOB) + "\n" + line)

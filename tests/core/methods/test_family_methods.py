@@ -84,7 +84,7 @@ def as_slots_say(window, sink, shot_sink, offset, recache, chunk, cuts):
     recache=st.booleans(),
     cuts=st.lists(st.booleans(), min_size=12, max_size=12),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_shots_are_kept_as_the_original_keeps_them(
     chunk, sink, recent, shot_sink, offset, recache, cuts
 ):
@@ -231,7 +231,7 @@ def test_windows_of_the_mean_sink_are_whole_chunks(window):
     chunks=st.integers(1, 9),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_means_are_those_of_unrotated_keys_in_float64(chunk, more, keep, batch, chunks, seed):
     geometry, grid = ModelGeometry(layers=1, heads=2, head_dim=20), LatentGrid(2, 2, 1, 1)
     rule = RewardForcing(chunk * (2 + more), keep).build(chunk).rules[ALL_HEADS]

@@ -37,7 +37,7 @@ layers_of_heads = st.integers(1, 9).flatmap(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(layers_of_heads, st.data())
 def test_every_head_has_one_rank_and_no_rank_is_idle(loads, data):
     ranks = data.draw(st.integers(1, len(loads[0])))

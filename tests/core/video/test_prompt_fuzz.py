@@ -159,7 +159,7 @@ def test_what_is_quadratic_is_seen():
     assert not grows_faster(re.compile("(?<!-)-+>").search, dashes, 2000)
 
 
-@settings(derandomize=True, deadline=None, max_examples=250)
+@settings(max_examples=250)
 @given(
     st.lists(st.sampled_from(SIGNS), min_size=1, max_size=6).map("".join),
     st.sampled_from([1, 1, 3, 20]),

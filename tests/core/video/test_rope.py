@@ -47,7 +47,7 @@ def test_channels_split_as_published():
     assert Rope(32, GRID).channels == (12, 10, 10)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(shift=st.integers(0, 100_000), distance=st.integers(0, 40))
 def test_only_differences_matter_however_long_the_video(shift, distance):
     rope = Rope(24, GRID)

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from needs import needs
 
@@ -86,7 +86,6 @@ def test_a_clean_latent_that_is_known_is_reached():
 
 
 @given(st.lists(st.integers(10, 990), min_size=1, max_size=9, unique=True))
-@settings(deadline=None)
 def test_the_last_step_is_the_last_estimate(thousandths):
     """Whatever the levels, what is left of the noise at 0 is nothing."""
     sigmas = [number / 1000 for number in thousandths]

@@ -40,7 +40,7 @@ def test_pictures_of_latent_frames():
     assert [VIDEO.first_picture(f) for f in (0, 1, 2, 3)] == [0, 1, 5, 9]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds)
 def test_the_same_seed_is_the_same_clip(seed):
     story = random_story(generator(seed), [3])
@@ -50,7 +50,7 @@ def test_the_same_seed_is_the_same_clip(seed):
         assert a.things == b.things and np.array_equal(a.x, b.x) and a.radius == b.radius
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seeds)
 def test_a_longer_clip_begins_with_the_same_pictures(seed):
     story = random_story(generator(seed), [])
@@ -58,7 +58,7 @@ def test_a_longer_clip_begins_with_the_same_pictures(seed):
     torch.testing.assert_close(long[: len(short)], short, rtol=0, atol=0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds)
 def test_things_stay_in_the_picture_and_keep_their_pace(seed):
     fast = "a red ball and a blue ring moving fast on plain navy"
@@ -71,7 +71,7 @@ def test_things_stay_in_the_picture_and_keep_their_pace(seed):
         assert np.median(steps) == pytest.approx(PACE["fast"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(seeds)
 def test_what_appears_appears_in_the_open(seed):
     """Of two things that are named at first, the first begins on the left."""
