@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import torch
+
+from ..device import has_dtype
 from ..methods import ALL_HEADS, NAMES, HeadMap, KVDtype, Method, settings_named
 from .forecast import Forecast
+from .model_sizes import Narrower
 
 # sizes that are tried between the one that was asked for and the smallest
 MOST_SIZES = 300
@@ -44,7 +48,7 @@ class Search:
     def offers(self) -> list[Offer]:
         """Return what fits with one thing changed, or with several if none alone is enough."""
         plain = Offer("", self._asked)
-        ways = [self._in_int8(), self._away(plain), self._other_method()]
+        ways = [self._in_int8(), self._away(plain), self._narrower(plain), self._other_method()]
         ways += [self._smaller(plain), self._shorter(plain)]
         if self._asked.images:
             latents = Offer("without all pictures at once", replace(self._asked, images=False))
@@ -52,15 +56,53 @@ class Search:
         return [way for way in ways if way is not None] or self._together()
 
     def least(self) -> list[Forecast]:
-        """Return the smallest and shortest run of every method."""
-        ways = map(self._smallest, self._ways())
+        """Return the smallest and shortest run of every method, weights in as few bytes as any."""
+        narrowest = [None, *self._weights][-1]
+        ways = (self._smallest(self._narrow(way, narrowest)) for way in self._ways())
         return [self._of_chunks(way, self._fewest).forecast for way in ways]
 
     def _together(self) -> list[Offer]:
+        narrow = self._narrower_and_more()
+        ways = [self._away(self._all_in_int8()), *narrow]
         lean = min(self._ways(), key=lambda offer: offer.forecast.plan.bytes)
-        ways = [self._away(self._all_in_int8()), self._smaller(lean), self._shorter(lean)]
-        found = [way for way in ways if way is not None] or [self._shorter(self._smallest(lean))]
-        return [way for way in found if way is not None]
+        # weights are made narrow only where nothing fits without, and of this size and length
+        weights = [None] if narrow else [None, *self._weights]
+        leanest = [self._narrow(lean, one) for one in weights]
+        ways += next(filter(any, ([self._smaller(o), self._shorter(o)] for o in leanest)), [])
+        found = [way for way in ways if way is not None]
+        last = None if found else self._shorter(self._smallest(leanest[-1]))
+        return found if last is None else [last]
+
+    def _narrower(self, offer: Offer) -> Offer | None:
+        """Return the same with weights in fewer bytes, in as many as fit."""
+        found = (self._narrow(offer, one) for one in self._weights)
+        return next((one for one in found if self._fits(one.forecast)), None)
+
+    def _narrower_and_more(self) -> list[Offer | None]:
+        """Return what fits with weights in fewer bytes and one thing more."""
+        for one in self._weights:
+            how, narrow = self._narrow(Offer("", self._asked), one)
+            search = Search(narrow, self._fits, [*self._maps.values()], self._start)
+            ways = [search._in_int8(), search._away(Offer("", narrow)), search._other_method()]
+            found = [Offer(_and(how, w.how), w.forecast) for w in ways if w is not None]
+            if found:
+                return found
+        return []
+
+    @property
+    def _weights(self) -> tuple[Narrower, ...]:
+        """What else weights could be kept in where the model runs."""
+        device = torch.device(self._asked.device)
+        # a forecast may be for a GPU that is not here
+        able = device.type in ("cpu", "cuda") or has_dtype(device, torch.float8_e4m3fn)
+        return self._asked.sizes.narrower if able else ()
+
+    @staticmethod
+    def _narrow(offer: Offer, one: Narrower | None) -> Offer:
+        if one is None:
+            return offer
+        how = _and(offer.how, f"with weight dtype {one.kept.value}")
+        return Offer(how, replace(offer.forecast, sizes=one.sizes))
 
     def _in_int8(self) -> Offer | None:
         """Return the run with keys and values in eight bits, of as few types of heads as fit."""
@@ -85,8 +127,7 @@ class Search:
         """Return the same with what is read once per chunk lying with the host, if that fits."""
         method = offer.forecast.request.method or self._method
         found = self._with(offer.forecast, method.offloading())
-        how = f"{offer.how} and offload" if offer.how else "with offload"
-        return Offer(how, found) if self._fits(found) else None
+        return Offer(_and(offer.how, "with offload"), found) if self._fits(found) else None
 
     @property
     def _method(self) -> Method:
@@ -194,6 +235,11 @@ def _heads(types: Sequence[str], every: bool) -> str:
         return "keys and values"
     *most, last = (type_.rpartition(".")[2] for type_ in types)
     return f"{', '.join(most)} and {last} heads" if most else f"{last} heads"
+
+
+def _and(how: str, more: str) -> str:
+    """Say two things with which something is made."""
+    return f"{how} and {more.removeprefix('with ')}" if how else more
 
 
 def _both(how: str, more: str) -> str:

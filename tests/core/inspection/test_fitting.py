@@ -2,22 +2,31 @@
 
 import re
 from dataclasses import replace
+from math import ceil
 
 import pytest
 import torch
 from plans import map_for
-from random_model import TINY
+from published_files import published_files
+from random_model import TINY, random_weights
 
+from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.inspection import (
     Forecast,
     ModelSizes,
     check_fits,
     free_in,
+    search,
 )
 from headforcing.headforcing_core.inspection.search import Search
 from headforcing.headforcing_core.methods import KVDtype, settings_named
-from headforcing.headforcing_core.models import WAN_1_3B_MODEL, family_named
+from headforcing.headforcing_core.models import (
+    WAN_1_3B_MODEL,
+    WeightDtype,
+    family_named,
+    read_published,
+)
 
 FAMILY = family_named("self_forcing")
 GIB = 1024**3
@@ -28,9 +37,12 @@ def foreseen(name="full", frames=240, rows=32, columns=48, device="cuda", **more
     head_map = map_for(method, TINY.heads, TINY.layers)
     first = more.pop("first_chunk", None)
     request = VideoRequest(FAMILY, frames, rows, columns, 0, first, method, head_map)
-    # a hundred times as much of everything, so that hundredths of a GiB say something
-    sizes = ModelSizes.plain(replace(TINY, dim=9600, ffn_dim=19200, heads=TINY.heads), torch.half)
-    return Forecast(request, sizes, 16, device, **more)
+    return Forecast(request, replace(large(), narrower=()), 16, device, **more)
+
+
+def large():
+    """A hundred times as much of everything, so that hundredths of a GiB say something."""
+    return ModelSizes.plain(replace(TINY, dim=9600, ffn_dim=19200, heads=TINY.heads), torch.half)
 
 
 def published(name):
@@ -138,6 +150,66 @@ def peak_plan(asked, method):
 def test_what_is_in_eight_bits_is_not_offered_again():
     asked = published("head_forcing:int8")
     assert "heads in int8" not in refusal(asked, asked.peak("cuda") - 1)
+
+
+def test_weights_in_fewer_bytes_are_offered():
+    asked = replace(foreseen(), sizes=large())
+    ((kept, sizes),) = asked.sizes.narrower
+    assert kept is WeightDtype.FP8
+    narrow = replace(asked, sizes=sizes).peak("cuda")
+    assert asked.sizes.weights_bytes - sizes.weights_bytes > GIB
+    assert "it fits with weight dtype fp8 (" in refusal(asked, narrow)
+    assert "with weight dtype fp8 (" not in refusal(asked, narrow - 1)
+    assert "with weight dtype" not in refusal(foreseen(), narrow)
+    # what is kept so already is not offered again
+    assert "weight dtype" not in refusal(replace(asked, sizes=sizes), narrow - 1)
+
+
+def test_with_weights_in_fewer_bytes_one_thing_more_is_offered():
+    lean = replace(foreseen("infinity_rope", 240), sizes=large().narrower[0].sizes)
+    asked = replace(foreseen(frames=240), sizes=large())
+    said = refusal(asked, lean.peak("cuda"), start_frames=237)  # of that size and length
+    assert "it fits with weight dtype fp8 and method infinity_rope (" in said
+    # nothing of that alone; the picture is as large as can be
+    smaller = replace(lean, request=replace(lean.request, rows=24, columns=36))
+    said = refusal(asked, smaller.peak("cuda"))
+    assert re.search(r"it fits with method infinity_rope and weight dtype fp8 at \d\d+ x", said)
+    assert "for 59" not in said
+
+
+def test_the_least_that_can_be_made_has_weights_in_the_fewest_bytes():
+    asked = replace(foreseen(), sizes=large())
+    sizes = large().narrower[0].sizes
+    said = refusal(asked, sizes.weights_bytes - 1)
+    smallest = replace(foreseen("full", 3, 2, 2), sizes=sizes).peak("cuda")
+    assert said.endswith(f"needs {ceil(smallest / GIB * 100) / 100:.2f} GiB")
+
+
+def test_a_device_without_fp8_is_offered_none(monkeypatch):
+    asked = replace(foreseen(device="mps"), sizes=large())
+    narrow = replace(asked, sizes=large().narrower[0].sizes).peak("mps")
+    with pytest.raises(RuntimeError) as caught:
+        check_fits(asked, {"mps": narrow})
+    assert "weight dtype" not in str(caught.value)
+    monkeypatch.setattr(search, "has_dtype", lambda device, dtype: True)
+    with pytest.raises(RuntimeError, match="it fits with weight dtype fp8"):
+        check_fits(asked, {"mps": narrow})
+
+
+@pytest.mark.parametrize("name", ["plain", "fp8_header"])
+def test_files_are_offered_what_they_can_be_kept_in(name):
+    file = published_files(random_weights(TINY))[name]
+    published = read_published(TensorDict(file.tensors, file.header), TINY.heads)
+
+    def kept(weight_dtype):
+        sizes = ModelSizes.of_file(published, torch.bfloat16, weight_dtype)
+        return [one.kept for one in sizes.narrower]
+
+    if name == "plain":
+        assert (kept(WeightDtype.SAME), kept(WeightDtype.FP8)) == ([WeightDtype.FP8], [])
+    else:  # all matrices of its blocks are in fp8 as they are stored
+        assert kept(WeightDtype.SAME) == [WeightDtype.STORED, WeightDtype.FP8]
+        assert kept(WeightDtype.STORED) == kept(WeightDtype.FP8) == []
 
 
 def test_methods_that_need_a_map_are_offered_where_there_is_one():
