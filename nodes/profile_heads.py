@@ -52,6 +52,7 @@ from .host import (
     HostSubject,
     check_family,
     check_model,
+    check_profile_fits,
     check_prompts,
     check_shift,
     core_start,
@@ -272,7 +273,10 @@ def _measured(subject: HostSubject, settings: ProfileSettings, force: bool) -> H
     file = profile_file(profile)
     if file.exists() and not force:
         profile = _kept(file, profile)
-    bar = comfy.utils.ProgressBar(max(1, frames_to_make(subject, settings, profile)))
+    work = frames_to_make(subject, settings, profile)
+    if work:
+        check_profile_fits(subject, settings)
+    bar = comfy.utils.ProgressBar(max(1, work))
     for grown in profiled(subject, settings, profile, bar.update):
         profile = grown
         keep_profile(file, profile)

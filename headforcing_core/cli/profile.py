@@ -22,14 +22,17 @@ from ..heads import (
     as_text,
     possible_returns,
     preset_named,
+    read_profile,
     report_files,
     report_names,
     report_on,
+    videos_to_make,
 )
 from ..methods import map_text, read_head_map, with_values
 from ..stopping import to_the_end
 from .crew_options import add_crew_options, check_crew_options
 from .loading import add_loading_options
+from .profile_room import check_room
 from .profile_run import measured_profile
 from .profile_subject import DEMO, family_of, subject_of
 from .result_folder import result_folder
@@ -82,6 +85,7 @@ def add_parser(commands: argparse._SubParsersAction) -> argparse.ArgumentParser:
     add("--height", type=int, default=480, metavar="N", help="of a checkpoint's videos")
     add_loading_options(parser)
     add_crew_options(parser)
+    add("--anyway", action="store_true", help="run even if memory is not expected to suffice")
     parser.set_defaults(run=run)
     return parser
 
@@ -96,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
     names = (PROFILE, *map(_map_name, schemes), *report_names(schemes))
     with result_folder("--report", out, names, lambda: (out / PROFILE).is_file()):
         _check_maps(out / _map_name(scheme) for scheme in schemes)
+        if _makes_videos_here(options, settings, out / PROFILE):
+            check_room(options, settings)
         subject = subject_of(options, settings)
         if options.returns is None:
             settings = replace(settings, returns=possible_returns(settings.returns, subject))
@@ -107,6 +113,13 @@ def run(options: argparse.Namespace) -> int:
         to_the_end(lambda: save_all(out, maps | report_files(subject, profile, reports)))
     sys.stdout.write(f"wrote {out / PAGE}, head maps and pictures beside it\n")
     return 0
+
+
+def _makes_videos_here(options: argparse.Namespace, settings: ProfileSettings, file: Path) -> bool:
+    """Whether videos of a checkpoint are to be made; a cluster has memory of its own."""
+    known = read_profile(file) if file.exists() else None
+    here = options.model != DEMO and options.ray is None
+    return here and bool(videos_to_make(settings, known))
 
 
 def _map_name(scheme: str) -> str:

@@ -12,6 +12,7 @@ from types import TracebackType
 from tqdm import tqdm
 
 from ..crews import Event, Inline, Kind, Task, Worker
+from ..device import choose_device
 from ..files import save_or_rescue
 from ..heads import (
     Found,
@@ -29,6 +30,7 @@ from ..heads import (
 )
 from ..stopping import stop_if_asked, to_the_end
 from .crew_options import crew_of
+from .profile_room import room_of
 from .profile_subject import DEMO, subject_of
 
 log = logging.getLogger("headforcing")
@@ -55,8 +57,9 @@ def measured_profile(
         profile = _going_on(read_profile(file), profile, file)
     check_texts(subject, settings)
     grown = _Growing(profile, file, frames_to_make(subject, settings, profile))
+    room = room_of(subject, settings, choose_device(options.device))
     tasks = [
-        Task(f"{video}", measure_video, (_anywhere(options), settings, video), _room(subject))
+        Task(f"{video}", measure_video, (_anywhere(options), settings, video), room)
         for video in videos_to_make(settings, profile)
     ]
     if tasks:
@@ -129,11 +132,6 @@ def _anywhere(options: argparse.Namespace) -> argparse.Namespace:
     found.text_embedding = [str(Path(f).absolute()) for f in options.text_embedding or ()] or None
     del found.run
     return found
-
-
-def _room(subject: Subject) -> int:
-    """Return the bytes of a model, and about as many again for its caches and calls."""
-    return 2 * sum(p.numel() * p.element_size() for p in subject.model.parameters())
 
 
 def _refusal(file: Path, profile: HeadProfile) -> OSError | None:

@@ -14,6 +14,7 @@ from .profile_videos import (
     check_texts,
     frames_to_make,
     possible_returns,
+    requests_of,
     videos_to_make,
 )
 from .profiling import Found, measured, profiled, with_found
@@ -59,6 +60,7 @@ __all__ = [
     "report_files",
     "report_names",
     "report_on",
+    "requests_of",
     "videos_to_make",
     "with_edits",
     "with_found",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..bounds import MOST_FRAMES, check_frames, check_week, check_within
+from ..generation import VideoRequest
 from ..methods import Method, SinkWindow
 from ..models import Family
 from ..video import ChunkClock, VideoFormat, check_seed
@@ -83,6 +84,15 @@ class ProfileSettings:
             return family.method
         sink = max(self.keep_first, family.sink)
         return SinkWindow(family.window, sink, family.positions).build(family.frames_per_chunk)
+
+    def request(self, family: Family, size: tuple[int, int], noise: int) -> VideoRequest:
+        """Return what is made to be watched.
+
+        Args:
+            size: latent rows and columns.
+            noise: seed of the video's noise.
+        """
+        return VideoRequest(family, self.frames, *size, noise, method=self.method(family))
 
     def drawn_chunks(self, clock: ChunkClock, prompt: int, seed: int) -> list[int]:
         """Return the numbers of the chunks to look at in a video, ascending.

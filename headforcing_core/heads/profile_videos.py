@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..generation import VideoRequest
+from ..models import Family
 from ..video import ChunkClock
 from .head_profile import HeadProfile
 from .profile_settings import ProfileSettings
-from .returns import NEEDED, Turns, frames_of_return
+from .returns import NEEDED, Turns, frames_of_return, request_of_return
 from .subject import Profiled
 
 
@@ -67,6 +69,19 @@ def frames_to_make(
             last = settings.drawn_chunks(clock, video.prompt, video.seed)[-1]
             frames += chunks[last].stop
     return frames
+
+
+def requests_of(
+    settings: ProfileSettings, family: Family, size: tuple[int, int]
+) -> tuple[VideoRequest, ...]:
+    """Return one video of each kind that a profile is made of: what it takes is known of them.
+
+    Args:
+        size: latent rows and columns.
+    """
+    steady = settings.request(family, size, 0)
+    returns = settings.returns and Turns.possible(family)
+    return (steady, request_of_return(family, size, 0)) if returns else (steady,)
 
 
 def check_texts(subject: Profiled, settings: ProfileSettings) -> None:

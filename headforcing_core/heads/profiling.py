@@ -53,8 +53,8 @@ class Profiler:
         mass = frame_mass(frame_logsumexp(q, pool, spans, tokens, table=table)).mean((0, 2))
         # the mean over pairs of tokens of a product is the product of the means
         last = read.q[:, -tokens:].float().mean(1) * read.q.shape[-1] ** -0.5
-        keys = torch.stack([pool[:, start : start + n] for start, n in spans], 1)
-        keys = keys.unflatten(2, (-1, tokens)).mean(3, dtype=torch.float32)
+        each = (pool[:, start : start + n].unflatten(1, (-1, tokens)) for start, n in spans)
+        keys = torch.stack([frames.mean(2, dtype=torch.float32) for frames in each], 1)
         scores = torch.einsum("bhd,bhfd->hf", last, keys) / len(last)
         self._layers.append((mass, scores))
         if len(self._layers) == read.opened.plan.geometry.layers:
@@ -138,8 +138,7 @@ def measure(
     """
     # noise of its own for every video, the same in whatever order they are made
     noise = number_from(settings.seed, prompt, seed) % (1 << 31)
-    method = settings.method(subject.family)
-    request = VideoRequest(subject.family, settings.frames, *subject.size, noise, method=method)
+    request = settings.request(subject.family, subject.size, noise)
     profiler = Profiler(settings, prompt, seed, settings.drawn_chunks(request.clock, prompt, seed))
     story = PromptSchedule.constant(prompt)
     subject.roll(request, story, profiler, watch, profiler.chunks[-1])

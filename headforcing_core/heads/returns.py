@@ -76,6 +76,15 @@ def frames_of_return(family: Family) -> int:
     return (MISSED + 1) * (turns.back + 1) * family.frames_per_chunk
 
 
+def request_of_return(family: Family, size: tuple[int, int], noise: int) -> VideoRequest:
+    """Return what is made for each end of a past; arguments as in ``measure_return``."""
+    frames = family.frames_per_chunk
+    # all that was there is seen, and what was said then stays with it
+    method = Rolling(family.horizon, on_switch=SwitchRule.KEEP).build(frames)
+    made = (Turns.within(family).back + 1) * frames
+    return VideoRequest(family, made, *size, noise, method=method)
+
+
 def measure_return(
     family: Family,
     size: tuple[int, int],
@@ -95,9 +104,7 @@ def measure_return(
         film: makes a video whose prompts are numbers, and returns what was measured in chunks.
     """
     turns, frames = Turns.within(family), family.frames_per_chunk
-    # all that was there is seen, and what was said then stays with it
-    method = Rolling(family.horizon, on_switch=SwitchRule.KEEP).build(frames)
-    request = VideoRequest(family, (turns.back + 1) * frames, *size, noise, method=method)
+    request = request_of_return(family, size, noise)
     starts = tuple(frames * start for start in turns.starts)
     scenes = [prompts[(prompt + scene) % len(prompts)] for scene in (*range(SCENES), NEW)]
     seen = []

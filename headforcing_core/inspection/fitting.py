@@ -8,7 +8,9 @@ from math import ceil, floor
 from ..device import GIB, free_memory
 from ..methods import HeadMap
 from .forecast import Forecast
-from .search import Offer, Search
+from .nearby import Offer
+from .search import Search
+from .size_search import SizeSearch
 
 # place -> bytes that are free there, None where that is not known
 Free = Mapping[str, int | None]
@@ -20,7 +22,11 @@ def free_in(forecast: Forecast) -> Free:
 
 
 def check_fits(
-    forecast: Forecast, free: Free, head_maps: Sequence[HeadMap] = (), start_frames: int = 0
+    forecast: Forecast,
+    free: Free,
+    head_maps: Sequence[HeadMap] = (),
+    start_frames: int = 0,
+    measuring: bool = False,
 ) -> None:
     """Refuse what cannot fit, and name what would.
 
@@ -28,6 +34,7 @@ def check_fits(
         free: what is None or missing refuses nothing.
         head_maps: of this model, for methods that need one; that of the request is known.
         start_frames: first frames that are given, which have their size.
+        measuring: the run is watched, its method and length are given.
 
     Raises:
         RuntimeError: if it does not fit.
@@ -36,7 +43,14 @@ def check_fits(
     if short is None:
         return
     there, need = free[short], forecast.peak(short)
-    search = Search(forecast, lambda one: not any(_short(one, free)), head_maps, start_frames)
+
+    def fits(one: Forecast) -> bool:
+        return not any(_short(one, free))
+
+    if measuring:
+        search: Search | SizeSearch = SizeSearch(forecast, fits)
+    else:
+        search = Search(forecast, fits, head_maps, start_frames)
     raise RuntimeError(
         f"{_kinds(forecast, short)} need {_gib(need, ceil)}, {short} has {_gib(there, floor)} "
         f"free; {_remedy(search, short)}"
@@ -57,7 +71,7 @@ def _kinds(forecast: Forecast, place: str) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _remedy(search: Search, place: str) -> str:
+def _remedy(search: Search | SizeSearch, place: str) -> str:
     offers = search.offers()
     if offers:
         return f"it fits {', or '.join(_said(offer, place) for offer in offers)}"

@@ -15,7 +15,7 @@ from .checks import (
 )
 from .digests import digest_of
 from .fingerprint import name_of
-from .foresight import foreseen
+from .foresight import check_profile_fits, foreseen
 from .host_film import FilmSettings, as_video, said_of, shown
 from .known_maps import KNOWN_MAPS, keep_map
 from .loading import load_model
@@ -52,6 +52,7 @@ __all__ = [
     "as_video",
     "check_family",
     "check_model",
+    "check_profile_fits",
     "check_prompts",
     "check_shift",
     "check_size",

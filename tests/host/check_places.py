@@ -25,7 +25,7 @@ from headforcing.headforcing_core.heads import (
 )
 from headforcing.headforcing_core.models import family_named
 from headforcing.nodes import host, load_head_map, profile_heads
-from headforcing.nodes.host import HostSubject, profile_file
+from headforcing.nodes.host import HostSubject, foresight, profile_file
 from headforcing.nodes.host.map_files import SHIPPED
 
 SETTINGS = ProfileSettings(prompts=2, frames=12, chunks=1, first_chunk=1, rows=8)
@@ -39,7 +39,7 @@ def told(call, *arguments):
     """Return the sentence of the error that a call ends in."""
     try:
         call(*arguments)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         return str(error)
     return "nothing was refused"
 
@@ -85,6 +85,11 @@ def profiles(found, warned, user):
     write_profile(file, replace(whole, fingerprint="another"))
     found["another model's"] = told(measured)
     found["forced"] = len(measured(force=True).videos) == 2 and file.read_bytes() == good
+
+    room, foresight._free_on = foresight._free_on, lambda model: 1 << 20
+    found["known"] = told(measured)
+    found["no room"] = told(measured, True)
+    foresight._free_on = room
 
 
 def returns(found):

@@ -158,6 +158,9 @@ def test_folders_that_fail_and_files_in_them_that_lie_are_told():
         said = found[f"{name} profile"]
         assert "must be whole" in said and said.endswith("delete it, or set force")
     assert "must be of this model measured like this" in found["another model's"]
+    # nothing is left to be made of what is known
+    assert found["known"] == "nothing was refused"
+    assert "has 0.00 GiB free; nothing fits there" in found["no room"]
     assert found["choices"] == ["big.json", "bomb.json", "nothing.CSV"]
     for name in found["choices"]:
         assert found[name].startswith(f"{name} must be a ") and "\n" not in found[name]

@@ -8,9 +8,10 @@ import torch
 from random_model import TINY, write_random_checkpoint
 from safetensors.torch import save_file
 
-from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.cli import main, profile_subject
 from headforcing.headforcing_core.demo.networks import DemoModel
 from headforcing.headforcing_core.demo.profiles import MAPS, PAPER_MAP, maps_of
+from headforcing.headforcing_core.inspection import fitting
 from headforcing.headforcing_core.methods import read_head_map, settings_named
 from headforcing.headforcing_core.models import fingerprint
 
@@ -57,6 +58,32 @@ def test_two_workers_measure_what_one_does(tmp_path):
     for name in ("profile.safetensors", *(f"{scheme}.json" for scheme in SCHEMES)):
         one, two = ((tmp_path / workers / name).read_bytes() for workers in ("1", "2"))
         assert one == two, name
+
+
+def test_what_does_not_fit_is_refused_before_the_model_is_read(tmp_path, monkeypatch, capsys):
+    file, out = tmp_path / "x.safetensors", tmp_path / "out"
+    write_random_checkpoint(file)
+    small = (*CHECKPOINT, "--prompts", "1", "--returns", "0", "--seconds", "5", "--chunks", "1")
+    read = []
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "free_memory", lambda place: 3 << 20)
+        patch.setattr(profile_subject, "load_model", lambda *given: read.append(given))
+        assert profile(file, *small, out=out) == 2
+        said = capsys.readouterr().err
+        assert re.search(r"need .* GiB free; it fits with weight dtype fp8 at \d+ x \d+ ", said)
+        assert said.endswith("; --anyway tries all the same\n") and "method" not in said
+        assert not read
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "free_memory", lambda place: 3 << 20)
+        assert profile(file, *small, "--anyway", out=out) == 0
+        # nothing is left to be made
+        assert profile(file, *small, out=out) == 0
+        assert profile(file, *small, "--seeds", "2", out=out) == 2
+    # a size that is offered is one that can be asked for
+    width, height = re.search(r"fp8 at (\d+) x (\d+)", said).groups()
+    other = [*small, "--width", width, "--height", height, "--weight-dtype", "fp8"]
+    monkeypatch.setattr(fitting, "free_memory", lambda place: 3 << 20)
+    assert profile(file, *other, out=tmp_path / "other") == 0
 
 
 def test_a_stopped_run_goes_on(reported, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from headforcing.headforcing_core.inspection import (
     ModelSizes,
     check_fits,
     free_in,
-    search,
+    nearby,
 )
 from headforcing.headforcing_core.inspection.search import Search
 from headforcing.headforcing_core.methods import KVDtype, settings_named
@@ -191,9 +191,33 @@ def test_a_device_without_fp8_is_offered_none(monkeypatch):
     with pytest.raises(RuntimeError) as caught:
         check_fits(asked, {"mps": narrow})
     assert "weight dtype" not in str(caught.value)
-    monkeypatch.setattr(search, "has_dtype", lambda device, dtype: True)
+    monkeypatch.setattr(nearby, "has_dtype", lambda device, dtype: True)
     with pytest.raises(RuntimeError, match="it fits with weight dtype fp8"):
         check_fits(asked, {"mps": narrow})
+
+
+def test_a_measurement_is_offered_other_sizes_and_narrower_weights_alone():
+    asked = replace(foreseen("infinity_rope"), sizes=large())
+    narrow = replace(asked, sizes=large().narrower[0].sizes)
+
+    def refused(free):
+        with pytest.raises(RuntimeError) as caught:
+            check_fits(asked, {"cuda": free}, measuring=True)
+        return str(caught.value).partition("free; ")[2]
+
+    said = refused(asked.peak("cuda") - 1)
+    assert re.fullmatch(
+        r"it fits with weight dtype fp8 \(\S+ GiB\), or at \d+ x \d+ \(\S+ GiB\)", said
+    )
+    smaller = replace(narrow, request=replace(narrow.request, rows=24, columns=36)).peak("cuda")
+    assert smaller < asked.sizes.weights_bytes
+    assert re.fullmatch(r"it fits with weight dtype fp8 at \d+ x \d+ \(\S+ GiB\)", refused(smaller))
+    least = replace(narrow, request=replace(narrow.request, rows=2, columns=2)).peak("cuda")
+    said = refused(least - 1)
+    assert said == (
+        "nothing fits there: the least that can be made needs "
+        f"{ceil(least / GIB * 100) / 100:.2f} GiB"
+    )
 
 
 @pytest.mark.parametrize("name", ["plain", "fp8_header"])

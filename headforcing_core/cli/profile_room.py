@@ -1,0 +1,64 @@
+"""What the videos of a profile take, and whether there is room for them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator
+
+import torch
+
+from ..device import choose_device
+from ..heads import NEEDED, ProfileSettings, Subject, requests_of
+from ..inspection import Forecast, ModelSizes, check_fits, free_in
+from ..models import WAN_TEXT_TOKENS, Family
+from .foresight import published_of
+from .loading import dtype_of, weight_dtype_of
+from .profile_subject import family_of
+
+log = logging.getLogger("headforcing")
+
+
+def check_room(options: argparse.Namespace, settings: ProfileSettings) -> None:
+    """Refuse a profile of a checkpoint that cannot fit; of the file only the shapes are read.
+
+    Raises:
+        ValueError: if the file is no model that can be run.
+        RuntimeError: if there is not enough memory, and ``options.anyway`` does not say to try.
+    """
+    family, device = family_of(options), choose_device(options.device)
+    size = family.video.latent_size(options.width, options.height)
+    published, with_lora = published_of(options, family), options.lora is not None
+    sizes = ModelSizes.of_file(
+        published, dtype_of(options, device), weight_dtype_of(options), with_lora
+    )
+    for forecast in _forecasts(settings, sizes, family, size, WAN_TEXT_TOKENS, device):
+        try:
+            check_fits(forecast, free_in(forecast), measuring=True)
+        except RuntimeError as error:
+            if not options.anyway:
+                raise RuntimeError(f"{error}; --anyway tries all the same") from error
+            log.warning("%s", error)
+
+
+def room_of(subject: Subject, settings: ProfileSettings, device: torch.device) -> int:
+    """Return the bytes that a video takes where it is made, a model that is loaded among them."""
+    model, family = subject.model, subject.family
+    weights = sum(x.numel() * x.element_size() for x in model.state_dict().values())
+    sizes = ModelSizes(model.config, model.dtype, weights, models=1 + family.two_experts)
+    tokens = subject.texts[0].shape[1]
+    forecasts = _forecasts(settings, sizes, family, subject.size, tokens, device)
+    return max(forecast.peak(forecast.places[0]) for forecast in forecasts)
+
+
+def _forecasts(
+    settings: ProfileSettings,
+    sizes: ModelSizes,
+    family: Family,
+    size: tuple[int, int],
+    tokens: int,
+    device: torch.device,
+) -> Iterator[Forecast]:
+    """Yield what is known of a video of each kind; where something comes back there are prompts."""
+    for request, prompts in zip(requests_of(settings, family, size), (1, NEEDED), strict=False):
+        yield Forecast(request, sizes, prompts * tokens, device)
