@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator
 
 import torch
 
 from ..device import choose_device
-from ..heads import NEEDED, ProfileSettings, Subject, requests_of
+from ..heads import ProfileSettings, Subject, requests_of
 from ..inspection import Forecast, ModelSizes, check_fits, free_in
 from ..models import WAN_TEXT_TOKENS, Family
 from .foresight import published_of
@@ -32,13 +31,13 @@ def check_room(options: argparse.Namespace, settings: ProfileSettings) -> None:
     sizes = ModelSizes.of_file(
         published, dtype_of(options, device), weight_dtype_of(options), with_lora
     )
-    for forecast in _forecasts(settings, sizes, family, size, WAN_TEXT_TOKENS, device):
-        try:
-            check_fits(forecast, free_in(forecast), measuring=True)
-        except RuntimeError as error:
-            if not options.anyway:
-                raise RuntimeError(f"{error}; --anyway tries all the same") from error
-            log.warning("%s", error)
+    forecast = _fullest(settings, sizes, family, size, WAN_TEXT_TOKENS, device)
+    try:
+        check_fits(forecast, free_in(forecast), measuring=True)
+    except RuntimeError as error:
+        if not options.anyway:
+            raise RuntimeError(f"{error}; --anyway tries all the same") from error
+        log.warning("%s", error)
 
 
 def room_of(subject: Subject, settings: ProfileSettings, device: torch.device) -> int:
@@ -47,18 +46,21 @@ def room_of(subject: Subject, settings: ProfileSettings, device: torch.device) -
     weights = sum(x.numel() * x.element_size() for x in model.state_dict().values())
     sizes = ModelSizes(model.config, model.dtype, weights, models=1 + family.two_experts)
     tokens = subject.texts[0].shape[1]
-    forecasts = _forecasts(settings, sizes, family, subject.size, tokens, device)
-    return max(forecast.peak(forecast.places[0]) for forecast in forecasts)
+    forecast = _fullest(settings, sizes, family, subject.size, tokens, device)
+    return forecast.peak(forecast.places[0])
 
 
-def _forecasts(
+def _fullest(
     settings: ProfileSettings,
     sizes: ModelSizes,
     family: Family,
     size: tuple[int, int],
     tokens: int,
     device: torch.device,
-) -> Iterator[Forecast]:
-    """Yield what is known of a video of each kind; where something comes back there are prompts."""
-    for request, prompts in zip(requests_of(settings, family, size), (1, NEEDED), strict=False):
-        yield Forecast(request, sizes, prompts * tokens, device)
+) -> Forecast:
+    """Return what is known of the video that takes most."""
+    requests = requests_of(settings, family, size)
+    forecasts = [
+        Forecast(request, sizes, prompts * tokens, device) for request, prompts in requests
+    ]
+    return max(forecasts, key=lambda one: one.peak(one.places[0]))

@@ -73,15 +73,16 @@ def frames_to_make(
 
 def requests_of(
     settings: ProfileSettings, family: Family, size: tuple[int, int]
-) -> tuple[VideoRequest, ...]:
-    """Return one video of each kind that a profile is made of: what it takes is known of them.
+) -> list[tuple[VideoRequest, int]]:
+    """Return one video of each kind that a profile is made of, and how many prompts it has.
 
     Args:
         size: latent rows and columns.
     """
-    steady = settings.request(family, size, 0)
-    returns = settings.returns and Turns.possible(family)
-    return (steady, request_of_return(family, size, 0)) if returns else (steady,)
+    kinds = [(settings.request(family, size, 0), 1)]
+    if settings.returns and Turns.possible(family):
+        kinds.append((request_of_return(family, size, 0), NEEDED))
+    return kinds
 
 
 def check_texts(subject: Profiled, settings: ProfileSettings) -> None:

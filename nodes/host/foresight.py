@@ -9,7 +9,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 from ...headforcing_core.device import free_memory
-from ...headforcing_core.heads import NEEDED, ProfileSettings, requests_of
+from ...headforcing_core.heads import ProfileSettings, requests_of
 from ...headforcing_core.methods import HeadMap
 from ...headforcing_core.models import WanConfig
 from .backbone import config_of, dtype_of
@@ -63,10 +63,13 @@ def check_profile_fits(subject: HostSubject, settings: ProfileSettings) -> None:
 
     model = subject.model
     sizes, device = ModelSizes(*_sizes(model)), model.load_device
-    tokens = NEEDED * max(entries[0][0].shape[1] for entries in subject.conditioning)
-    for request in requests_of(settings, subject.family, subject.size):
-        forecast = Forecast(request, sizes, tokens, device)
-        check_fits(forecast, _free_in(forecast.places, model), measuring=True)
+    tokens = max(entries[0][0].shape[1] for entries in subject.conditioning)
+    forecasts = [
+        Forecast(request, sizes, prompts * tokens, device)
+        for request, prompts in requests_of(settings, subject.family, subject.size)
+    ]
+    fullest = max(forecasts, key=lambda one: one.peak(one.places[0]))
+    check_fits(fullest, _free_in(fullest.places, model), measuring=True)
 
 
 def _sizes(model: ModelPatcher) -> tuple[WanConfig, torch.dtype, int, int | None, int]:

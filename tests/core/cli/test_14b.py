@@ -12,8 +12,9 @@ from published_files import scaled
 from random_model import random_weights
 from safetensors.torch import load_file, save_file
 
-from headforcing.headforcing_core.cli import main
+from headforcing.headforcing_core.cli import main, profile_subject
 from headforcing.headforcing_core.heads import profile_report
+from headforcing.headforcing_core.inspection import fitting
 from headforcing.headforcing_core.methods import read_head_map
 from headforcing.headforcing_core.models import HEADS_KEY, SIZES, choose_family, weight_shapes
 from headforcing.headforcing_core.models.families import unlike_published
@@ -123,6 +124,33 @@ def test_the_readme_says_what_fits(capsys):
     fits = [f"| {name} | {caches} | {whole} |" for name, caches, whole in by_size]
     assert section.rstrip().splitlines()[-len(fits) :] == fits
     assert section.count("\n| `") == len(fits) > 1
+
+
+class Loaded(Exception):
+    """There was room for the model."""
+
+
+def test_the_readme_says_how_a_profile_fits(tmp_path, monkeypatch, capsys):
+    """Refused at the usual size with the very size that its command has, at which it fits."""
+    command = README.read_text("utf-8").partition("headforcing profile my_14b_fp8.")[2]
+    _, *options = command.partition("\n")[0].split()
+    monkeypatch.chdir(tmp_path)
+    write_holes(Path("x.safetensors"))
+    if Path("x.safetensors").stat().st_blocks * 512 > GIB:
+        pytest.skip("this disk keeps no holes")
+
+    def load(*given):
+        raise Loaded
+
+    monkeypatch.setattr(fitting, "free_memory", lambda place: 22 * GIB)
+    monkeypatch.setattr(profile_subject, "load_model", load)
+    begin = ["profile", "x.safetensors", "--dtype", "bfloat16", "--device", "cpu"]
+    with pytest.raises(Loaded):
+        main([*begin, *options])
+    size = options[options.index("--width") :]
+    assert main([*begin, *options[: -len(size)]]) == 2
+    _, width, _, height = size
+    assert f"it fits at {width} x {height} (2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
