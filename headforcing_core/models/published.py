@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import prod
+from types import MappingProxyType
 from typing import TypeVar
 
 import torch
@@ -143,10 +145,12 @@ def _heads(text: str) -> int:
     return int(text)
 
 
-def weight_shapes(config: WanConfig) -> dict[str, tuple[int, ...]]:
+@lru_cache(maxsize=8)  # a page asks for each letter that is typed
+def weight_shapes(config: WanConfig) -> Mapping[str, tuple[int, ...]]:
     """Return the shape of every weight of a model, by the authors' names."""
     with torch.device("meta"):
-        return {n: tuple(x.shape) for n, x in WanModel(config).state_dict().items()}
+        weights = WanModel(config).state_dict()
+    return MappingProxyType({name: tuple(weight.shape) for name, weight in weights.items()})
 
 
 def read_config(
