@@ -74,9 +74,9 @@ class VideoRequest:
         # each of these refuses what cannot be run, before a model is loaded for it
         _ = self.clock, self.family.levels, self.family.first_denoising
         self.family.check_first_chunk(self.first_chunk, self.fitted_method)
-        if self.family.joint and len(self.clock) < len(self.family.steps):
+        if len(self.clock) < self.family.fewest_chunks:
             raise ValueError(
-                f"a video of {self.family.title} must have at least {len(self.family.steps)} "
+                f"a video of {self.family.title} must have at least {self.family.fewest_chunks} "
                 f"chunks, which are denoised together, got {len(self.clock)}; raise seconds"
             )
         self.fitted_method.check(self.family.frames_per_chunk, self.family.horizon)

@@ -76,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _told(jobs: Sequence[Job], table: JobTable, out: Path) -> str:
     counts = ", ".join(f"{count} {what}" for what, count in sorted(table.counts.items()))
-    return f"{len(jobs)} jobs: {counts or 'none done'}; results in {out}"
+    number = f"{len(jobs)} job{'s' if len(jobs) > 1 else ''}"
+    return f"{number}: {counts or 'none done'}; results in {out}"
 
 
 def _make_all(jobs: Sequence[Job], out: Path, table: JobTable, options: argparse.Namespace) -> None:

@@ -95,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
     check_frames("--frames", options.frames, 1)
     check_within("--ranks", options.ranks, 1, MOST_HEADS)
     if options.method is None:
+        _check_none(options)
         told, family = _balances, replace(family, frames_per_chunk=options.chunk)
         if options.ranks == 1:
             told = _table
@@ -130,6 +131,16 @@ def run(options: argparse.Namespace) -> int:
     for part in said:
         sys.stdout.write(part)
     return 0
+
+
+def _check_none(options: argparse.Namespace) -> None:
+    """Refuse, without a method, what is of one."""
+    for name in ("set", "switch", "map"):
+        if getattr(options, name) is not None:
+            raise ValueError(
+                f"--{name} must come with METHOD, got none; without it every method is told as it "
+                "is by default"
+            )
 
 
 def _check_alone(options: argparse.Namespace) -> None:

@@ -241,7 +241,7 @@ def _key(
         **model,
         "frames": request.clock.total_frames,
         # of a method settings tell the name alone
-        "way": [repr(request.method), repr(request.head_map and request.head_map.types)],
+        "way": _way(request),
         "words": words,
         "suffix": suffix,
         "latents": options.vae is None or not options.no_latents,
@@ -249,6 +249,13 @@ def _key(
         **{name: file and file.digest for name, file in files.items() if name not in READ_OUT},
     }
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:KEY]
+
+
+def _way(request: VideoRequest) -> list[str]:
+    """Return how the past is kept, where it lies left out: no number depends on it."""
+    method, head_map = request.fitted_method.offloading(False), request.head_map
+    types = head_map.types if method.scheme and head_map else None
+    return [repr(method), repr(types)]
 
 
 def _options(arguments: Sequence[str], result: Path, device: str | None) -> argparse.Namespace:

@@ -12,6 +12,7 @@ import torch
 
 from ..bounds import check_within
 from ..device import GIB, choose_device
+from ..files import shown
 from ..inspection import (
     CARDS,
     Forecast,
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
     check_within("--ranks", options.ranks, 1, MOST_HEADS)
     from_file = options.model is not None
     if not from_file:
+        _check_alone(options)
         options.model = options.family = options.family or FAMILY
     elif options.size is not None:
         raise ValueError("--size must come without --model, got both; the file tells its size")
@@ -95,9 +97,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_alone(options: argparse.Namespace) -> None:
+    """Refuse, without a file, what is of one."""
+    for name in ("lora", "lora_strength", "heads"):
+        if getattr(options, name) is not None:
+            raise ValueError(
+                f"--{name.replace('_', '-')} must come with --model, got a size alone, whose "
+                "heads are known and which no adapter makes larger"
+            )
+
+
 def _device(options: argparse.Namespace) -> torch.device:
     if options.free is None:
         return choose_device(options.device)
+    if options.device not in (None, ELSEWHERE):
+        raise ValueError(
+            "--free must come without --device: it is of a CUDA GPU that is not here, got "
+            f"{shown(options.device)}"
+        )
     check_within("--free", options.free, 0, MOST_FREE, "GiB")
     return torch.device(ELSEWHERE)
 

@@ -8,7 +8,9 @@ from ..bounds import check_within
 from ..files import shown
 from ..generation import VideoRequest
 from ..methods import (
+    ALL_HEADS,
     NAMES,
+    Alike,
     HeadMap,
     Method,
     PositionRule,
@@ -28,7 +30,12 @@ def add_method_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"how the past is kept (default: as the family does): {', '.join(NAMES)}",
     )
-    add("--set", action="append", metavar="NAME=VALUE", help="a setting of the method")
+    add(
+        "--set",
+        action="append",
+        metavar="NAME=VALUE",
+        help="a setting of the method; kv_dtype and offload without one, too",
+    )
     add("--map", metavar="FILE", help="head map, for methods that tell heads apart")
     add(
         "--window",
@@ -85,10 +92,9 @@ def request_of(options: argparse.Namespace) -> VideoRequest:
 
 def _method(options: argparse.Namespace, family: Family) -> tuple[Method | None, HeadMap | None]:
     if options.method is None:
-        for name in ("set", "map"):
-            if getattr(options, name):
-                raise ValueError(f"--{name} must come with --method, got none")
-        return None, None
+        if options.map:
+            raise ValueError("--map must come with --method, got none")
+        return (_own(family, options.set) if options.set else None), None
     for name in ("window", "sink", "positions"):
         if getattr(options, name) is not None:
             raise ValueError(
@@ -97,6 +103,15 @@ def _method(options: argparse.Namespace, family: Family) -> tuple[Method | None,
     settings = with_values(settings_named(options.method), options.set or [])
     head_map = None if options.map is None else read_head_map(options.map)
     return settings.build(family.frames_per_chunk), head_map
+
+
+def _own(family: Family, assignments: list[str]) -> Method:
+    """Return the way of a family's authors, in as many bits and where it is said."""
+    try:
+        kept = with_values(Alike(), assignments)
+    except ValueError as error:
+        raise ValueError(f"{error}; --set of all else must come with --method") from error
+    return family.method.kept_in({ALL_HEADS: kept.kv_dtype}).offloading(kept.offload)
 
 
 def _steps(text: str) -> tuple[int, ...]:

@@ -100,8 +100,9 @@ class Nearby:
     @property
     def fewest(self) -> int:
         """Chunks of the shortest video."""
-        given = self.start_frames
-        return 1 + (sum(chunk.stop <= given for chunk in self.asked.request.clock) if given else 0)
+        request, given = self.asked.request, self.start_frames
+        after = 1 + (sum(chunk.stop <= given for chunk in request.clock) if given else 0)
+        return max(after, request.family.fewest_chunks)
 
     def shorter(self, offer: Offer) -> Offer | None:
         """Return the longest video that fits and is shorter."""

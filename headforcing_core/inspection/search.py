@@ -73,25 +73,31 @@ class Search:
         method, caches = self._method, self._asked.caches
         rules = {t: r for t, r in method.rules.items() if r.kv_dtype is KVDtype.MODEL}
         types = sorted((t for t in rules if caches.get(t)), key=caches.__getitem__, reverse=True)
-        one = ALL_HEADS in rules or method.online is not None  # of all heads or of none
+        one = _alike(method)  # of all heads or of none
         for count in [len(types)] if one else range(1, len(types) + 1):
             # a type that no head has costs nothing
             chosen = [*types[:count], *(rules if one or count == len(types) else ())]
             kept = method.kept_in(dict.fromkeys(chosen, KVDtype.INT8))
             found = self._with(self._asked, kept)
             if types and self._fits(found):
-                return Offer(f"with {_heads(types[:count], one)} in int8", found)
+                heads, by = _heads(types[:count], one), _settings("kv_dtype", method, types[:count])
+                return Offer(f"with {heads} in int8 by {by}", found)
         return None
 
     def _all_in_int8(self) -> Offer:
         method = self._method.kept_in(dict.fromkeys(self._method.rules, KVDtype.INT8))
-        return Offer("with keys and values in int8", self._with(self._asked, method))
+        by = _settings("kv_dtype", method, [t for t in method.rules if self._asked.caches.get(t)])
+        return Offer(f"with keys and values in int8 by {by}", self._with(self._asked, method))
 
     def _away(self, offer: Offer) -> Offer | None:
         """Return the same with what is read once per chunk lying with the host, if that fits."""
         method = offer.forecast.request.method or self._method
         found = self._with(offer.forecast, method.offloading())
-        return Offer(with_both(offer.how, "with offload"), found) if self._fits(found) else None
+        if not self._fits(found):
+            return None
+        moved = {group.type for group in found.plan.own if found.plan.arena(group).host_bytes(1)}
+        by = _settings("offload", method, sorted(moved))
+        return Offer(with_both(offer.how, f"with {by}"), found)
 
     @property
     def _method(self) -> Method:
@@ -130,9 +136,25 @@ class Search:
                 continue
 
 
+def _alike(method: Method) -> bool:
+    """Whether how memory is kept is one setting for all heads."""
+    return ALL_HEADS in method.rules or method.online is not None
+
+
+def _settings(setting: str, method: Method, types: Sequence[str]) -> str:
+    """Say with which settings that is chosen for some types of heads."""
+    if _alike(method) or not types:
+        return setting
+    return _listed([f"{type_.rpartition('.')[2]}_{setting}" for type_ in types])
+
+
+def _listed(words: Sequence[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def _heads(types: Sequence[str], every: bool) -> str:
     """Say whose keys and values are meant."""
     if every:
         return "keys and values"
-    *most, last = (type_.rpartition(".")[2] for type_ in types)
-    return f"{', '.join(most)} and {last} heads" if most else f"{last} heads"
+    return f"{_listed([type_.rpartition('.')[2] for type_ in types])} heads"

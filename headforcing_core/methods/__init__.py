@@ -1,6 +1,7 @@
 """What is remembered, in integers: what a method is, and the methods that ship."""
 
 from . import forcing_kv, head_forcing, online, pyramid
+from .alike import Alike
 from .baselines import (
     Deep,
     Dummy,
@@ -41,6 +42,7 @@ __all__ = [
     "NAMES",
     "PUBLISHED",
     "UNDECIDED",
+    "Alike",
     "Commit",
     "Deep",
     "Dummy",

@@ -101,7 +101,9 @@ class Merger:
         self._adapter, self._strength = adapter, strength
 
     def changes(self, name: str) -> bool:
-        """Whether the adapter has a change of a weight or bias."""
+        """Whether the adapter has a change of a weight or bias; with no strength it has none."""
+        if self._strength == 0:
+            return False
         module, _, kind = name.rpartition(".")
         parts = self._adapter.parts(module)
         return "diff_b" in parts if kind == "bias" else bool(parts - {"diff_b", "alpha"})
@@ -116,8 +118,9 @@ class Merger:
         parts = {part: x.float() for part, x in self._adapter.read(module).items()}
         if not parts or kind not in ("weight", "bias"):
             return value
+        value = value.float()  # fp8 can be neither added to nor told from infinity
         if kind == "weight":
-            made = changed(value.float(), parts, self._strength)
+            made = changed(value, parts, self._strength)
         else:
             made = value + self._strength * parts["diff_b"] if "diff_b" in parts else value
         if not torch.isfinite(made).all():

@@ -48,7 +48,7 @@ def narrow_names(published: Published, kept: WeightDtype) -> NarrowNames:
     if kept is WeightDtype.STORED and not any(stored):
         raise ValueError(
             "a file whose weights are kept as they are stored must have matrices in fp8, got none; "
-            f"weight dtype {WeightDtype.FP8.value} rounds them"
+            f"weight dtype {WeightDtype.FP8.value} rounds those in bf16, fp16 and fp32"
         )
     if kept is WeightDtype.FP8:
         stored = [

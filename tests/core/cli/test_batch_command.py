@@ -139,6 +139,14 @@ def test_whatever_decides_a_video_is_in_its_name(folder):
     for said in ({}, usual, {"lora": "lora.safetensors", "lora_strength": 1.0}):
         (job,) = read_jobs(Path(write(JOB | said)))
         assert job.name in names
+    # nor does a map that no head is told apart by, nor where memory lies
+    types = (("hf.memory",) * TINY.heads,) * TINY.layers
+    Path("map.json").write_text(map_text(HeadMap("head_forcing", types)))
+    for said in ({"map": "map.json"}, {"set": {"offload": True}}):
+        (job,) = read_jobs(Path(write(JOB | said)))
+        assert job.name in names
+    (job,) = read_jobs(Path(write(JOB | {"method": "head_forcing", "map": "map.json"})))
+    assert job.name not in names
     # contents of files decide, not their names
     (folder / "self_forcing.safetensors").rename("self_forcing_2.safetensors")
     same = JOB | {"model": "self_forcing_2.safetensors", "no-latents": True, "anyway": True}

@@ -127,12 +127,30 @@ def test_anyway_tries_all_the_same(folder, capsys, nothing_free):
         (["--seconds", "0"], "seconds must be more than 0"),
         (["--model", "nowhere.safetensors", "--family", "self_forcing"], "the file must exist"),
         (["--method", "head_forcing"], "must have a head map"),
+        (["--lora", "nowhere.safetensors"], "--lora must come with --model, got a size alone"),
+        (["--size", "14b", "--heads", "7"], "--heads must come with --model"),
+        (["--free", "9", "--device", "mps"], "--free must come without --device"),
+        (["--set", "window=9"], "one of kv_dtype, offload, got 'window'; --set of all else must"),
+        (["--map", "x.json"], "--map must come with --method"),
     ],
 )
 def test_bad_options_are_one_sentence(options, rule, capsys):
     assert main(["plan", *options]) == 2
     said = capsys.readouterr()
     assert rule in said.err and len(said.err.strip().splitlines()) == 1 and not said.out
+
+
+@pytest.mark.parametrize("family", ["self_forcing", "krea_14b", "rolling_forcing"])
+def test_the_authors_way_is_kept_in_other_bits_or_elsewhere(family, capsys):
+    def planned(*more):
+        assert main(["plan", "--family", family, "--free", "200", "--json", *more]) == 0
+        rows = json.loads(capsys.readouterr().out)["rows"]
+        return sum(row["bytes"] for row in rows if row["kind"] == "caches")
+
+    wide, narrow = planned(), planned("--set", "kv_dtype=int8")
+    # half of it, and of scales a sixteenth more
+    assert 0.5 * wide < narrow < 0.55 * wide
+    assert planned("--set", "kv_dtype=model", "--set", "offload=true") == wide
 
 
 def test_decoding_beside_it_is_counted(folder, capsys):

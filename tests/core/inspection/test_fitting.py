@@ -20,7 +20,7 @@ from headforcing.headforcing_core.inspection import (
     nearby,
 )
 from headforcing.headforcing_core.inspection.search import Search
-from headforcing.headforcing_core.methods import KVDtype, settings_named
+from headforcing.headforcing_core.methods import KVDtype, settings_named, with_values
 from headforcing.headforcing_core.models import (
     WAN_1_3B_MODEL,
     WeightDtype,
@@ -115,14 +115,20 @@ def test_eight_bits_are_offered_for_as_few_heads_as_fit(name):
         less = replace(asked, request=replace(asked.request, method=kept)).peak("cuda")
         said = refusal(asked, less)
         if name in ("rolling", "dummy"):
-            assert "it fits with keys and values in int8 (" in said
+            assert "it fits with keys and values in int8 by kv_dtype (" in said
         else:
             short = [type_.rpartition(".")[2] for type_ in some]
             names = " and ".join([", ".join(short[:-1]), short[-1]][len(short) == 1 :])
-            assert f"it fits with {names} heads in int8 (" in said
+            by = names.replace(",", "_kv_dtype,").replace(" and", "_kv_dtype and")
+            assert f"it fits with {names} heads in int8 by {by}_kv_dtype (" in said
+            # as it is said it can be set
+            settings = settings_named(name)
+            told = [f"{one}=int8" for one in re.findall(r"\w+_kv_dtype", said.split(" (")[0])]
+            typed = with_values(settings, told).build(FAMILY.frames_per_chunk)
+            assert replace(asked, request=replace(asked.request, method=typed)).peak("cuda") == less
         assert less < before
         before = less
-    assert "in int8 (" not in refusal(asked, before - 1)
+    assert " in int8 " not in refusal(asked, before - 1)
 
 
 def test_what_is_read_once_per_chunk_is_offered_to_the_host():
@@ -132,15 +138,44 @@ def test_what_is_read_once_per_chunk_is_offered_to_the_host():
     def peak(method):
         return replace(asked, request=replace(asked.request, method=method)).peak("cuda")
 
-    assert "it fits with keys and values in int8 (" in refusal(asked, asked.peak("cuda") - 1)
+    assert "it fits with keys and values in int8 by kv_dtype (" in refusal(
+        asked, asked.peak("cuda") - 1
+    )
     assert ", or with offload (" in refusal(asked, peak(away))
     assert "with offload (" not in refusal(asked, peak(away) - 1)
     both = away.kept_in({"all": KVDtype.INT8})
     # where neither is enough, nor a shorter video: one chunk takes less than both
     search = Search(asked, lambda one: one.plan.bytes <= peak_plan(asked, both))
     assert any(
-        offer.how == "with keys and values in int8 and offload" for offer in search._together()
+        offer.how == "with keys and values in int8 by kv_dtype and offload"
+        for offer in search._together()
     )
+
+
+@pytest.mark.parametrize("name", ["head_forcing", "pyramid"])
+def test_offload_is_offered_by_the_settings_that_move_something(name):
+    asked = published(name)
+    away = replace(asked, request=replace(asked.request, method=asked.request.method.offloading()))
+    said = refusal(asked, away.peak("cuda"))
+    (by,) = re.findall(r"with ((?:\w+_offload(?:, | and )?)+) \(", said)
+    told = [f"{one}=true" for one in re.findall(r"\w+_offload", by)]
+    typed = with_values(settings_named(name), told).build(FAMILY.frames_per_chunk)
+    same = replace(asked, request=replace(asked.request, method=typed))
+    assert same.peak("cuda") == away.peak("cuda") < asked.peak("cuda")
+    fewer = with_values(settings_named(name), told[1:]).build(FAMILY.frames_per_chunk)
+    assert replace(asked, request=replace(asked.request, method=fewer)).peak("cuda") > away.peak(
+        "cuda"
+    )
+
+
+def test_a_family_that_denoises_chunks_together_is_offered_no_shorter_video_than_it_makes():
+    family = family_named("rolling_forcing")
+    sizes = replace(large(), narrower=())
+    asked = Forecast(VideoRequest(family, 240, 32, 48, 0), sizes, 16, "cuda")
+    fewest = replace(asked, request=replace(asked.request, frames=5 * family.frames_per_chunk))
+    assert f" for {family.video.moment(15):g} s (" in refusal(asked, fewest.peak("cuda"))
+    assert " for " not in refusal(asked, fewest.peak("cuda") - 1)
+    assert "nothing fits there" in refusal(asked, 0)
 
 
 def peak_plan(asked, method):

@@ -21,7 +21,7 @@ from headforcing.headforcing_core.files.tensor_files import TensorDict
 from headforcing.headforcing_core.generation import VideoRequest
 from headforcing.headforcing_core.inspection import map_of
 from headforcing.headforcing_core.memory import cache_plan, group_heads
-from headforcing.headforcing_core.memory.rows import CODES
+from headforcing.headforcing_core.memory.rows import CODES, Rows
 from headforcing.headforcing_core.methods import NAMES, KVDtype, settings_named, with_values
 from headforcing.headforcing_core.models import family_named
 from headforcing.headforcing_core.models.checkpoint import build_wan
@@ -120,6 +120,18 @@ def test_turning_at_every_chunk_adds_nothing(name):
     # half a step in each of two channels, turned, and half a step once more
     assert max(errors) < 0.5 * 2**0.5 + 0.5 + 0.02
     assert max(errors[20:]) <= max(errors[5:20]) * 1.1
+
+
+@pytest.mark.parametrize("kept", EIGHT)
+def test_what_is_made_of_frames_has_scales_of_its_own(kept):
+    """Of values the largest number counts, of keys the longest pair, which would be coarser."""
+    made = torch.randn(2, 5, 64, generator=torch.Generator().manual_seed(0))
+    rows = Rows.zeros(kept, (2, 5, 64), torch.float32, "cpu")
+    blocks = made.unflatten(-1, (2, 32))
+    pairs = blocks.unflatten(-1, (16, 2)).norm(dim=-1)
+    for turns, largest in ((False, blocks.abs().amax(-1)), (True, pairs.amax(-1))):
+        most = rows.like(made, turns=turns).scales.float() * (127 if kept is KVDtype.INT8 else 448)
+        torch.testing.assert_close(most, largest, rtol=2**-7, atol=0)
 
 
 def test_types_of_heads_are_kept_apart():

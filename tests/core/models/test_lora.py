@@ -9,7 +9,7 @@ from random_model import TINY, random_weights
 from safetensors.torch import save_file
 
 from headforcing.headforcing_core.files.tensor_files import TensorDict
-from headforcing.headforcing_core.models import Lora, load_checkpoint
+from headforcing.headforcing_core.models import Lora, WeightDtype, load_checkpoint
 from headforcing.headforcing_core.models.checkpoint import build_wan
 
 WEIGHTS = random_weights(TINY)
@@ -108,6 +108,31 @@ def test_longlive_2_is_a_base_and_an_adapter_of_all_layers_in_its_blocks(tmp_pat
     loaded = load_checkpoint(tmp_path / "longlive2_generator.pt", heads=wide.heads, lora=lora)
     assert loaded.family.name == "longlive2" and len(named) == 2 * 2 * 10
     assert_is(loaded.model, made)
+
+
+@pytest.mark.parametrize("change", ["a matrix", "a bias"])
+def test_a_file_that_has_all_in_fp8_takes_an_adapter(change):
+    small = {name: weight.to(torch.float8_e4m3fn) for name, weight in WEIGHTS.items()}
+    wide = {name: weight.float() for name, weight in small.items()}
+    named, module = tensors("peft"), "blocks.1.self_attn.q"
+    if change == "a bias":
+        bias = torch.linspace(-1, 1, 96)
+        named, wide[f"{module}.bias"] = {f"{module}.diff_b": bias}, wide[f"{module}.bias"] + bias
+    else:
+        for name, (a, b) in PAIRS.items():
+            wide[f"{name}.weight"] = wide[f"{name}.weight"] + b @ a
+    assert_is(build_wan(TensorDict(small), heads=4, lora=Lora(TensorDict(named))), wide)
+
+
+def test_an_adapter_of_no_strength_changes_nothing():
+    small = {n: w.to(torch.float8_e4m3fn) if w.ndim == 2 else w for n, w in WEIGHTS.items()}
+    for kept in (WeightDtype.SAME, WeightDtype.STORED):
+        plain, with_none = (
+            build_wan(TensorDict(small), heads=4, weight_dtype=kept, lora=lora).state_dict()
+            for lora in (None, Lora(TensorDict(tensors("peft")), 0.0))
+        )
+        assert plain.keys() == with_none.keys()
+        assert all(torch.equal(x.float(), with_none[name].float()) for name, x in plain.items())
 
 
 def test_merging_precedes_the_cast():
