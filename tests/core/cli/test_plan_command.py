@@ -143,9 +143,10 @@ def test_bad_options_are_one_sentence(options, rule, capsys):
 @pytest.mark.parametrize("family", ["self_forcing", "krea_14b", "rolling_forcing"])
 def test_the_authors_way_is_kept_in_other_bits_or_elsewhere(family, capsys):
     def planned(*more):
+        """Of heads; what a window of several chunks is copied to is in the model's dtype."""
         assert main(["plan", "--family", family, "--free", "200", "--json", *more]) == 0
         rows = json.loads(capsys.readouterr().out)["rows"]
-        return sum(row["bytes"] for row in rows if row["kind"] == "caches")
+        return sum(row["bytes"] for row in rows if row["what"] == "caches, all")
 
     wide, narrow = planned(), planned("--set", "kv_dtype=int8")
     # half of it, and of scales a sixteenth more
