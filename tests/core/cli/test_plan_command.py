@@ -151,7 +151,9 @@ def test_the_authors_way_is_kept_in_other_bits_or_elsewhere(family, capsys):
     wide, narrow = planned(), planned("--set", "kv_dtype=int8")
     # half of it, and of scales a sixteenth more
     assert 0.5 * wide < narrow < 0.55 * wide
-    assert planned("--set", "kv_dtype=model", "--set", "offload=true") == wide
+    # only what is re-encoded from frames kept unturned lies beside the pool
+    away = planned("--set", "kv_dtype=model", "--set", "offload=true")
+    assert away < wide if family == "rolling_forcing" else away == wide
 
 
 def test_decoding_beside_it_is_counted(folder, capsys):
