@@ -252,7 +252,7 @@ def test_the_short_table_of_memory_is_that_of_inspect():
     """Its numbers are those of the long table, which is held against the command."""
     long = {cells[0]: cells[3:] for cells in cells_after("the device: caches, weights")}
     short = cells_after("A minute and an hour take")
-    assert len(short) == 9
+    assert len(short) == 10
     for name, *sizes, card in short:
         assert sizes == long[re.match(r"[\w:]+", name)[0]]
         assert float(sizes[1]) < float(card.split()[0])
