@@ -20,13 +20,14 @@ from ..device import choose_device
 from ..errors import sentence
 from ..files import json_of, read_text, shown
 from ..generation import VideoRequest
+from ..words import tokenizer_beside
 from . import generate
 from .foresight import foreseen, published_of
 from .inputs import INPUTS
 from .job_checks import check_said
 from .job_inputs import Input, digest_of, latents_of, stamp_of
 from .job_options import NOT_OF_A_JOB, arguments_of, choices, known_options, parser_of_jobs
-from .loading import dtype_of, lora_strength_of, weight_dtype_of
+from .loading import lora_strength_of, weight_dtype_of
 from .showing import vae_of
 from .words import words_said
 
@@ -36,8 +37,9 @@ CONTAINERS = ("mp4", "mkv", "webm")
 LARGEST_FILE, MOST_JOBS = 64_000_000, 100_000
 # letters of a key, and of the words before it
 KEY, WORDS = 16, 40
-# options that decide a video beside what a request and a model have, and words
-DECIDE = ("text_tokens", "from_second")
+# options that decide a video beside what a request and a model have, and words; a dtype that is not
+# said is that of the device, which on a cluster is known to the worker alone
+DECIDE = ("text_tokens", "dtype", "from_second")
 # of these the request and the words have what decides
 READ_OUT = ("map", "prompts")
 
@@ -198,13 +200,15 @@ class _Reader:
         vae = None if options.vae is None else vae_of(options)
         forecast = foreseen(options, request, self.device, vae=vae)
         files = {name: self._input(getattr(options, name)) for name in INPUTS}
+        if options.text_encoder is not None and options.tokenizer is None:
+            files["tokenizer"] = self._input(tokenizer_beside(options.text_encoder))
         files["latents"] = self._input(latents_of(options.start))
         return Job(
             line,
             said,
             arguments,
             label=_slug(name or words or Path(options.model).stem),
-            key=_key(options, request, words, suffix, files, self.device),
+            key=_key(options, request, words, suffix, files),
             suffix=suffix,
             frames=request.clock.total_frames,
             room=forecast.peak(forecast.places[0]),
@@ -227,12 +231,10 @@ def _key(
     words: str | None,
     suffix: str,
     files: Mapping[str, Input | None],
-    device: torch.device,
 ) -> str:
     """Return what is alike for jobs that make one video, however it is said."""
     model = {
         "heads": published_of(options, request.family).config.heads,
-        "dtype": str(dtype_of(options, device)),
         "weight_dtype": weight_dtype_of(options).value,
         "lora_strength": lora_strength_of(options),
     }

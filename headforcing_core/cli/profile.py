@@ -34,7 +34,7 @@ from .crew_options import add_crew_options, check_crew_options
 from .loading import add_loading_options
 from .profile_room import check_room
 from .profile_run import measured_profile
-from .profile_subject import DEMO, family_of, subject_of
+from .profile_subject import DEMO, Told, family_of, subject_of
 from .result_folder import result_folder
 
 PROFILE = "profile.safetensors"
@@ -100,6 +100,9 @@ def run(options: argparse.Namespace) -> int:
     names = (PROFILE, *map(_map_name, schemes), *report_names(schemes))
     with result_folder("--report", out, names, lambda: (out / PROFILE).is_file()):
         _check_maps(out / _map_name(scheme) for scheme in schemes)
+        if options.model != DEMO and options.returns is None:
+            told = Told.by(options, settings)
+            settings = replace(settings, returns=possible_returns(settings.returns, told))
         if _makes_videos_here(options, settings, out / PROFILE):
             check_room(options, settings)
         subject = subject_of(options, settings)

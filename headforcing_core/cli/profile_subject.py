@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..demo.networks import SHIPPED, DemoModel
 from ..demo.profiles import demo_subject
 from ..device import choose_device
-from ..files import read_text_embedding
+from ..files import check_file, read_text_embedding
 from ..heads import ProfileSettings, Subject
 from ..models import WAN_TEXT_TOKENS, Family, choose_family
+from .job_inputs import digest_of
 from .loading import check_lora, load_model
 from .random_texts import RandomTexts
 
@@ -24,6 +26,34 @@ def family_of(options: argparse.Namespace) -> Family:
     if not Path(options.model).exists():
         raise ValueError(f"MODEL must be {DEMO} or a file that exists, got {options.model!r}")
     return choose_family(options.model, options.family).without_pictures()
+
+
+@dataclass(frozen=True)
+class Told:
+    """A checkpoint with its prompts, before any of them is read.
+
+    Args:
+        texts: names that are alike for texts that are.
+    """
+
+    family: Family
+    texts: tuple[str, ...]
+
+    @classmethod
+    def by(cls, options: argparse.Namespace, settings: ProfileSettings) -> Told:
+        """Return what options name."""
+        files = options.text_embedding
+        for file in files or ():
+            check_file(Path(file))
+        drawn = tuple(map(str, range(settings.prompts)))
+        return cls(family_of(options), drawn if not files else tuple(map(digest_of, files)))
+
+    @property
+    def prompts(self) -> int:
+        return len(self.texts)
+
+    def key(self, prompt: int) -> str:
+        return self.texts[prompt]
 
 
 def subject_of(options: argparse.Namespace, settings: ProfileSettings) -> Subject:

@@ -19,7 +19,7 @@ from .profile_videos import (
 )
 from .profiling import Found, measured, profiled, with_found
 from .returns import NEEDED
-from .subject import Profiled, Subject, Watch
+from .subject import Profiled, Prompted, Subject, Watch
 from .voting import DOUBT, classify
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "MapReport",
     "ProfileSettings",
     "Profiled",
+    "Prompted",
     "Subject",
     "Video",
     "Watch",

@@ -10,10 +10,10 @@ from ..video import ChunkClock
 from .head_profile import HeadProfile
 from .profile_settings import ProfileSettings
 from .returns import NEEDED, Turns, frames_of_return, request_of_return
-from .subject import Profiled
+from .subject import Profiled, Prompted
 
 
-def different(subject: Profiled, most: int = NEEDED) -> list[int]:
+def different(subject: Prompted, most: int = NEEDED) -> list[int]:
     """Return the numbers of prompts that differ from all before them, up to ``most`` of them."""
     found: dict[str, int] = {}
     for prompt in range(subject.prompts):
@@ -23,7 +23,7 @@ def different(subject: Profiled, most: int = NEEDED) -> list[int]:
     return list(found.values())
 
 
-def possible_returns(wanted: int, subject: Profiled) -> int:
+def possible_returns(wanted: int, subject: Prompted) -> int:
     """Return as many returns as are wanted, or none where none can be measured.
 
     That is on a model whose horizon has no room for turns, and with too few prompts to take them.

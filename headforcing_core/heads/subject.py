@@ -18,16 +18,12 @@ from .profile_settings import ProfileSettings
 Watch = Callable[[int], None]
 
 
-class Profiled(Protocol):
-    """A model that is measured: a checkpoint of our own, or a host's."""
+class Prompted(Protocol):
+    """A model with prompts, loaded or not."""
 
     @property
     def family(self) -> Family:
         """How it is run."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Latent rows and columns."""
 
     @property
     def prompts(self) -> int:
@@ -35,6 +31,14 @@ class Profiled(Protocol):
 
     def key(self, prompt: int) -> str:
         """Return what is equal for prompts that are alike, and for no others."""
+
+
+class Profiled(Prompted, Protocol):
+    """A model that is measured: a checkpoint of our own, or a host's."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Latent rows and columns."""
 
     def empty_profile(self, settings: ProfileSettings) -> HeadProfile:
         """Return the profile of this model before anything is measured."""

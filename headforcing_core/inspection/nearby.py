@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import floor
 from typing import NamedTuple
 
 import torch
@@ -123,7 +124,8 @@ class Nearby:
         clock = request.clock
         frames = clock.total_frames - (len(clock) - chunks) * clock.frames_per_chunk
         shorter = replace(offer.forecast, request=replace(request, frames=frames))
-        seconds = request.family.video.moment(frames)
+        # more than is said would be a frame more
+        seconds = floor(100 * request.family.video.moment(frames)) / 100
         return Offer(_at(offer.how, f"for {seconds:g} s"), shorter)
 
 

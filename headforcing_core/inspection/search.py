@@ -131,7 +131,10 @@ class Search:
                 continue
             try:
                 request = replace(self._asked.request, method=method, head_map=head_map)
-                yield Offer(f"with method {name}", replace(self._asked, request=request))
+                # a map of others' types would be refused
+                alone = method.scheme and head_map is None and self._asked.request.head_map
+                how = f"with method {name}{' and no map' if alone else ''}"
+                yield Offer(how, replace(self._asked, request=request))
             except ValueError:  # such a method cannot make this video
                 continue
 

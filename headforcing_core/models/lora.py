@@ -114,6 +114,8 @@ class Merger:
         Raises:
             ValueError: if the adapter's numbers are not finite.
         """
+        if self._strength == 0:
+            return value
         module, _, kind = name.rpartition(".")
         parts = {part: x.float() for part, x in self._adapter.read(module).items()}
         if not parts or kind not in ("weight", "bias"):

@@ -127,16 +127,24 @@ def tokenizer_of(encoder: PublishedEncoder, path: str | Path, given: str | None)
     return tokenizer
 
 
+def tokenizer_beside(path: str) -> str | None:
+    """Return the tokenizer's file that lies beside an encoder; None: there is none."""
+    files = (_around(Path(path)) / place / MODEL for place in PLACES)
+    return next((str(file) for file in files if file.is_file()), None)
+
+
+def _around(path: Path) -> Path:
+    # of a folder, what lies in it and, of diffusers', beside it
+    return path if os.path.isdir(path) else path.parent
+
+
 def _found(path: Path, given: str | None) -> Path:
     if given is not None:
         return Path(given) / MODEL if os.path.isdir(given) else Path(given)
-    # of a folder, what lies in it and, of diffusers', beside it
-    folder = path if os.path.isdir(path) else path.parent
-    for place in PLACES:
-        file = folder / place / MODEL
-        if file.is_file():
-            return file
+    beside = tokenizer_beside(str(path))
+    if beside is not None:
+        return Path(beside)
     raise ValueError(
         f"an encoder's tokenizer, {MODEL}, must lie in {PLACES[0]} or {PLACES[1]} beside it, got "
-        f"none in {placed(folder)}; name it with --tokenizer"
+        f"none in {placed(_around(path))}; name it with --tokenizer"
     )

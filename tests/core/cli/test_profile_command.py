@@ -79,6 +79,15 @@ def test_what_does_not_fit_is_refused_before_the_model_is_read(tmp_path, monkeyp
         # nothing is left to be made
         assert profile(file, *small, out=out) == 0
         assert profile(file, *small, "--seeds", "2", out=out) == 2
+    # nor of a profile of one text, after which nothing can come back
+    text = torch.randn(1, 8, TINY.text_dim)
+    save_file({"text": text}, tmp_path / "text.safetensors")
+    one = (*CHECKPOINT, "--seconds", "5", "--chunks", "1")
+    one += ("--text-embedding", tmp_path / "text.safetensors")
+    assert profile(file, *one, out=tmp_path / "one") == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "free_memory", lambda place: 3 << 20)
+        assert profile(file, *one, out=tmp_path / "one") == 0
     # a size that is offered is one that can be asked for
     width, height = re.search(r"fp8 at (\d+) x (\d+)", said).groups()
     other = [*small, "--width", width, "--height", height, "--weight-dtype", "fp8"]

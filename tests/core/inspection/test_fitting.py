@@ -22,6 +22,7 @@ from headforcing.headforcing_core.inspection import (
 from headforcing.headforcing_core.inspection.search import Search
 from headforcing.headforcing_core.methods import KVDtype, settings_named, with_values
 from headforcing.headforcing_core.models import (
+    FAMILY_NAMES,
     WAN_1_3B_MODEL,
     WeightDtype,
     family_named,
@@ -229,6 +230,29 @@ def test_a_device_without_fp8_is_offered_none(monkeypatch):
     monkeypatch.setattr(nearby, "has_dtype", lambda device, dtype: True)
     with pytest.raises(RuntimeError, match="it fits with weight dtype fp8"):
         check_fits(asked, {"mps": narrow})
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILY_NAMES if name != "demo"])
+def test_a_length_that_is_offered_is_that_of_its_chunks(family):
+    """Said to the hundredth, and not a frame more: of 24 pictures a second a third is no number."""
+    family = family_named(family).without_pictures()
+    sizes = ModelSizes.plain(TINY, torch.half)
+    asked = Forecast(VideoRequest(family, 240, 4, 6, 0), sizes, 16, "cuda")
+    near = nearby.Nearby(asked, lambda one: True)
+    for chunks in range(family.fewest_chunks, asked.chunks):
+        how, offered = near.of_chunks(nearby.Offer("", asked), chunks)
+        (seconds,) = re.fullmatch(r"for (\S+) s", how).groups()
+        typed = replace(asked.request, frames=family.video.latent_frames(float(seconds)))
+        assert typed.clock.total_frames == offered.frames
+
+
+def test_a_method_that_needs_no_map_is_offered_without_that_of_another():
+    asked = foreseen("head_forcing", rows=64, columns=96)
+    dummy = replace(asked.request, method=settings_named("dummy").build(3), head_map=None)
+    free = replace(asked, request=dummy).peak("cuda")
+    ways = {offer.how for offer in Search(asked, lambda one: True)._methods()}
+    assert "with method dummy and no map" in ways and "with method rolling" in ways
+    assert free < asked.peak("cuda")
 
 
 def test_a_measurement_is_offered_other_sizes_and_narrower_weights_alone():

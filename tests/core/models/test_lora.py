@@ -133,6 +133,8 @@ def test_an_adapter_of_no_strength_changes_nothing():
         )
         assert plain.keys() == with_none.keys()
         assert all(torch.equal(x.float(), with_none[name].float()) for name, x in plain.items())
+    endless = {name: torch.full_like(x, torch.inf) for name, x in tensors("peft").items()}
+    assert_is(build_wan(TensorDict(WEIGHTS), heads=4, lora=Lora(TensorDict(endless), 0.0)), WEIGHTS)
 
 
 def test_merging_precedes_the_cast():
