@@ -1,6 +1,7 @@
 """From a prompt to a video in one command, on tiny random models, and what is refused before."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from typing import NamedTuple
@@ -100,6 +101,27 @@ def test_a_prompt_becomes_a_video(models, generate, tmp_path):
     assert grey.abs().mean() < 0.05 and expected.mean(1).std() > 0.1
     assert json.loads(said["headforcing"])["prompts"] == [{**settings["schedule"][0], "start": 0.0}]
     assert not [path for path in tmp_path.iterdir() if path.name[0] == "." or "unf" in path.name]
+
+
+def test_a_tokenizer_that_is_found_is_in_the_name_of_a_job(models, tmp_path, monkeypatch):
+    monkeypatch.chdir(models)
+    copy = tmp_path / "authors"
+    shutil.copytree(models / "authors", copy)
+    job = {
+        "model": "self_forcing.safetensors",
+        "prompt": "a cat",
+        "text_encoder": str(copy / "models_t5_umt5-xxl-enc-bf16.pth"),
+        **{"seconds": 2, "width": 48, "height": 32, "text_tokens": 16},
+    }
+    (tmp_path / "jobs.jsonl").write_text(json.dumps(job))
+    (before,) = read_jobs(tmp_path / "jobs.jsonl")
+    found = copy / "google" / "umt5-xxl" / "spiece.model"
+    assert str(found) in [file.path for file in before.inputs]
+    found.write_bytes(spiece(words="a dog"))
+    (after,) = read_jobs(tmp_path / "jobs.jsonl")
+    assert before.name != after.name
+    with pytest.raises(ValueError, match=r"spiece\.model, which was changed since"):
+        before.check_inputs()
 
 
 def test_a_batch_makes_videos_of_words(models, generate, tmp_path):
