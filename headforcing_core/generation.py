@@ -74,15 +74,20 @@ class VideoRequest:
         # each of these refuses what cannot be run, before a model is loaded for it
         _ = self.clock, self.family.levels, self.family.first_denoising
         self.family.check_first_chunk(self.first_chunk, self.fitted_method)
-        if len(self.clock) < self.family.fewest_chunks:
+        if len(self.clock) < self.fewest_chunks:
             raise ValueError(
-                f"a video of {self.family.title} must have at least {self.family.fewest_chunks} "
+                f"a video of {self.family.title} must have at least {self.fewest_chunks} "
                 f"chunks, which are denoised together, got {len(self.clock)}; raise seconds"
             )
         self.fitted_method.check(self.family.frames_per_chunk, self.family.horizon)
         check_map(self.fitted_method, self.head_map)
         for rule in self.fitted_method.rules.values() if self.ahead else ():
             self.ahead.check(rule, self.family.horizon)
+
+    @property
+    def fewest_chunks(self) -> int:
+        """Chunks that a video has at least: as many as are denoised together."""
+        return len(self.family.steps) if self.family.joint else 1
 
     @property
     def clock(self) -> ChunkClock:

@@ -103,7 +103,7 @@ class Nearby:
         """Chunks of the shortest video."""
         request, given = self.asked.request, self.start_frames
         after = 1 + (sum(chunk.stop <= given for chunk in request.clock) if given else 0)
-        return max(after, request.family.fewest_chunks)
+        return max(after, request.fewest_chunks)
 
     def shorter(self, offer: Offer) -> Offer | None:
         """Return the longest video that fits and is shorter."""

@@ -192,11 +192,6 @@ class Family:
         return self.denoising.levels
 
     @property
-    def fewest_chunks(self) -> int:
-        """Chunks that a video has at least: as many as are denoised together."""
-        return len(self.steps) if self.joint else 1
-
-    @property
     def method(self) -> Method:
         """How its authors keep the past."""
         if self.keeps is not None:

@@ -239,7 +239,7 @@ def test_a_length_that_is_offered_is_that_of_its_chunks(family):
     sizes = ModelSizes.plain(TINY, torch.half)
     asked = Forecast(VideoRequest(family, 240, 4, 6, 0), sizes, 16, "cuda")
     near = nearby.Nearby(asked, lambda one: True)
-    for chunks in range(family.fewest_chunks, asked.chunks):
+    for chunks in range(asked.request.fewest_chunks, asked.chunks):
         how, offered = near.of_chunks(nearby.Offer("", asked), chunks)
         (seconds,) = re.fullmatch(r"for (\S+) s", how).groups()
         typed = replace(asked.request, frames=family.video.latent_frames(float(seconds)))
