@@ -10,7 +10,7 @@ import torch
 from ..autoencoders import PublishedVae
 from ..files import open_tensors
 from ..generation import VideoRequest
-from ..inspection import Forecast, ModelSizes, check_fits, free_in, table
+from ..inspection import Forecast, Free, ModelSizes, check_fits, free_in, table
 from ..models import Family, Published, WanConfig, read_published
 from .loading import dtype_of, weight_dtype_of
 from .showing import check_vae
@@ -42,11 +42,10 @@ def foreseen(
     """
     family = request.family
     dtype, chunk = dtype_of(options, device), family.frames_per_chunk
-    kept, with_lora = weight_dtype_of(options), options.lora is not None
     if config is None:
-        sizes = ModelSizes.of_file(published_of(options, family), dtype, kept, with_lora)
+        sizes = sizes_of(options, family, device)
     else:
-        sizes = ModelSizes.plain(config, dtype, 1 + family.two_experts, kept)
+        sizes = ModelSizes.plain(config, dtype, 1 + family.two_experts, weight_dtype_of(options))
     decoding = None
     if vae is not None:
         check_vae(vae, sizes.config)
@@ -56,6 +55,17 @@ def foreseen(
 
     tokens = prompts * options.text_tokens
     return Forecast(request, sizes, tokens, device, decoding, batch=batch, ranks=ranks)
+
+
+def sizes_of(options: argparse.Namespace, family: Family, device: torch.device) -> ModelSizes:
+    """Return the sizes of the model that options name; of its file only shapes are read.
+
+    Raises:
+        ValueError: see ``published_of``.
+    """
+    published, kept = published_of(options, family), weight_dtype_of(options)
+    dtype = dtype_of(options, device)
+    return ModelSizes.of_file(published, dtype, kept, with_lora=options.lora is not None)
 
 
 def published_of(options: argparse.Namespace, family: Family) -> Published:
@@ -92,11 +102,25 @@ def check_before(
         options, request, device, prompts=prompts, batch=batch, vae=vae, ranks=ranks
     )
     free = free_in(forecast)
+    # a start has its size
+    check_unless(options.anyway, forecast, free, start_frames=int(options.start is not None))
+    return table(forecast, free).rstrip("\n")
+
+
+def check_unless(
+    anyway: bool, forecast: Forecast, free: Free, start_frames: int = 0, measuring: bool = False
+) -> None:
+    """Refuse what cannot fit, or only warn of it.
+
+    Args:
+        start_frames, measuring: see ``check_fits``.
+
+    Raises:
+        RuntimeError: if it does not fit and is not to be tried all the same.
+    """
     try:
-        # a start has its size
-        check_fits(forecast, free, start_frames=int(options.start is not None))
+        check_fits(forecast, free, start_frames=start_frames, measuring=measuring)
     except RuntimeError as error:
-        if not options.anyway:
+        if not anyway:
             raise RuntimeError(f"{error}; --anyway tries all the same") from error
         log.warning("%s", error)
-    return table(forecast, free).rstrip("\n")

@@ -28,6 +28,7 @@ from ..methods import MOST_HEADS, NAMES, Method, read_head_map, settings_named, 
 from ..models import FAMILY_NAMES, Family, WeightDtype, family_named
 from ..video import ChunkClock, Rope
 from .plan import MOST_FREE
+from .saying import refuse_said
 from .size_option import add_size_option, config_of
 
 BYTES = torch.bfloat16.itemsize
@@ -95,7 +96,8 @@ def run(options: argparse.Namespace) -> int:
     check_frames("--frames", options.frames, 1)
     check_within("--ranks", options.ranks, 1, MOST_HEADS)
     if options.method is None:
-        _check_none(options)
+        without = "must come with METHOD, got none; without it each is told as it is by default"
+        refuse_said(options, ("set", "switch", "map"), without)
         told, family = _balances, replace(family, frames_per_chunk=options.chunk)
         if options.ranks == 1:
             told = _table
@@ -106,7 +108,10 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if options.offload:
         raise ValueError("--offload must come without METHOD, got both; headforcing plan tells it")
-    _check_alone(options)
+    alone = "must come without METHOD, got both; headforcing plan takes both"
+    refuse_said(options, ("free", "weight_dtype"), alone)
+    if options.ranks > 1:
+        raise ValueError(f"--ranks {alone}")
     settings = with_values(settings_named(options.method), options.set or [])
     clock = ChunkClock.covering(options.frames, options.chunk)
     method = family.fitting(settings.build(options.chunk)).on_grid(grid.tokens_per_frame)
@@ -131,26 +136,6 @@ def run(options: argparse.Namespace) -> int:
     for part in said:
         sys.stdout.write(part)
     return 0
-
-
-def _check_none(options: argparse.Namespace) -> None:
-    """Refuse, without a method, what is of one."""
-    for name in ("set", "switch", "map"):
-        if getattr(options, name) is not None:
-            raise ValueError(
-                f"--{name} must come with METHOD, got none; without it every method is told as it "
-                "is by default"
-            )
-
-
-def _check_alone(options: argparse.Namespace) -> None:
-    """Refuse, beside a method, what is of all of them."""
-    for name in ("ranks", "free", "weight_dtype"):
-        if getattr(options, name) not in (None, 1):
-            raise ValueError(
-                f"--{name.replace('_', '-')} must come without METHOD, got both; headforcing plan "
-                "takes both"
-            )
 
 
 def _table(sizes: ModelSizes, family: Family, rope: Rope, options: argparse.Namespace) -> str:

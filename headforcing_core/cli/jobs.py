@@ -22,7 +22,7 @@ from ..files import json_of, read_text, shown
 from ..generation import VideoRequest
 from ..words import tokenizer_beside
 from . import generate
-from .foresight import foreseen, published_of
+from .foresight import foreseen
 from .inputs import INPUTS
 from .job_checks import check_said
 from .job_inputs import Input, digest_of, latents_of, stamp_of
@@ -208,7 +208,7 @@ class _Reader:
             said,
             arguments,
             label=_slug(name or words or Path(options.model).stem),
-            key=_key(options, request, words, suffix, files),
+            key=_key(options, request, words, suffix, files, forecast.sizes.config.heads),
             suffix=suffix,
             frames=request.clock.total_frames,
             room=forecast.peak(forecast.places[0]),
@@ -231,10 +231,11 @@ def _key(
     words: str | None,
     suffix: str,
     files: Mapping[str, Input | None],
+    heads: int,
 ) -> str:
     """Return what is alike for jobs that make one video, however it is said."""
     model = {
-        "heads": published_of(options, request.family).config.heads,
+        "heads": heads,
         "weight_dtype": weight_dtype_of(options).value,
         "lora_strength": lora_strength_of(options),
     }

@@ -28,6 +28,7 @@ from ..models import WAN_TEXT_TOKENS
 from .foresight import foreseen
 from .loading import add_loading_options
 from .request_options import add_method_options, request_of
+from .saying import refuse_said
 from .showing import vae_of
 from .size_option import add_size_option, config_of
 
@@ -74,7 +75,8 @@ def run(options: argparse.Namespace) -> int:
     check_within("--ranks", options.ranks, 1, MOST_HEADS)
     from_file = options.model is not None
     if not from_file:
-        _check_alone(options)
+        of_file = "must come with --model, got a size alone"
+        refuse_said(options, ("lora", "lora_strength", "heads"), of_file)
         options.model = options.family = options.family or FAMILY
     elif options.size is not None:
         raise ValueError("--size must come without --model, got both; the file tells its size")
@@ -95,16 +97,6 @@ def run(options: argparse.Namespace) -> int:
     if not options.json:
         sys.stdout.write("it fits\n" if None not in free.values() else "")
     return 0
-
-
-def _check_alone(options: argparse.Namespace) -> None:
-    """Refuse, without a file, what is of one."""
-    for name in ("lora", "lora_strength", "heads"):
-        if getattr(options, name) is not None:
-            raise ValueError(
-                f"--{name.replace('_', '-')} must come with --model, got a size alone, whose "
-                "heads are known and which no adapter makes larger"
-            )
 
 
 def _device(options: argparse.Namespace) -> torch.device:

@@ -100,6 +100,7 @@ def run(options: argparse.Namespace) -> int:
     names = (PROFILE, *map(_map_name, schemes), *report_names(schemes))
     with result_folder("--report", out, names, lambda: (out / PROFILE).is_file()):
         _check_maps(out / _map_name(scheme) for scheme in schemes)
+        # before the model is read, by files; after it by what the texts are
         if options.model != DEMO and options.returns is None:
             told = Told.by(options, settings)
             settings = replace(settings, returns=possible_returns(settings.returns, told))
@@ -120,9 +121,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _makes_videos_here(options: argparse.Namespace, settings: ProfileSettings, file: Path) -> bool:
     """Whether videos of a checkpoint are to be made; a cluster has memory of its own."""
+    if options.model == DEMO or options.ray is not None:
+        return False
     known = read_profile(file) if file.exists() else None
-    here = options.model != DEMO and options.ray is None
-    return here and bool(videos_to_make(settings, known))
+    return bool(videos_to_make(settings, known))
 
 
 def _map_name(scheme: str) -> str:

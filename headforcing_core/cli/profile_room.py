@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import logging
 
 import torch
 
 from ..device import choose_device
 from ..heads import ProfileSettings, Subject, requests_of
-from ..inspection import Forecast, ModelSizes, check_fits, free_in
+from ..inspection import Forecast, ModelSizes, free_in
 from ..models import WAN_TEXT_TOKENS, Family
-from .foresight import published_of
-from .loading import dtype_of, weight_dtype_of
+from .foresight import check_unless, sizes_of
 from .profile_subject import family_of
-
-log = logging.getLogger("headforcing")
 
 
 def check_room(options: argparse.Namespace, settings: ProfileSettings) -> None:
@@ -27,17 +23,9 @@ def check_room(options: argparse.Namespace, settings: ProfileSettings) -> None:
     """
     family, device = family_of(options), choose_device(options.device)
     size = family.video.latent_size(options.width, options.height)
-    published, with_lora = published_of(options, family), options.lora is not None
-    sizes = ModelSizes.of_file(
-        published, dtype_of(options, device), weight_dtype_of(options), with_lora
-    )
+    sizes = sizes_of(options, family, device)
     forecast = _fullest(settings, sizes, family, size, WAN_TEXT_TOKENS, device)
-    try:
-        check_fits(forecast, free_in(forecast), measuring=True)
-    except RuntimeError as error:
-        if not options.anyway:
-            raise RuntimeError(f"{error}; --anyway tries all the same") from error
-        log.warning("%s", error)
+    check_unless(options.anyway, forecast, free_in(forecast), measuring=True)
 
 
 def room_of(subject: Subject, settings: ProfileSettings, device: torch.device) -> int:

@@ -16,6 +16,7 @@ from ..models import WAN_TEXT_TOKENS, Family, choose_family
 from .job_inputs import digest_of
 from .loading import check_lora, load_model
 from .random_texts import RandomTexts
+from .saying import refuse_said
 
 log = logging.getLogger("headforcing")
 DEMO = "demo"
@@ -62,9 +63,8 @@ def subject_of(options: argparse.Namespace, settings: ProfileSettings) -> Subjec
 
 
 def _demo(options: argparse.Namespace, settings: ProfileSettings) -> Subject:
-    for name in ("family", "text_embedding", "lora", "heads", "weight_dtype"):
-        if getattr(options, name) is not None:
-            raise ValueError(f"--{name.replace('_', '-')} must come with a checkpoint, got demo")
+    of_file = ("family", "text_embedding", "lora", "heads", "weight_dtype")
+    refuse_said(options, of_file, "must come with a checkpoint, got demo")
     model = DemoModel.load(SHIPPED, choose_device(options.device))
     return demo_subject(model, settings.prompts)
 

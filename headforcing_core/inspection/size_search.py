@@ -20,8 +20,10 @@ class SizeSearch:
         """Return what fits with weights in fewer bytes or smaller, or with both."""
         near, plain = self._near, self._plain
         alone = [way for way in (near.narrower(plain), near.smaller(plain)) if way is not None]
+        if alone:
+            return alone
         both = (near.smaller(near.narrow(plain, one)) for one in near.weights)
-        return alone or [way for way in (next(filter(None, both), None),) if way is not None]
+        return [way for way in both if way is not None][:1]
 
     def least(self) -> list[Forecast]:
         """Return the smallest run, weights in as few bytes as any."""

@@ -100,6 +100,7 @@ def test_a_family_has_its_own_sizes(capsys):
         (["rolling", "--frames", "0"], "--frames must be 1 to 518400 frames, got 0"),
         (["rolling", "--switch", "61"], "--switch must be 1 to 60 frames, got 61"),
         (["full", "--frames", "518400"], "at most 10,000,000 pages"),
+        (["rolling", "--free", "1"], "--free must come without METHOD"),
         (["--set", "kv_dtype=int8"], "--set must come with METHOD, got none"),
         (["--map", "nowhere.json"], "--map must come with METHOD"),
         (["--switch", "3"], "--switch must come with METHOD"),
