@@ -174,7 +174,8 @@ def filled(options: argparse.Namespace, earlier: Earlier | None) -> argparse.Nam
     said = DEFAULTS if earlier is None else DEFAULTS | earlier.values(options)
     whole = copy.copy(options)
     for name, value in said.items():
-        if getattr(whole, name) is None:
+        # settings are those of both: one more leaves the others as they were
+        if getattr(whole, name) is None or name == "set":
             setattr(whole, name, value)
     return whole
 
@@ -195,19 +196,16 @@ def _levels(about: Mapping[str, object], options: argparse.Namespace) -> dict[st
 
 def _way(about: Mapping[str, object], options: argparse.Namespace) -> dict[str, object]:
     """Return how the past is kept, as far as it is said: settings of a method may not be."""
-    if options.method or any(getattr(options, name) is not None for name in OWN_WINDOW):
+    if options.method:
         return {}
-    asked = about.get("asked")
-    if asked is not None:
-        asked = as_object(asked, "asked")
-        given = as_list(entry(asked, "set"), "set", MOST_SETTINGS)
-        if asked.get("method") is not None:
-            settings = [as_words(one, "a setting") for one in given]
-            # later ones count
-            both = [*settings, *(options.set or [])]
-            return {"method": as_words(asked["method"], "method"), "set": both}
-    if about.get("method") != about.get("family"):
-        return {}
+    method, settings = _asked(about)
+    # later ones count
+    kept = {"set": [*settings, *(options.set or [])]} if settings else {}
+    another = any(getattr(options, name) is not None for name in OWN_WINDOW)
+    if method is not None:
+        return {} if another else {"method": method, **kept}
+    if another or about.get("method") != about.get("family"):
+        return kept
     positions = as_words(entry(about, "positions"), "positions")
     if positions not in {rule.value for rule in PositionRule}:
         raise ValueError(f"positions must be a rule that is known, got {shown(positions)}")
@@ -215,7 +213,19 @@ def _way(about: Mapping[str, object], options: argparse.Namespace) -> dict[str, 
     keeps = family_named(as_words(entry(about, "family"), "family")).keeps
     # a past that is more than a window and a sink may have none of them to choose
     own = OWN_WINDOW if keeps is None else {field.name for field in fields(keeps)}
-    return {n: x for n, x in {**frames, "positions": positions}.items() if n in own}
+    return kept | {n: x for n, x in {**frames, "positions": positions}.items() if n in own}
+
+
+def _asked(about: Mapping[str, object]) -> tuple[str | None, list[str]]:
+    """Return the method that was asked for, None if none was, and its settings."""
+    asked = about.get("asked")
+    if asked is None:
+        return None, []
+    asked = as_object(asked, "asked")
+    settings = as_list(entry(asked, "set"), "set", MOST_SETTINGS)
+    method = asked.get("method")
+    said = None if method is None else as_words(method, "method")
+    return said, [as_words(one, "a setting") for one in settings]
 
 
 def _real(value: object, name: str) -> float:

@@ -180,6 +180,26 @@ def test_an_embedding_and_a_method_are_said_as_far_as_they_can(models, generate,
     assert done.code == 0 and "made with method 'rolling_sink', not 'self_forcing'" in done.stderr
 
 
+@pytest.mark.parametrize("way", [(), ("--method", "rolling_sink", "--set", "recent=9")])
+def test_in_how_many_bits_it_was_made_is_gone_on_with(way, models, generate, tmp_path):
+    """With the authors' way too, which has no name; one setting more leaves the others."""
+    first = tmp_path / "first.mp4"
+    embedding, bits = ("--text-embedding", "text.safetensors"), ("--set", "kv_dtype=int8")
+    done = generate(*MODEL, *embedding, *SIZE, "--seconds", 0.75, *way, *bits, "--video", first)
+    assert done.code == 0, done.stderr
+    line = (*MODEL, "--start", first, "--seconds", 1.5, *embedding)
+    own = [*way[3:], "kv_dtype=int8"]
+    again = ((), own), (("--set", "offload=true"), [*own, "offload=true"])
+    for number, (more, told) in enumerate(again):
+        video = tmp_path / f"{number}.mp4"
+        done = generate(*line, *more, "--video", video)
+        assert done.code == 0, done.stderr
+        assert about(video)["asked"] == {"method": way[1] if way else None, "set": told}
+    if not way:  # another window has as many bits
+        done = generate(*line, "--window", 9, "--video", tmp_path / "window.mp4")
+        assert done.code == 0 and about(tmp_path / "window.mp4")["asked"]["set"] == own
+
+
 def host_video(path, latents, request, prompts, settings=None):
     """Write a video as the node does: of the request alone, decoded by whatever."""
     settings = settings or request.settings
